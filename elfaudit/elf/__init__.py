@@ -1,0 +1,39 @@
+"""Bytes to facts: one module per concept of the ELF specification."""
+
+from .dynamic import Dynamic, DynamicTag, Flags, Flags1
+from .header import FileType, Header, Segment, SegmentType
+from .layout import Layout
+from .notes import DlopenNote, Note
+from .object import ElfObject, Kind, Stack, Tls, read_elf
+from .relocations import Relocations
+from .symbols import Symbol, SymbolBinding, SymbolTable, SymbolType, SymbolVisibility
+from .versions import VersionDefinition, VersionName, VersionNeed, Versions
+
+__all__ = [
+    "DlopenNote",
+    "Dynamic",
+    "DynamicTag",
+    "ElfObject",
+    "FileType",
+    "Flags",
+    "Flags1",
+    "Header",
+    "Kind",
+    "Layout",
+    "Note",
+    "Relocations",
+    "Segment",
+    "SegmentType",
+    "Stack",
+    "Symbol",
+    "SymbolBinding",
+    "SymbolTable",
+    "SymbolType",
+    "SymbolVisibility",
+    "Tls",
+    "VersionDefinition",
+    "VersionName",
+    "VersionNeed",
+    "Versions",
+    "read_elf",
+]

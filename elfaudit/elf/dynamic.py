@@ -1,0 +1,247 @@
+"""The dynamic section: what the file asks of the loader.
+
+Source: System V gABI, "Dynamic Section"; ``elf/get-dynamic-info.h`` and ``elf/dl-load.c`` of glibc
+for what counts when a tag stands more than once (of every tag but ``DT_NEEDED``, ``DT_FILTER`` and
+``DT_AUXILIARY`` the last one), and that the table ends at ``DT_NULL`` and not where the segment does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from ..errors import ElfFormatError
+from .header import AddressMap, Segment
+from .layout import Layout
+from .reader import MAX_TABLE, Reader
+
+__all__ = ["Dynamic", "DynamicTag", "Flags", "Flags1", "read_dynamic"]
+
+_MAX_NEEDED_BYTES = 64 << 20
+
+
+class DynamicTag(IntEnum):
+    """The ``d_tag`` values this package acts upon."""
+
+    NULL = 0
+    NEEDED = 1
+    PLTRELSZ = 2
+    HASH = 4
+    STRTAB = 5
+    SYMTAB = 6
+    RELA = 7
+    RELASZ = 8
+    RELAENT = 9
+    STRSZ = 10
+    SYMENT = 11
+    SONAME = 14
+    RPATH = 15
+    SYMBOLIC = 16
+    REL = 17
+    RELSZ = 18
+    RELENT = 19
+    PLTREL = 20
+    TEXTREL = 22
+    JMPREL = 23
+    BIND_NOW = 24
+    RUNPATH = 29
+    FLAGS = 30
+    RELRSZ = 35
+    RELR = 36
+    GNU_HASH = 0x6FFFFEF5
+    VERSYM = 0x6FFFFFF0
+    RELACOUNT = 0x6FFFFFF9
+    RELCOUNT = 0x6FFFFFFA
+    FLAGS_1 = 0x6FFFFFFB
+    VERDEF = 0x6FFFFFFC
+    VERDEFNUM = 0x6FFFFFFD
+    VERNEED = 0x6FFFFFFE
+    VERNEEDNUM = 0x6FFFFFFF
+    MIPS_LOCAL_GOTNO = 0x7000000A
+    MIPS_SYMTABNO = 0x70000011
+    MIPS_GOTSYM = 0x70000013
+    AUXILIARY = 0x7FFFFFFD
+    FILTER = 0x7FFFFFFF
+
+
+class Flags(IntFlag):
+    """``DT_FLAGS``."""
+
+    ORIGIN = 0x1
+    SYMBOLIC = 0x2
+    TEXTREL = 0x4
+    BIND_NOW = 0x8
+    STATIC_TLS = 0x10
+
+
+class Flags1(IntFlag):
+    """``DT_FLAGS_1``: the bits a loader or a reader of its output cares for."""
+
+    NOW = 0x1
+    GLOBAL = 0x2
+    GROUP = 0x4
+    NODELETE = 0x8
+    LOADFLTR = 0x10
+    INITFIRST = 0x20
+    NOOPEN = 0x40
+    ORIGIN = 0x80
+    DIRECT = 0x100
+    INTERPOSE = 0x400
+    NODEFLIB = 0x800
+    NODUMP = 0x1000
+    CONFALT = 0x2000
+    ENDFILTEE = 0x4000
+    PIE = 0x08000000
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """The dynamic section, strings resolved.
+
+    Attributes:
+        soname: ``DT_SONAME``, or None.
+        needed: ``DT_NEEDED``, in file order.
+        rpath, runpath: ``DT_RPATH`` / ``DT_RUNPATH`` as written (colon-separated, tokens not
+            expanded), or None. An empty string is a path list of one empty element.
+        flags, flags_1: ``DT_FLAGS`` and ``DT_FLAGS_1``.
+        filters, auxiliaries: ``DT_FILTER`` and ``DT_AUXILIARY`` filtees, in file order.
+        entries: every entry before ``DT_NULL`` as (tag, value), in file order.
+        offset: file offset of the table.
+    """
+
+    soname: str | None
+    needed: tuple[str, ...]
+    rpath: str | None
+    runpath: str | None
+    flags: Flags
+    flags_1: Flags1
+    filters: tuple[str, ...]
+    auxiliaries: tuple[str, ...]
+    entries: tuple[tuple[int, int], ...] = field(repr=False)
+    offset: int = field(repr=False)
+
+    def value(self, tag: int) -> int | None:
+        """The value of the last entry with ``tag``, or None: the one glibc and musl would use."""
+        for found, value in reversed(self.entries):
+            if found == tag:
+                return value
+        return None
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether the object looks in itself first (``DT_SYMBOLIC`` or ``DF_SYMBOLIC``)."""
+        return Flags.SYMBOLIC in self.flags or self.value(DynamicTag.SYMBOLIC) is not None
+
+    @property
+    def bind_now(self) -> bool:
+        """Whether every function is bound at load (``DT_BIND_NOW``, ``DF_BIND_NOW``, ``DF_1_NOW``)."""
+        return (
+            Flags.BIND_NOW in self.flags
+            or Flags1.NOW in self.flags_1
+            or self.value(DynamicTag.BIND_NOW) is not None
+        )
+
+    @property
+    def text_relocations(self) -> bool:
+        """Whether code pages are written at load (``DT_TEXTREL`` or ``DF_TEXTREL``)."""
+        return Flags.TEXTREL in self.flags or self.value(DynamicTag.TEXTREL) is not None
+
+
+def read_dynamic(
+    reader: Reader, layout: Layout, segment: Segment, addresses: AddressMap
+) -> Dynamic:
+    """Decode the table that ``segment`` (``PT_DYNAMIC``) points at.
+
+    The table is found by its address, as the loader finds it, and read up to ``DT_NULL``.
+
+    Raises:
+        ElfFormatError: the table, or a string it names, is not inside the file.
+    """
+    offset, available = addresses.locate(segment.address, "PT_DYNAMIC p_vaddr")
+    entries = _entries(reader, layout, offset, min(available, MAX_TABLE), segment.file_size)
+    last = dict(entries)
+    strings = _StringTable.of(reader, addresses, last)
+
+    def every(tag: int) -> tuple[str, ...]:
+        return tuple(strings.get(value, DynamicTag(tag)) for found, value in entries if found == tag)
+
+    def one(tag: int) -> str | None:
+        return strings.get(last[tag], DynamicTag(tag)) if tag in last else None
+
+    return Dynamic(
+        soname=one(DynamicTag.SONAME),
+        needed=every(DynamicTag.NEEDED),
+        rpath=one(DynamicTag.RPATH),
+        runpath=one(DynamicTag.RUNPATH),
+        flags=Flags(last.get(DynamicTag.FLAGS, 0)),
+        flags_1=Flags1(last.get(DynamicTag.FLAGS_1, 0)),
+        filters=every(DynamicTag.FILTER),
+        auxiliaries=every(DynamicTag.AUXILIARY),
+        entries=entries,
+        offset=offset,
+    )
+
+
+def _entries(
+    reader: Reader, layout: Layout, offset: int, available: int, expected: int
+) -> tuple[tuple[int, int], ...]:
+    """Entries before ``DT_NULL``, which may stand behind the end of the segment's own size."""
+    size = layout.dynamic.size
+    found: list[tuple[int, int]] = []
+    position = offset
+    end = offset + available
+    step = max(size, min(expected, 1 << 16) // size * size)
+    while position + size <= end:
+        raw = reader.read(position, min(step, (end - position) // size * size), "dynamic section")
+        for tag, value in layout.dynamic.iter_unpack(raw):
+            if tag == DynamicTag.NULL:
+                return tuple(found)
+            found.append((tag, value))
+        position += len(raw)
+    raise ElfFormatError(reader.name, offset, "dynamic section", "has no DT_NULL at its end")
+
+
+@dataclass(slots=True)
+class _StringTable:
+    """The few strings the dynamic section names, read one by one.
+
+    ``.dynstr`` of a large C++ library has megabytes of symbol names in front of its five NEEDED;
+    asking for those must not read the rest.
+    """
+
+    reader: Reader
+    offset: int
+    size: int
+    read: dict[int, str]
+    total: int = 0
+
+    @classmethod
+    def of(cls, reader: Reader, addresses: AddressMap, last: dict[int, int]) -> _StringTable:
+        address = last.get(DynamicTag.STRTAB)
+        if address is None:
+            return cls(reader, 0, 0, {})
+        try:
+            offset, available = addresses.locate(address, "DT_STRTAB")
+        except ElfFormatError:
+            if last.get(DynamicTag.STRSZ) == 0:
+                return cls(reader, 0, 0, {})
+            raise
+        return cls(reader, offset, min(last.get(DynamicTag.STRSZ, available), available), {})
+
+    def get(self, index: int, tag: DynamicTag) -> str:
+        if index in self.read:
+            return self.read[index]
+        name = f"DT_{tag.name}"
+        if index >= self.size:
+            raise ElfFormatError(
+                self.reader.name,
+                self.offset,
+                name,
+                f"string index {index:#x} lies outside the string table of {self.size:#x} bytes",
+            )
+        raw = self.reader.string(self.offset + index, self.offset + self.size, name)
+        self.total += len(raw)
+        if self.total > _MAX_NEEDED_BYTES:
+            raise ElfFormatError(self.reader.name, self.offset, name, "the strings are too long")
+        text = self.read[index] = raw.decode("utf-8", "surrogateescape")
+        return text

@@ -1,0 +1,149 @@
+"""Notes: build-id, GNU properties, and the dlopens a file declares.
+
+Source: gABI "Note Section"; the x86 and AArch64 psABI for ``NT_GNU_PROPERTY_TYPE_0``; the "ELF
+Package Metadata and dlopen" specification of the UAPI group for owner ``FDO``, type 0x407c0c0a.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .header import Segment, SegmentType
+from .layout import Layout
+from .reader import Reader
+
+__all__ = ["DlopenNote", "Note", "build_id", "dlopen_notes", "properties", "read_notes"]
+
+_NT_GNU_BUILD_ID = 3
+_NT_GNU_PROPERTY_TYPE_0 = 5
+_NT_FDO_DLOPEN_METADATA = 0x407C0C0A
+_MAX_NOTES_SIZE = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note: who defines its meaning, its number there, and its bytes."""
+
+    owner: str
+    type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DlopenNote:
+    """One feature a file says it dlopens a library for.
+
+    Attributes:
+        sonames: any one of these will do.
+        feature, description: in the words of the file, or None.
+        priority: ``required``, ``recommended`` (the default) or ``suggested``.
+    """
+
+    sonames: tuple[str, ...]
+    feature: str | None
+    description: str | None
+    priority: str
+
+
+def read_notes(reader: Reader, layout: Layout, segments: Iterable[Segment]) -> tuple[Note, ...]:
+    """All notes of the ``PT_NOTE`` segments, in file order.
+
+    Raises:
+        ElfFormatError: a note segment is not inside the file.
+    """
+    seen: dict[tuple[int, int], Segment] = {}
+    for segment in segments:
+        if segment.type == SegmentType.NOTE:
+            seen.setdefault((segment.offset, segment.file_size), segment)
+    return tuple(
+        note
+        for segment in seen.values()
+        if segment.file_size
+        for note in _notes(
+            layout,
+            reader.read(segment.offset, min(segment.file_size, _MAX_NOTES_SIZE), "PT_NOTE"),
+            8 if segment.align == 8 else 4,
+        )
+    )
+
+
+def build_id(notes: Iterable[Note]) -> str | None:
+    """The build-id in hexadecimal, or None."""
+    for note in notes:
+        if note.owner == "GNU" and note.type == _NT_GNU_BUILD_ID:
+            return note.data.hex()
+    return None
+
+
+def properties(layout: Layout, notes: Iterable[Note]) -> tuple[tuple[int, bytes], ...]:
+    """GNU properties as (``pr_type``, data), in file order."""
+    return tuple(
+        entry
+        for note in notes
+        if note.owner == "GNU" and note.type == _NT_GNU_PROPERTY_TYPE_0
+        for entry in _properties(layout, note.data)
+    )
+
+
+def dlopen_notes(notes: Iterable[Note]) -> tuple[DlopenNote, ...]:
+    """The optional libraries the file declares. What is no valid JSON of that form is passed over."""
+    return tuple(
+        entry
+        for note in notes
+        if note.owner == "FDO" and note.type == _NT_FDO_DLOPEN_METADATA
+        for entry in _dlopens(note.data)
+    )
+
+
+def _notes(layout: Layout, raw: bytes, align: int) -> Iterator[Note]:
+    head = layout.struct("III")
+    position = 0
+    while position + head.size <= len(raw):
+        name_size, data_size, kind = head.unpack_from(raw, position)
+        name_start = position + head.size
+        # The name is padded to 4 even where descriptors are aligned to 8 (glibc ELF_NOTE_DESC_OFFSET).
+        data_start = position + _round_up(head.size + name_size, align)
+        if data_start + data_size > len(raw):
+            return
+        owner = raw[name_start : name_start + name_size].rstrip(b"\0")
+        yield Note(owner.decode("latin-1"), kind, raw[data_start : data_start + data_size])
+        position = data_start + _round_up(data_size, align)
+
+
+def _properties(layout: Layout, data: bytes) -> Iterator[tuple[int, bytes]]:
+    head = layout.struct("II")
+    position = 0
+    while position + head.size <= len(data):
+        kind, size = head.unpack_from(data, position)
+        start = position + head.size
+        if start + size > len(data):
+            return
+        yield kind, data[start : start + size]
+        position = start + _round_up(size, layout.word_size)
+
+
+def _dlopens(data: bytes) -> Iterator[DlopenNote]:
+    try:
+        entries = json.loads(data.rstrip(b"\0"))
+    except (ValueError, RecursionError):
+        return
+    for entry in entries if isinstance(entries, list) else ():
+        sonames = entry.get("soname") if isinstance(entry, dict) else None
+        if not isinstance(sonames, list):
+            continue
+        yield DlopenNote(
+            tuple(name for name in sonames if isinstance(name, str)),
+            _text(entry.get("feature")),
+            _text(entry.get("description")),
+            _text(entry.get("priority")) or "recommended",
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _round_up(size: int, align: int) -> int:
+    return (size + align - 1) // align * align

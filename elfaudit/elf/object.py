@@ -1,0 +1,356 @@
+"""One ELF file as facts: :class:`ElfObject`, and :func:`read_elf` that makes it.
+
+The header, the program headers and the dynamic section are read at once; symbols, versions,
+relocations and notes when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from ..errors import ElfFormatError, NotLoadableError
+from ..stream import ByteStream, FileStream
+from .dynamic import Dynamic, DynamicTag, Flags1, read_dynamic
+from .hashtable import GnuHash, HashTable, SysvHash
+from .header import AddressMap, FileType, Header, Segment, SegmentType, read_header, read_segments
+from .layout import Layout
+from .notes import DlopenNote, Note, build_id, dlopen_notes, properties, read_notes
+from .reader import Reader
+from .relocations import Relocations, read_relocations
+from .symbols import SymbolTable
+from .versions import Versions, read_versions
+
+__all__ = ["ElfObject", "Kind", "Stack", "Tls", "read_elf"]
+
+_PATH_MAX = 4096
+
+
+class Kind(Enum):
+    """What a file is to a loader; the value is how elfaudit says it."""
+
+    SHARED_OBJECT = "shared object"
+    PIE = "position-independent executable"
+    EXECUTABLE = "executable"
+    STATIC_EXECUTABLE = "statically linked executable"
+    RELOCATABLE = "relocatable object"
+    CORE = "core dump"
+    OTHER = "unknown file type"
+
+
+class Stack(Enum):
+    """What ``PT_GNU_STACK`` asks for."""
+
+    NOT_EXECUTABLE = "not executable"
+    EXECUTABLE = "executable"
+    UNSTATED = "unstated"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """``PT_TLS``: size of a thread's block in memory and of its initial image (bytes), alignment."""
+
+    memory_size: int
+    file_size: int
+    align: int
+
+
+class ElfObject:
+    """The facts of one ELF file. Made by :func:`read_elf`.
+
+    Attributes:
+        path: how the user names the file.
+        header: the ELF header.
+        segments: the program headers, in file order.
+        dynamic: the dynamic section, or None (static executables, relocatable objects).
+        interp: ``PT_INTERP``, or None.
+
+    Everything else is decoded on first use and may raise
+    :class:`~elfaudit.errors.ElfFormatError` then.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        header: Header,
+        segments: tuple[Segment, ...],
+        dynamic: Dynamic | None,
+        interp: str | None,
+    ) -> None:
+        self._reader = reader
+        self.path = reader.name
+        self.header = header
+        self.segments = segments
+        self.dynamic = dynamic
+        self.interp = interp
+
+    def __repr__(self) -> str:
+        return f"<ElfObject {self.path}: {self.kind.value}, machine {self.machine}>"
+
+    @property
+    def layout(self) -> Layout:
+        """Class and byte order."""
+        return self.header.layout
+
+    @property
+    def machine(self) -> int:
+        """``e_machine``."""
+        return self.header.machine
+
+    @property
+    def soname(self) -> str | None:
+        """``DT_SONAME``."""
+        return self.dynamic.soname if self.dynamic else None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """``DT_NEEDED``, in file order."""
+        return self.dynamic.needed if self.dynamic else ()
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What a loader would take the file for."""
+        if self.header.type == FileType.REL:
+            return Kind.RELOCATABLE
+        if self.header.type == FileType.CORE:
+            return Kind.CORE
+        if self.header.type == FileType.EXEC:
+            return Kind.EXECUTABLE if self.dynamic else Kind.STATIC_EXECUTABLE
+        if self.header.type != FileType.DYN:
+            return Kind.OTHER
+        if self.dynamic and Flags1.PIE in self.dynamic.flags_1:
+            return Kind.PIE
+        # A PIE of a linker that knows no DF_1_PIE: it has an interpreter and no name to be NEEDED by.
+        if self.interp is not None and self.soname is None:
+            return Kind.PIE
+        return Kind.SHARED_OBJECT
+
+    @property
+    def is_program(self) -> bool:
+        """Whether the file is run, not loaded by another one."""
+        return self.kind in (Kind.EXECUTABLE, Kind.PIE, Kind.STATIC_EXECUTABLE)
+
+    @cached_property
+    def tls(self) -> Tls | None:
+        """Thread-local storage, or None."""
+        for segment in self.segments:
+            if segment.type == SegmentType.TLS:
+                return Tls(segment.memory_size, segment.file_size, segment.align)
+        return None
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Whether the file asks for an executable stack."""
+        for segment in self.segments:
+            if segment.type == SegmentType.GNU_STACK:
+                return Stack.EXECUTABLE if segment.flags & 1 else Stack.NOT_EXECUTABLE
+        return Stack.UNSTATED
+
+    @cached_property
+    def relro(self) -> Segment | None:
+        """``PT_GNU_RELRO``: what is made read-only after relocation, or None."""
+        return next((s for s in self.segments if s.type == SegmentType.GNU_RELRO), None)
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """All notes of the file's ``PT_NOTE`` segments."""
+        return read_notes(self._reader, self.layout, self.segments)
+
+    @property
+    def build_id(self) -> str | None:
+        """The GNU build-id in hexadecimal, or None."""
+        return build_id(self.notes)
+
+    @property
+    def dlopen_notes(self) -> tuple[DlopenNote, ...]:
+        """The libraries the file says it may dlopen (``.note.dlopen``)."""
+        return dlopen_notes(self.notes)
+
+    @property
+    def properties(self) -> tuple[tuple[int, bytes], ...]:
+        """GNU properties as (``pr_type``, data)."""
+        return properties(self.layout, self.notes)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """The versions the file needs and defines."""
+        if self.dynamic is None:
+            return Versions((), (), {})
+        return read_versions(
+            self._reader, self.layout, self.dynamic, self._addresses, self._strings
+        )
+
+    @cached_property
+    def relocations(self) -> Relocations:
+        """The symbols the file's relocations name."""
+        if self.dynamic is None:
+            return Relocations(frozenset(), frozenset(), False)
+        return read_relocations(
+            self._reader, self.layout, self.machine, self.dynamic, self._addresses
+        )
+
+    @cached_property
+    def symbols(self) -> SymbolTable:
+        """The dynamic symbol table; empty without one."""
+        count = self._symbol_count
+        if not count:
+            return SymbolTable(self.layout, b"", b"", None, self.versions, None)
+        offset, _ = self._addresses.locate(self._required(DynamicTag.SYMTAB), "DT_SYMTAB")
+        raw = self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB")
+        return SymbolTable(
+            self.layout, raw, self._strings, self._version_indices(count), self.versions, self._hash
+        )
+
+    def require_loadable(self) -> Dynamic:
+        """The dynamic section of a file that a dynamic loader takes.
+
+        Raises:
+            NotLoadableError: the file is a relocatable object, a core dump or static.
+        """
+        if self.dynamic is not None and self.kind not in (Kind.RELOCATABLE, Kind.CORE, Kind.OTHER):
+            return self.dynamic
+        if self.kind is Kind.RELOCATABLE:
+            why = "is a relocatable object (ET_REL): link it first, no loader takes it"
+        elif self.kind is Kind.STATIC_EXECUTABLE:
+            why = "is statically linked: it has no dynamic section, nothing to resolve"
+        elif self.dynamic is None:
+            why = "has no dynamic section (PT_DYNAMIC): nothing a loader could resolve"
+        else:
+            why = f"is a {self.kind.value}, which no loader takes"
+        raise NotLoadableError(self.path, why)
+
+    @cached_property
+    def _addresses(self) -> AddressMap:
+        return AddressMap(
+            self.path, tuple(s for s in self.segments if s.type == SegmentType.LOAD)
+        )
+
+    @cached_property
+    def _strings(self) -> bytes:
+        if self.dynamic is None or self.dynamic.value(DynamicTag.STRTAB) is None:
+            return b""
+        size = self._required(DynamicTag.STRSZ)
+        if not size:
+            return b""
+        offset, _ = self._addresses.locate(self._required(DynamicTag.STRTAB), "DT_STRTAB")
+        return self._reader.read(offset, size, "DT_STRTAB (DT_STRSZ)")
+
+    @cached_property
+    def _hash(self) -> HashTable | None:
+        """The table the loader would use: ``DT_GNU_HASH`` where there are both."""
+        if self.dynamic is None:
+            return None
+        gnu = self.dynamic.value(DynamicTag.GNU_HASH)
+        if gnu is not None:
+            return GnuHash(self._reader, self.layout, gnu, self._addresses)
+        return self._sysv_hash
+
+    @cached_property
+    def _sysv_hash(self) -> SysvHash | None:
+        address = self.dynamic.value(DynamicTag.HASH) if self.dynamic else None
+        if address is None:
+            return None
+        return SysvHash(self._reader, self.layout, self.machine, address, self._addresses)
+
+    @cached_property
+    def _symbol_count(self) -> int:
+        """Entries of the dynamic symbol table, which has no size of its own without sections.
+
+        ``DT_HASH`` says it; ``DT_GNU_HASH`` says it unless the file exports nothing; then it ends
+        where the next table begins, or at least behind the last symbol a relocation names.
+        """
+        dynamic = self.dynamic
+        if dynamic is None or dynamic.value(DynamicTag.SYMTAB) is None:
+            return 0
+        if self._sysv_hash is not None:
+            return self._sysv_hash.symbol_count()
+        counted = self._hash.symbol_count() if isinstance(self._hash, GnuHash) else None
+        if counted is None:
+            referenced = max(self.relocations.symbols(), default=-1) + 1
+            counted = max(referenced, self._count_to_next_table(dynamic))
+        return counted
+
+    def _count_to_next_table(self, dynamic: Dynamic) -> int:
+        def room(start: int, entry: int) -> int:
+            later = [value for tag, value in dynamic.entries if tag in _TABLES and value > start]
+            if later:
+                return (min(later) - start) // entry
+            return self._addresses.locate(start, "DT_SYMTAB")[1] // entry
+
+        count = room(self._required(DynamicTag.SYMTAB), self.layout.symbol_size)
+        versym = dynamic.value(DynamicTag.VERSYM)
+        return min(count, room(versym, 2)) if versym is not None else count
+
+    def _version_indices(self, count: int) -> array[int] | None:
+        address = self.dynamic.value(DynamicTag.VERSYM) if self.dynamic else None
+        if address is None:
+            return None
+        offset, _ = self._addresses.locate(address, "DT_VERSYM")
+        return self.layout.words(self._reader.read(offset, count * 2, "DT_VERSYM"), 2)
+
+    def _required(self, tag: DynamicTag) -> int:
+        assert self.dynamic is not None
+        value = self.dynamic.value(tag)
+        if value is None:
+            raise ElfFormatError(
+                self.path, self.dynamic.offset, f"DT_{tag.name}", "is missing from the dynamic section"
+            )
+        return value
+
+
+_TABLES = frozenset(
+    (
+        DynamicTag.STRTAB,
+        DynamicTag.SYMTAB,
+        DynamicTag.HASH,
+        DynamicTag.GNU_HASH,
+        DynamicTag.VERSYM,
+        DynamicTag.VERNEED,
+        DynamicTag.VERDEF,
+        DynamicTag.RELA,
+        DynamicTag.REL,
+        DynamicTag.RELR,
+        DynamicTag.JMPREL,
+    )
+)
+
+
+def read_elf(source: str | os.PathLike[str] | ByteStream, *, name: str | None = None) -> ElfObject:
+    """Read one ELF file.
+
+    Only headers and the dynamic section are read here, the rest when it is asked for; so the file
+    must stay as it is, and a stream open, while the result is used.
+
+    Args:
+        source: a path, or a seekable binary stream.
+        name: how to name the file in messages; the path by default.
+
+    Raises:
+        NotElfError: it is something else; the message says what it looks like.
+        ElfFormatError: a header or the dynamic section contradicts the specification.
+        SourceError: the file cannot be opened or read.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fspath(source)
+        return _read(Reader(FileStream(path), name or path))
+    return _read(Reader(source, name or str(getattr(source, "name", "<stream>"))))
+
+
+def _read(reader: Reader) -> ElfObject:
+    header = read_header(reader)
+    segments = read_segments(reader, header)
+    addresses = AddressMap(reader.name, tuple(s for s in segments if s.type == SegmentType.LOAD))
+    dynamic = None
+    interp = None
+    for segment in segments:
+        # A PT_DYNAMIC without bytes in the file is one of a debuginfo file; glibc passes it over too.
+        if segment.type == SegmentType.DYNAMIC and segment.file_size:
+            dynamic = read_dynamic(reader, header.layout, segment, addresses)
+        elif segment.type == SegmentType.INTERP and segment.file_size:
+            size = min(segment.file_size, _PATH_MAX)
+            raw = reader.read(segment.offset, size, "PT_INTERP")
+            interp = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+    return ElfObject(reader, header, segments, dynamic, interp)

@@ -1,0 +1,288 @@
+"""The dynamic symbol table, in columns.
+
+Source: System V gABI, "Symbol Table". The table is kept as the bytes of the file plus one column an
+attribute, each cut out of those bytes in one C-speed stride; a :class:`Symbol` is made only when one
+is asked for. libtorch_cpu.so has 75,000 of them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+
+from .hashtable import HashTable
+from .layout import Layout
+from .versions import HIDDEN, Versions
+
+__all__ = ["Symbol", "SymbolBinding", "SymbolTable", "SymbolType", "SymbolVisibility"]
+
+SHN_UNDEF = 0
+SHN_ABS = 0xFFF1
+SHN_COMMON = 0xFFF2
+
+
+class SymbolBinding(IntEnum):
+    """``STB_*``."""
+
+    LOCAL = 0
+    GLOBAL = 1
+    WEAK = 2
+    GNU_UNIQUE = 10
+
+
+class SymbolType(IntEnum):
+    """``STT_*``."""
+
+    NOTYPE = 0
+    OBJECT = 1
+    FUNC = 2
+    SECTION = 3
+    FILE = 4
+    COMMON = 5
+    TLS = 6
+    GNU_IFUNC = 10
+
+
+class SymbolVisibility(IntEnum):
+    """``STV_*``."""
+
+    DEFAULT = 0
+    INTERNAL = 1
+    HIDDEN = 2
+    PROTECTED = 3
+
+
+EXPORTED_BINDINGS = frozenset((SymbolBinding.GLOBAL, SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE))
+EXPORTED_TYPES = frozenset(
+    (
+        SymbolType.NOTYPE,
+        SymbolType.OBJECT,
+        SymbolType.FUNC,
+        SymbolType.COMMON,
+        SymbolType.TLS,
+        SymbolType.GNU_IFUNC,
+    )
+)
+_HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One dynamic symbol.
+
+    Attributes:
+        name: as in the string table (mangled).
+        version: its version's name, or None.
+        version_hidden: whether the version is not the default one (``name@VERSION``, not ``@@``).
+        library: for an undefined symbol with a version, the SONAME it is required from.
+        binding, type, visibility: ``STB_*``, ``STT_*``, ``STV_*``; a plain number where unknown.
+        defined: whether the file defines it (``st_shndx`` is not ``SHN_UNDEF``).
+        value: ``st_value``, an address in most files.
+        size: ``st_size`` in bytes.
+        index: its row in the table.
+    """
+
+    name: str
+    version: str | None
+    version_hidden: bool
+    library: str | None
+    binding: int
+    type: int
+    visibility: int
+    defined: bool
+    value: int
+    size: int
+    index: int
+
+    def __str__(self) -> str:
+        """The name as ``nm -D`` writes it, with ``@VERSION`` or ``@@VERSION``."""
+        if self.version is None:
+            return self.name
+        default = self.defined and not self.version_hidden
+        return f"{self.name}{'@@' if default else '@'}{self.version}"
+
+
+class SymbolTable:
+    """The dynamic symbols of one file; index 0 is the null symbol, as in the file.
+
+    Attributes:
+        info: ``st_info`` of every symbol (binding in the high four bits, type in the low four).
+        other: ``st_other``; visibility in the low two bits.
+        sections: ``st_shndx``.
+        values: ``st_value``.
+        version_indices: the raw ``DT_VERSYM`` entry of every symbol, or None without the table.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        raw: bytes,
+        strings: bytes,
+        version_indices: array[int] | None,
+        versions: Versions,
+        hash_table: HashTable | None,
+    ) -> None:
+        self._layout = layout
+        self._raw = raw
+        self._strings = strings
+        self._hash_table = hash_table
+        self.version_indices = version_indices
+        self.versions = versions
+        wide = layout.bits == 64
+        self.info = raw[4 :: layout.symbol_size] if wide else raw[12 :: layout.symbol_size]
+        self.other = raw[5 :: layout.symbol_size] if wide else raw[13 :: layout.symbol_size]
+
+    def __len__(self) -> int:
+        return len(self._raw) // self._layout.symbol_size
+
+    def __getitem__(self, index: int) -> Symbol:
+        """The symbol of that row."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._symbol(index)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        """Every row, the null symbol included."""
+        return (self._symbol(index) for index in range(len(self)))
+
+    @cached_property
+    def sections(self) -> array[int]:
+        """``st_shndx`` of every symbol."""
+        words = self._layout.words(self._raw, 2)
+        return words[3::12] if self._layout.bits == 64 else words[7::8]
+
+    @cached_property
+    def values(self) -> array[int]:
+        """``st_value`` of every symbol."""
+        if self._layout.bits == 64:
+            return self._layout.words(self._raw, 8)[1::3]
+        return self._layout.words(self._raw, 4)[1::4]
+
+    @cached_property
+    def sizes(self) -> array[int]:
+        """``st_size`` of every symbol, bytes."""
+        if self._layout.bits == 64:
+            return self._layout.words(self._raw, 8)[2::3]
+        return self._layout.words(self._raw, 4)[2::4]
+
+    @cached_property
+    def name_offsets(self) -> array[int]:
+        """``st_name`` of every symbol."""
+        words = self._layout.words(self._raw, 4)
+        return words[0::6] if self._layout.bits == 64 else words[0::4]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of every symbol; empty where ``st_name`` points outside the string table."""
+        if self._strings.isascii():
+            # One decode for the whole table, then slices of it: offsets are the same in both.
+            text = self._strings.decode("ascii")
+            find = text.find
+            return [text[start : find("\0", start)] for start in self.name_offsets]
+        return [self._name(start) for start in self.name_offsets]
+
+    def exports(self) -> Iterator[Symbol]:
+        """The symbols other files can bind to, in table order.
+
+        Source: ``do_lookup_x`` and ``check_match`` (glibc ``elf/dl-lookup.c``): defined; global, weak
+        or unique; of a type the lookup knows; neither hidden nor internal.
+        """
+        return (self._symbol(index) for index in self.export_indices)
+
+    def undefined(self) -> Iterator[Symbol]:
+        """The symbols that must come from elsewhere, in table order, the null symbol left out."""
+        return (self._symbol(index) for index in self.undefined_indices)
+
+    @cached_property
+    def export_indices(self) -> list[int]:
+        """Rows of :meth:`exports`."""
+        exported = bytes(
+            (info >> 4) in EXPORTED_BINDINGS and (info & 15) in EXPORTED_TYPES
+            for info in range(256)
+        )
+        visible = bytes((other & 3) not in _HIDDEN_VISIBILITIES for other in range(256))
+        return [
+            index
+            for index, (section, yes, seen, value, info) in enumerate(
+                zip(
+                    self.sections,
+                    self.info.translate(exported),
+                    self.other.translate(visible),
+                    self.values,
+                    self.info,
+                    strict=True,
+                )
+            )
+            if yes
+            and seen
+            and section != SHN_UNDEF
+            # A value of 0 is no definition, except of absolute and thread-local symbols.
+            and (value or section == SHN_ABS or info & 15 == SymbolType.TLS)
+        ]
+
+    @cached_property
+    def undefined_indices(self) -> list[int]:
+        """Rows of :meth:`undefined`."""
+        return [
+            index
+            for index, (section, info) in enumerate(zip(self.sections, self.info, strict=True))
+            if section == SHN_UNDEF and index and info >> 4 in EXPORTED_BINDINGS
+        ]
+
+    def find(self, name: str) -> list[Symbol]:
+        """Every definition of ``name`` that a loader would reach through the hash table.
+
+        Without a hash table the whole table is searched.
+        """
+        raw = name.encode("utf-8", "surrogateescape")
+        if self._hash_table is None:
+            candidates: Iterator[int] = iter(range(1, len(self)))
+        else:
+            candidates = self._hash_table.candidates(raw)
+        return [
+            self._symbol(index)
+            for index in candidates
+            if index < len(self)
+            and self._is_named(index, raw)
+            and self.sections[index] != SHN_UNDEF
+        ]
+
+    def version_of(self, index: int) -> tuple[str | None, bool, str | None]:
+        """(version, hidden, library) of a symbol; the version is None for indices 0 and 1."""
+        if self.version_indices is None:
+            return None, False, None
+        raw = self.version_indices[index]
+        known = self.versions.names.get(raw & ~HIDDEN)
+        hidden = bool(raw & HIDDEN)
+        if known is None:
+            return None, hidden, None
+        return known.name, hidden, known.library
+
+    def _is_named(self, index: int, name: bytes) -> bool:
+        start = self.name_offsets[index]
+        return self._strings[start : start + len(name) + 1] == name + b"\0"
+
+    def _name(self, start: int) -> str:
+        end = self._strings.find(b"\0", start)
+        return self._strings[start:end].decode("utf-8", "surrogateescape") if end >= 0 else ""
+
+    def _symbol(self, index: int) -> Symbol:
+        info, section = self.info[index], self.sections[index]
+        version, hidden, library = self.version_of(index)
+        names = self.__dict__.get("names")  # decoded already? else only this one
+        return Symbol(
+            names[index] if names is not None else self._name(self.name_offsets[index]),
+            version,
+            hidden,
+            library,
+            info >> 4,
+            info & 15,
+            self.other[index] & 3,
+            section != SHN_UNDEF,
+            self.values[index],
+            self.sizes[index],
+            index,
+        )

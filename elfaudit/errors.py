@@ -1,0 +1,98 @@
+"""Everything elfaudit can raise, in one tree.
+
+::
+
+    ElfAuditError
+    ├── SourceError            bytes that could not be reached or read
+    │   └── WheelError         … because the archive or the member is not sound
+    ├── ElfFormatError         bytes that are not what the ELF specification asks for
+    │   └── NotElfError        … from the first four bytes on
+    ├── NotLoadableError       sound ELF that no dynamic loader takes (ET_REL, static, core)
+    └── RequestError           the question itself cannot be answered (bad regex, unknown host)
+
+A missing library or an undefined symbol is never an exception: it is a finding. Exceptions are for
+what could not be read or done. ``str(error)`` is one sentence that names the file first.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ElfAuditError",
+    "ElfFormatError",
+    "NotElfError",
+    "NotLoadableError",
+    "RequestError",
+    "SourceError",
+    "WheelError",
+]
+
+
+class ElfAuditError(Exception):
+    """Base of every exception that elfaudit raises on purpose."""
+
+
+class SourceError(ElfAuditError):
+    """Bytes could not be reached or read.
+
+    Args:
+        name: the file, directory or ``archive::member`` as the user would name it.
+        problem: what is wrong with it, a clause without the name.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str]]:
+        return type(self), (self.name, self.problem)
+
+
+class WheelError(SourceError):
+    """A wheel (zip archive), or one member of it, is not sound."""
+
+
+class ElfFormatError(ElfAuditError):
+    """The bytes contradict the ELF specification.
+
+    Args:
+        name: the file as the user would name it.
+        offset: byte offset in the file of the field that is wrong.
+        field: the field, in the specification's words (``e_phoff``, ``DT_STRTAB``).
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, name: str, offset: int, field: str, problem: str) -> None:
+        super().__init__(f"{name}: {field} at offset {offset:#x}: {problem}")
+        self.name = name
+        self.offset = offset
+        self.field = field
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[ElfFormatError], tuple[str, int, str, str]]:
+        return type(self), (self.name, self.offset, self.field, self.problem)
+
+
+class NotElfError(ElfFormatError):
+    """The file does not begin with the ELF magic ``\\x7fELF``."""
+
+
+class NotLoadableError(ElfAuditError):
+    """An ELF file that a dynamic loader does not take, asked for where one is needed.
+
+    Args:
+        name: the file as the user would name it.
+        problem: why no loader takes it.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[NotLoadableError], tuple[str, str]]:
+        return type(self), (self.name, self.problem)
+
+
+class RequestError(ElfAuditError):
+    """The question cannot be answered as asked (an invalid pattern, no such interpreter, …)."""

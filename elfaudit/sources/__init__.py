@@ -1,0 +1,21 @@
+"""Where bytes come from: one seam (:class:`Source`), one module per kind of source."""
+
+from .file import FileSource
+from .model import Member, Source
+from .overlay import Overlay, mount_name
+from .target import SEPARATOR, open_source, split_address
+from .tree import TreeSource
+from .wheel import WheelSource
+
+__all__ = [
+    "SEPARATOR",
+    "FileSource",
+    "Member",
+    "Overlay",
+    "Source",
+    "TreeSource",
+    "WheelSource",
+    "mount_name",
+    "open_source",
+    "split_address",
+]

@@ -1,0 +1,45 @@
+"""A single file as a source of one member."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from ..stream import FileStream
+from .model import Member
+
+__all__ = ["FileSource"]
+
+
+class FileSource:
+    """One file on this machine, at its absolute path.
+
+    Args:
+        path: the file.
+
+    Raises:
+        SourceError: it cannot be opened, or is not a regular file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.label = path
+        self.problems: tuple[str, ...] = ()
+        stream = FileStream(path)
+        stream.release()
+        status = os.stat(path)
+        self.member = Member(
+            os.path.abspath(path),
+            path,
+            (status.st_dev, status.st_ino),
+            stream.size,
+            False,
+            lambda: FileStream(path),
+        )
+
+    def names(self) -> Iterator[str]:
+        """The one path."""
+        yield self.member.path
+
+    def find(self, path: str) -> Member | None:
+        """The member, if ``path`` is its path."""
+        return self.member if path == self.member.path else None

@@ -1,0 +1,55 @@
+"""The seam between where bytes are kept and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..stream import ByteStream
+
+__all__ = ["Member", "Source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a source.
+
+    Attributes:
+        path: its absolute POSIX path inside the source, as it was asked for.
+        display: how to show it to the user, who can hand it back as a target.
+        identity: equal for two members that are the same file (hard links, symlinks).
+        size: length in bytes.
+        sequential: whether going back in its stream costs reading from the start again.
+        open: makes a new stream over its bytes; raises
+            :class:`~elfaudit.errors.SourceError` when it cannot.
+    """
+
+    path: str
+    display: str
+    identity: Hashable
+    size: int
+    sequential: bool
+    open: Callable[[], ByteStream] = field(compare=False, repr=False)
+
+
+class Source(Protocol):
+    """A set of files addressed by absolute POSIX paths: a tree, a wheel, a single file."""
+
+    @property
+    def label(self) -> str:
+        """How the user names the source."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the source cannot be used, one sentence each (unsafe member names, …)."""
+
+    def names(self) -> Iterator[str]:
+        """Absolute path of every regular file, sorted; symbolic links are not followed."""
+
+    def find(self, path: str) -> Member | None:
+        """The regular file at ``path``, symbolic links followed inside the source; or None.
+
+        Raises:
+            SourceError: something is there that cannot be looked at.
+        """

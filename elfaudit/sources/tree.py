@@ -1,0 +1,124 @@
+"""A directory as a source: the machine's own ``/``, a sysroot, an unpacked image.
+
+Symbolic links are followed as inside a chroot: an absolute link starts at the root of the source
+again, and ``..`` stops there. Nothing outside is ever opened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from ..errors import SourceError
+from ..stream import FileStream
+from .model import Member
+
+__all__ = ["TreeSource"]
+
+_MAX_LINKS = 40  # as the kernel: MAXSYMLINKS
+
+
+class TreeSource:
+    """The files below a directory.
+
+    Args:
+        root: the directory that is ``/`` for everything in it.
+        label: how the user names it; ``root`` by default.
+        show_inside: whether members are shown by their path inside the source (a system's root)
+            and not as ``label::path``.
+
+    Raises:
+        SourceError: ``root`` is not a directory.
+    """
+
+    def __init__(self, root: str, *, label: str | None = None, show_inside: bool = True) -> None:
+        self.label = label or root
+        self.root = os.path.realpath(root)
+        self.problems: tuple[str, ...] = ()
+        self._show_inside = show_inside
+        self._directories: dict[str, str | None] = {"/": self.root}
+        if not os.path.isdir(self.root):
+            raise SourceError(root, "is not a directory")
+
+    def names(self) -> Iterator[str]:
+        """Absolute path (inside the source) of every regular file, in sorted order."""
+        for directory, folders, files in os.walk(self.root):
+            folders.sort()
+            inside = directory[len(self.root) :] if self.root != "/" else directory.rstrip("/")
+            for name in sorted(files):
+                try:
+                    mode = os.lstat(os.path.join(directory, name)).st_mode
+                except OSError:
+                    continue  # gone since it was listed
+                if stat.S_ISREG(mode):
+                    yield f"{inside}/{name}"
+
+    def find(self, path: str) -> Member | None:
+        """The regular file at ``path``, or None when there is none."""
+        host = self.host_path(path)
+        if host is None:
+            return None
+        try:
+            status = os.stat(host, follow_symlinks=False)
+        except (OSError, ValueError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        display = path if self._show_inside else f"{self.label}::{path.lstrip('/')}"
+        return Member(
+            path,
+            display,
+            (status.st_dev, status.st_ino),
+            status.st_size,
+            False,
+            lambda: FileStream(host, name=display),
+        )
+
+    def host_path(self, path: str) -> str | None:
+        """Where ``path`` is on this machine, its symbolic links followed inside the root; or None."""
+        if "\0" in path:
+            return None
+        directory, _, name = path.rpartition("/")
+        folder = self._directory(directory or "/")
+        if folder is None:
+            return None
+        if name in ("", ".", ".."):
+            return self._walk(path)
+        host = os.path.join(folder, name)
+        return self._walk(path) if os.path.islink(host) else host
+
+    def _directory(self, path: str) -> str | None:
+        """Memo of :meth:`_walk` for directories: a search asks for the same few again and again."""
+        if path not in self._directories:
+            self._directories[path] = self._walk(path)
+        return self._directories[path]
+
+    def _walk(self, path: str) -> str | None:
+        """Follow ``path`` component by component (``path_resolution(7)``), confined to the root."""
+        pending = [part for part in reversed(path.split("/")) if part]
+        inside: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                if inside:
+                    inside.pop()
+                continue
+            host = os.path.join(self.root, *inside, part)
+            try:
+                target = os.readlink(host)
+            except OSError:
+                if not os.path.lexists(host) or (pending and not os.path.isdir(host)):
+                    return None
+                inside.append(part)
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                return None
+            if target.startswith("/"):
+                inside.clear()
+            pending.extend(piece for piece in reversed(target.split("/")) if piece)
+        return os.path.join(self.root, *inside)
