@@ -74,7 +74,7 @@ class ElfFormatError(ElfAuditError):
 
 
 class NotElfError(ElfFormatError):
-    """The file does not begin with the ELF magic ``\\x7fELF``."""
+    """The file does not begin with the ELF magic, ``7f 45 4c 46``."""
 
 
 class NotLoadableError(ElfAuditError):

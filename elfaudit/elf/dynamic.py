@@ -2,7 +2,7 @@
 
 Source: System V gABI, "Dynamic Section"; ``elf/get-dynamic-info.h`` and ``elf/dl-load.c`` of glibc
 for what counts when a tag stands more than once (of every tag but ``DT_NEEDED``, ``DT_FILTER`` and
-``DT_AUXILIARY`` the last one), and that the table ends at ``DT_NULL`` and not where the segment does.
+``DT_AUXILIARY`` the last one), and that the table ends at ``DT_NULL``, not where the segment does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from enum import IntEnum, IntFlag
 from ..errors import ElfFormatError
 from .header import AddressMap, Segment
 from .layout import Layout
-from .reader import MAX_TABLE, Reader
+from .reader import Reader
 
 __all__ = ["Dynamic", "DynamicTag", "Flags", "Flags1", "read_dynamic"]
 
-_MAX_NEEDED_BYTES = 64 << 20
+_MAX_ENTRIES = 1 << 16
+_MAX_STRINGS = 8 << 20
 
 
 class DynamicTag(IntEnum):
@@ -107,6 +108,7 @@ class Dynamic:
         filters, auxiliaries: ``DT_FILTER`` and ``DT_AUXILIARY`` filtees, in file order.
         entries: every entry before ``DT_NULL`` as (tag, value), in file order.
         offset: file offset of the table.
+        entry_size: bytes of one entry.
     """
 
     soname: str | None
@@ -119,6 +121,7 @@ class Dynamic:
     auxiliaries: tuple[str, ...]
     entries: tuple[tuple[int, int], ...] = field(repr=False)
     offset: int = field(repr=False)
+    entry_size: int = field(default=16, repr=False)
 
     def value(self, tag: int) -> int | None:
         """The value of the last entry with ``tag``, or None: the one glibc and musl would use."""
@@ -127,6 +130,26 @@ class Dynamic:
                 return value
         return None
 
+    def locate(self, tag: DynamicTag, addresses: AddressMap) -> tuple[int, int]:
+        """File offset of the table that ``tag`` gives the address of, and the bytes from there on.
+
+        Raises:
+            ElfFormatError: there is no such entry, or no such address in the file.
+        """
+        address = self.value(tag)
+        if address is None:
+            raise ElfFormatError(
+                addresses.name, self.offset, f"DT_{tag.name}", "is missing from the dynamic section"
+            )
+        return addresses.locate(address, f"DT_{tag.name}", self.where(tag))
+
+    def where(self, tag: int) -> int:
+        """File offset of the last entry with ``tag``; of the table if there is none."""
+        for index in range(len(self.entries) - 1, -1, -1):
+            if self.entries[index][0] == tag:
+                return self.offset + index * self.entry_size
+        return self.offset
+
     @property
     def symbolic(self) -> bool:
         """Whether the object looks in itself first (``DT_SYMBOLIC`` or ``DF_SYMBOLIC``)."""
@@ -134,7 +157,7 @@ class Dynamic:
 
     @property
     def bind_now(self) -> bool:
-        """Whether every function is bound at load (``DT_BIND_NOW``, ``DF_BIND_NOW``, ``DF_1_NOW``)."""
+        """Whether functions are bound at load: ``DT_BIND_NOW``, ``DF_BIND_NOW`` or ``DF_1_NOW``."""
         return (
             Flags.BIND_NOW in self.flags
             or Flags1.NOW in self.flags_1
@@ -157,29 +180,46 @@ def read_dynamic(
     Raises:
         ElfFormatError: the table, or a string it names, is not inside the file.
     """
-    offset, available = addresses.locate(segment.address, "PT_DYNAMIC p_vaddr")
-    entries = _entries(reader, layout, offset, min(available, MAX_TABLE), segment.file_size)
-    last = dict(entries)
-    strings = _StringTable.of(reader, addresses, last)
-
-    def every(tag: int) -> tuple[str, ...]:
-        return tuple(strings.get(value, DynamicTag(tag)) for found, value in entries if found == tag)
+    offset, available = addresses.locate(segment.address, "PT_DYNAMIC p_vaddr", segment.offset)
+    size = layout.dynamic.size
+    entries = _entries(reader, layout, offset, available, segment.file_size)
+    last = dict(entries)  # of equal tags the last one stays
+    strings = _StringTable.of(reader, addresses, last, offset)
+    texts: dict[int, list[str]] = {}
+    for row, (tag, value) in enumerate(entries):
+        if tag in _STRING_TAGS:
+            text = strings.get(value, _STRING_TAGS[tag], offset + row * size)
+            texts.setdefault(tag, []).append(text)
 
     def one(tag: int) -> str | None:
-        return strings.get(last[tag], DynamicTag(tag)) if tag in last else None
+        return texts[tag][-1] if tag in texts else None
 
     return Dynamic(
         soname=one(DynamicTag.SONAME),
-        needed=every(DynamicTag.NEEDED),
+        needed=tuple(texts.get(DynamicTag.NEEDED, ())),
         rpath=one(DynamicTag.RPATH),
         runpath=one(DynamicTag.RUNPATH),
         flags=Flags(last.get(DynamicTag.FLAGS, 0)),
         flags_1=Flags1(last.get(DynamicTag.FLAGS_1, 0)),
-        filters=every(DynamicTag.FILTER),
-        auxiliaries=every(DynamicTag.AUXILIARY),
+        filters=tuple(texts.get(DynamicTag.FILTER, ())),
+        auxiliaries=tuple(texts.get(DynamicTag.AUXILIARY, ())),
         entries=entries,
         offset=offset,
+        entry_size=size,
     )
+
+
+_STRING_TAGS = {
+    tag.value: f"DT_{tag.name}"
+    for tag in (
+        DynamicTag.NEEDED,
+        DynamicTag.SONAME,
+        DynamicTag.RPATH,
+        DynamicTag.RUNPATH,
+        DynamicTag.FILTER,
+        DynamicTag.AUXILIARY,
+    )
+}
 
 
 def _entries(
@@ -191,14 +231,17 @@ def _entries(
     position = offset
     end = offset + available
     step = max(size, min(expected, 1 << 16) // size * size)
-    while position + size <= end:
+    while position + size <= end and len(found) < _MAX_ENTRIES:
         raw = reader.read(position, min(step, (end - position) // size * size), "dynamic section")
-        for tag, value in layout.dynamic.iter_unpack(raw):
-            if tag == DynamicTag.NULL:
-                return tuple(found)
-            found.append((tag, value))
+        rows = list(layout.dynamic.iter_unpack(raw))
+        stop = next((row for row, (tag, _) in enumerate(rows) if not tag), None)
+        found += rows[:stop]
+        if stop is not None:
+            return tuple(found)
         position += len(raw)
-    raise ElfFormatError(reader.name, offset, "dynamic section", "has no DT_NULL at its end")
+    raise ElfFormatError(
+        reader.name, position, "dynamic section", f"no DT_NULL after {len(found)} entries"
+    )
 
 
 @dataclass(slots=True)
@@ -212,36 +255,33 @@ class _StringTable:
     reader: Reader
     offset: int
     size: int
-    read: dict[int, str]
+    known: dict[int, str]
     total: int = 0
 
     @classmethod
-    def of(cls, reader: Reader, addresses: AddressMap, last: dict[int, int]) -> _StringTable:
-        address = last.get(DynamicTag.STRTAB)
-        if address is None:
+    def of(
+        cls, reader: Reader, addresses: AddressMap, last: dict[int, int], where: int
+    ) -> _StringTable:
+        address, size = last.get(DynamicTag.STRTAB), last.get(DynamicTag.STRSZ)
+        if address is None or size == 0:
             return cls(reader, 0, 0, {})
-        try:
-            offset, available = addresses.locate(address, "DT_STRTAB")
-        except ElfFormatError:
-            if last.get(DynamicTag.STRSZ) == 0:
-                return cls(reader, 0, 0, {})
-            raise
-        return cls(reader, offset, min(last.get(DynamicTag.STRSZ, available), available), {})
+        offset, available = addresses.locate(address, "DT_STRTAB", where)
+        return cls(reader, offset, available if size is None else min(size, available), {})
 
-    def get(self, index: int, tag: DynamicTag) -> str:
-        if index in self.read:
-            return self.read[index]
-        name = f"DT_{tag.name}"
+    def get(self, index: int, field: str, where: int) -> str:
+        """The string at ``index``; ``where`` is the file offset of the entry that names it."""
+        if index in self.known:
+            return self.known[index]
         if index >= self.size:
             raise ElfFormatError(
                 self.reader.name,
-                self.offset,
-                name,
+                where,
+                field,
                 f"string index {index:#x} lies outside the string table of {self.size:#x} bytes",
             )
-        raw = self.reader.string(self.offset + index, self.offset + self.size, name)
+        raw = self.reader.string(self.offset + index, self.offset + self.size, field)
         self.total += len(raw)
-        if self.total > _MAX_NEEDED_BYTES:
-            raise ElfFormatError(self.reader.name, self.offset, name, "the strings are too long")
-        text = self.read[index] = raw.decode("utf-8", "surrogateescape")
+        if self.total > _MAX_STRINGS:  # overlapping strings: more text than the file has bytes
+            raise ElfFormatError(self.reader.name, where, field, "the strings are too long")
+        text = self.known[index] = raw.decode("utf-8", "surrogateescape")
         return text

@@ -6,10 +6,11 @@ Source: System V gABI, "Hash Table" (``DT_HASH``); for ``DT_GNU_HASH`` the reade
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..errors import ElfFormatError
-from .header import AddressMap
 from .layout import Layout
 from .reader import MAX_TABLE, Reader
 
@@ -37,25 +38,26 @@ def gnu_hash(name: bytes) -> int:
 
 
 class SysvHash:
-    """``DT_HASH``."""
+    """``DT_HASH``.
 
-    def __init__(
-        self, reader: Reader, layout: Layout, machine: int, address: int, addresses: AddressMap
-    ) -> None:
-        offset, _ = addresses.locate(address, "DT_HASH")
-        wide = layout.bits == 64 and machine in _WIDE_ENTRIES
+    Args:
+        reader, layout, machine: of the file.
+        offset: where in the file the table is.
+
+    Raises:
+        ElfFormatError: the table is not inside the file.
+    """
+
+    def __init__(self, reader: Reader, layout: Layout, machine: int, offset: int) -> None:
         self._reader = reader
-        self._entry = layout.struct("Q" if wide else "I")
-        size = self._entry.size
-        self._bucket_count = self._read(offset, "DT_HASH nbucket")
-        self._symbol_count = self._read(offset + size, "DT_HASH nchain")
-        self._buckets = offset + 2 * size
-        self._chains = self._buckets + self._bucket_count * size
-        end = self._chains + self._symbol_count * size
-        if end > reader.size:
-            raise ElfFormatError(
-                reader.name, offset, "DT_HASH", f"the table would end at {end:#x}, past the file"
-            )
+        self._layout = layout
+        self._size = 8 if layout.bits == 64 and machine in _WIDE_ENTRIES else 4
+        head = reader.read(offset, 2 * self._size, "DT_HASH nbucket, nchain")
+        self._bucket_count, self._symbol_count = layout.words(head, self._size)
+        self._buckets = offset + len(head)
+        self._chains = self._buckets + self._bucket_count * self._size
+        reader.check(self._buckets, self._bucket_count * self._size, "DT_HASH nbucket")
+        reader.check(self._chains, self._symbol_count * self._size, "DT_HASH nchain")
 
     def symbol_count(self) -> int:
         """Number of entries of the dynamic symbol table (``nchain``)."""
@@ -65,69 +67,70 @@ class SysvHash:
         """Indices of the symbols in the bucket of ``name``, in the loader's order."""
         if not self._bucket_count:
             return
-        size = self._entry.size
-        bucket = sysv_hash(name) % self._bucket_count
-        index = self._read(self._buckets + bucket * size, "DT_HASH bucket")
-        for _ in range(self._symbol_count):  # a chain that is a circle ends here
-            if index == 0 or index >= self._symbol_count:
-                return
+        buckets, chains = self._tables
+        index = buckets[sysv_hash(name) % self._bucket_count]
+        seen = set()  # a chain may be a circle
+        while 0 < index < self._symbol_count and index not in seen:
             yield index
-            index = self._read(self._chains + index * size, "DT_HASH chain")
+            seen.add(index)
+            index = chains[index]
 
-    def _read(self, offset: int, field: str) -> int:
-        (value,) = self._entry.unpack(self._reader.read(offset, self._entry.size, field))
-        return int(value)
+    @cached_property
+    def _tables(self) -> tuple[array[int], array[int]]:
+        split = self._bucket_count * self._size
+        size = split + self._symbol_count * self._size
+        raw = self._reader.read(self._buckets, size, "DT_HASH")
+        words = self._layout.words(raw, self._size)
+        return words[: self._bucket_count], words[self._bucket_count :]
 
 
 class GnuHash:
-    """``DT_GNU_HASH``: a Bloom filter, buckets, and chains over the defined symbols only."""
+    """``DT_GNU_HASH``: a Bloom filter, buckets, and chains over the defined symbols only.
 
-    def __init__(
-        self, reader: Reader, layout: Layout, address: int, addresses: AddressMap
-    ) -> None:
-        offset, _ = addresses.locate(address, "DT_GNU_HASH")
+    Args:
+        reader, layout: of the file.
+        offset: where in the file the table is.
+
+    Raises:
+        ElfFormatError: the filter or the buckets are not inside the file.
+    """
+
+    def __init__(self, reader: Reader, layout: Layout, offset: int) -> None:
         self._reader = reader
         self._layout = layout
-        head = layout.struct("4I").unpack(reader.read(offset, 16, "DT_GNU_HASH header"))
+        head = layout.words(reader.read(offset, 16, "DT_GNU_HASH header"), 4)
         self._bucket_count, self._first, self._bloom_size, self._shift = head
-        self._bloom = offset + 16
-        self._buckets = self._bloom + self._bloom_size * layout.word_size
-        self._chains = self._buckets + self._bucket_count * 4
-        if self._chains > reader.size:
-            raise ElfFormatError(
-                reader.name,
-                offset,
-                "DT_GNU_HASH",
-                f"the buckets would end at {self._chains:#x}, past the file",
-            )
+        self._bloom_offset = offset + 16
+        self._bucket_offset = self._bloom_offset + self._bloom_size * layout.word_size
+        self._chain_offset = self._bucket_offset + self._bucket_count * 4
+        filter_size = self._bloom_size * layout.word_size
+        reader.check(self._bloom_offset, filter_size, "DT_GNU_HASH bloom_size")
+        reader.check(self._bucket_offset, self._bucket_count * 4, "DT_GNU_HASH nbuckets")
 
     def symbol_count(self) -> int | None:
-        """Number of dynamic symbols, or None: a table without a symbol in it cannot tell."""
-        raw = self._reader.read(self._buckets, self._bucket_count * 4, "DT_GNU_HASH buckets")
-        last = max(self._layout.words(raw, 4), default=0)
+        """Number of dynamic symbols, or None: a table without a symbol in it cannot tell.
+
+        Raises:
+            ElfFormatError: the chain of the last symbol does not end inside the file.
+        """
+        last = max(self._buckets, default=0)
         if last < self._first or not last:
             return None
-        for position, word in self._chain(last):
-            if word & 1:
-                return position + 1
-        raise ElfFormatError(
-            self._reader.name, self._chains, "DT_GNU_HASH", "the last chain has no end"
-        )
+        return self._end_of_chain(last)
 
     def candidates(self, name: bytes) -> Iterator[int]:
         """Indices of the symbols with the hash of ``name``, in the loader's order."""
         value = gnu_hash(name)
         if not self._bucket_count or not self._bloom_says_yes(value):
             return
-        where = self._buckets + value % self._bucket_count * 4
-        (start,) = self._layout.struct("I").unpack(
-            self._reader.read(where, 4, "DT_GNU_HASH bucket")
-        )
+        start = self._buckets[value % self._bucket_count]
         if start < self._first or not start:
             return
-        for position, word in self._chain(start):
+        chains = self._chains
+        for position in range(start - self._first, len(chains)):
+            word = chains[position]
             if (word ^ value) >> 1 == 0:
-                yield position
+                yield position + self._first
             if word & 1:
                 return
 
@@ -136,25 +139,47 @@ class GnuHash:
             return False
         bits = self._layout.bits
         # The loader masks with bloom_size - 1: a size that is no power of two is its own problem.
-        where = self._bloom + (value // bits & (self._bloom_size - 1)) * self._layout.word_size
-        raw = self._reader.read(where, self._layout.word_size, "DT_GNU_HASH bloom")
-        (word,) = self._layout.words(raw, self._layout.word_size)
+        word = self._bloom[value // bits & (self._bloom_size - 1)]
         return bool(word >> value % bits & 1 and word >> (value >> (self._shift & 31)) % bits & 1)
 
-    def _chain(self, start: int) -> Iterator[tuple[int, int]]:
-        """(symbol index, chain word) from ``start`` on; ends with the file."""
-        position = start
-        step = 16
-        while (offset := self._chains + (position - self._first) * 4) < self._reader.size:
-            if (position - start) * 4 > MAX_TABLE:
-                return
-            words = self._layout.words(self._reader.read_available(offset, step * 4), 4)
-            if not words:
-                return
-            for word in words:
-                yield position, word
-                position += 1
-            step = _CHAIN_STEP
+    @cached_property
+    def _bloom(self) -> array[int]:
+        size = self._layout.word_size
+        raw = self._reader.read(self._bloom_offset, self._bloom_size * size, "DT_GNU_HASH bloom")
+        return self._layout.words(raw, size)
 
+    @cached_property
+    def _buckets(self) -> array[int]:
+        raw = self._reader.read(self._bucket_offset, self._bucket_count * 4, "DT_GNU_HASH buckets")
+        return self._layout.words(raw, 4)
+
+    @cached_property
+    def _chains(self) -> array[int]:
+        size = ((self.symbol_count() or self._first) - self._first) * 4
+        return self._layout.words(
+            self._reader.read(self._chain_offset, size, "DT_GNU_HASH chains"), 4
+        )
+
+    def _end_of_chain(self, start: int) -> int:
+        """The index behind the last symbol of the chain that begins at ``start``."""
+        low = 0 if self._layout.little else 3
+        first = self._chain_offset + (start - self._first) * 4
+        offset, step = first, 16
+        while offset - first < MAX_TABLE:
+            raw = self._reader.read_available(offset, step * 4)
+            if not raw:
+                break
+            # The last word of a chain has its lowest bit set.
+            row = raw[low::4].translate(_LOWEST_BIT).find(1)
+            if row >= 0 and row * 4 + 4 <= len(raw):
+                return start + (offset - first) // 4 + row + 1
+            offset += len(raw)
+            step = _CHAIN_STEP
+        raise ElfFormatError(
+            self._reader.name, first, "DT_GNU_HASH", "the last chain does not end inside the file"
+        )
+
+
+_LOWEST_BIT = bytes(value & 1 for value in range(256))
 
 HashTable = SysvHash | GnuHash

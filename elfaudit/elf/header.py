@@ -1,4 +1,4 @@
-"""The ELF header and the program headers: what kind of file this is, and what would be mapped where.
+"""The ELF header and the program headers: what a file is, and what of it would be mapped where.
 
 Source: System V gABI, chapters "ELF Header" and "Program Header". Section headers are never
 consulted (they may be stripped), with one exception the gABI demands: ``PN_XNUM``, where the number
@@ -14,7 +14,15 @@ from ..errors import ElfFormatError, NotElfError
 from .layout import Layout
 from .reader import Reader
 
-__all__ = ["AddressMap", "FileType", "Header", "Segment", "SegmentType", "read_header", "read_segments"]
+__all__ = [
+    "AddressMap",
+    "FileType",
+    "Header",
+    "Segment",
+    "SegmentType",
+    "read_header",
+    "read_segments",
+]
 
 _MAGIC = b"\x7fELF"
 _PN_XNUM = 0xFFFF
@@ -96,14 +104,19 @@ class Segment:
 class AddressMap:
     """Where in the file the bytes of a virtual address are: the ``PT_LOAD`` segments.
 
-    The loader only knows addresses (``DT_SYMTAB`` and the like); this is its mapping, read backwards.
+    The loader only knows addresses (``DT_SYMTAB`` and the like); this is its mapping, backwards.
     """
 
     name: str
     loads: tuple[Segment, ...]
 
-    def locate(self, address: int, field: str) -> tuple[int, int]:
+    def locate(self, address: int, field: str, where: int) -> tuple[int, int]:
         """File offset of ``address`` and how many bytes of its segment follow from there.
+
+        Args:
+            address: a virtual address.
+            field: what it was read from, for the message.
+            where: the file offset of that, for the message.
 
         Raises:
             ElfFormatError: no ``PT_LOAD`` has file bytes for that address.
@@ -113,7 +126,7 @@ class AddressMap:
                 delta = address - load.address
                 return load.offset + delta, load.file_size - delta
         raise ElfFormatError(
-            self.name, 0, field, f"address {address:#x} lies in no PT_LOAD segment of the file"
+            self.name, where, field, f"address {address:#x} lies in no PT_LOAD segment of the file"
         )
 
 
@@ -164,9 +177,12 @@ def read_segments(reader: Reader, header: Header) -> tuple[Segment, ...]:
         )
     if header.segment_count > _MAX_SEGMENTS:
         raise ElfFormatError(
-            reader.name, 0, "e_phnum", f"{header.segment_count} program headers are too many"
+            reader.name,
+            56 if layout.bits == 64 else 44,
+            "e_phnum",
+            f"{header.segment_count} program headers are more than any real file has",
         )
-    raw = reader.read(header.segment_offset, size * header.segment_count, "program headers (e_phoff)")
+    raw = reader.read(header.segment_offset, size * header.segment_count, "e_phoff")
     rows = layout.segment.iter_unpack(raw)
     if layout.bits == 64:
         return tuple(
@@ -190,7 +206,12 @@ def _extended_segment_count(reader: Reader, layout: Layout, shoff: int, shentsiz
     """``sh_info`` of section header 0 (gABI, "Program Header", ``PN_XNUM``)."""
     offset = shoff + (44 if layout.bits == 64 else 28)
     if shentsize < (64 if layout.bits == 64 else 40):
-        raise ElfFormatError(reader.name, 0, "e_shentsize", f"is {shentsize}, too small")
+        raise ElfFormatError(
+            reader.name,
+            58 if layout.bits == 64 else 46,
+            "e_shentsize",
+            f"is {shentsize}, too small for the section header that e_phnum refers to",
+        )
     (count,) = layout.struct("I").unpack(reader.read(offset, 4, "sh_info of section 0 (PN_XNUM)"))
     return int(count)
 

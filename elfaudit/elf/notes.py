@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..errors import ElfFormatError
 from .header import Segment, SegmentType
 from .layout import Layout
 from .reader import Reader
@@ -19,7 +20,7 @@ __all__ = ["DlopenNote", "Note", "build_id", "dlopen_notes", "properties", "read
 _NT_GNU_BUILD_ID = 3
 _NT_GNU_PROPERTY_TYPE_0 = 5
 _NT_FDO_DLOPEN_METADATA = 0x407C0C0A
-_MAX_NOTES_SIZE = 16 << 20
+_MAX_NOTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +52,23 @@ def read_notes(reader: Reader, layout: Layout, segments: Iterable[Segment]) -> t
     """All notes of the ``PT_NOTE`` segments, in file order.
 
     Raises:
-        ElfFormatError: a note segment is not inside the file.
+        ElfFormatError: a note segment is not inside the file, or they are megabytes.
     """
     seen: dict[tuple[int, int], Segment] = {}
     for segment in segments:
-        if segment.type == SegmentType.NOTE:
+        if segment.type == SegmentType.NOTE and segment.file_size:
             seen.setdefault((segment.offset, segment.file_size), segment)
-    return tuple(
-        note
-        for segment in seen.values()
-        if segment.file_size
-        for note in _notes(
-            layout,
-            reader.read(segment.offset, min(segment.file_size, _MAX_NOTES_SIZE), "PT_NOTE"),
-            8 if segment.align == 8 else 4,
-        )
-    )
+    notes: list[Note] = []
+    left = _MAX_NOTES
+    for segment in seen.values():
+        left -= segment.file_size
+        if left < 0:
+            raise ElfFormatError(
+                reader.name, segment.offset, "PT_NOTE", f"more than {_MAX_NOTES} bytes of notes"
+            )
+        raw = reader.read(segment.offset, segment.file_size, "PT_NOTE")
+        notes += _notes(layout, raw, 8 if segment.align == 8 else 4)
+    return tuple(notes)
 
 
 def build_id(notes: Iterable[Note]) -> str | None:
@@ -88,7 +90,7 @@ def properties(layout: Layout, notes: Iterable[Note]) -> tuple[tuple[int, bytes]
 
 
 def dlopen_notes(notes: Iterable[Note]) -> tuple[DlopenNote, ...]:
-    """The optional libraries the file declares. What is no valid JSON of that form is passed over."""
+    """The optional libraries the file declares; what is no JSON of that form is passed over."""
     return tuple(
         entry
         for note in notes
@@ -103,7 +105,7 @@ def _notes(layout: Layout, raw: bytes, align: int) -> Iterator[Note]:
     while position + head.size <= len(raw):
         name_size, data_size, kind = head.unpack_from(raw, position)
         name_start = position + head.size
-        # The name is padded to 4 even where descriptors are aligned to 8 (glibc ELF_NOTE_DESC_OFFSET).
+        # Head and name are padded together, not each of them (glibc ELF_NOTE_DESC_OFFSET).
         data_start = position + _round_up(head.size + name_size, align)
         if data_start + data_size > len(raw):
             return

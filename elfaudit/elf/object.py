@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from ..errors import ElfFormatError, NotLoadableError
+from ..errors import NotLoadableError
 from ..stream import ByteStream, FileStream
 from .dynamic import Dynamic, DynamicTag, Flags1, read_dynamic
 from .hashtable import GnuHash, HashTable, SysvHash
@@ -41,6 +41,9 @@ class Kind(Enum):
     OTHER = "unknown file type"
 
 
+_OTHER_KINDS: dict[int, Kind] = {FileType.REL: Kind.RELOCATABLE, FileType.CORE: Kind.CORE}
+
+
 class Stack(Enum):
     """What ``PT_GNU_STACK`` asks for."""
 
@@ -51,7 +54,7 @@ class Stack(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """``PT_TLS``: size of a thread's block in memory and of its initial image (bytes), alignment."""
+    """``PT_TLS``: bytes of a thread's block in memory, bytes of its initial image, alignment."""
 
     memory_size: int
     file_size: int
@@ -113,20 +116,15 @@ class ElfObject:
     @cached_property
     def kind(self) -> Kind:
         """What a loader would take the file for."""
-        if self.header.type == FileType.REL:
-            return Kind.RELOCATABLE
-        if self.header.type == FileType.CORE:
-            return Kind.CORE
         if self.header.type == FileType.EXEC:
             return Kind.EXECUTABLE if self.dynamic else Kind.STATIC_EXECUTABLE
         if self.header.type != FileType.DYN:
-            return Kind.OTHER
+            return _OTHER_KINDS.get(self.header.type, Kind.OTHER)
         if self.dynamic and Flags1.PIE in self.dynamic.flags_1:
             return Kind.PIE
-        # A PIE of a linker that knows no DF_1_PIE: it has an interpreter and no name to be NEEDED by.
-        if self.interp is not None and self.soname is None:
-            return Kind.PIE
-        return Kind.SHARED_OBJECT
+        # A PIE of a linker that knows no DF_1_PIE has an interpreter and no name to be NEEDED by.
+        unmarked = self.interp is not None and self.soname is None
+        return Kind.PIE if unmarked else Kind.SHARED_OBJECT
 
     @property
     def is_program(self) -> bool:
@@ -187,7 +185,7 @@ class ElfObject:
     def relocations(self) -> Relocations:
         """The symbols the file's relocations name."""
         if self.dynamic is None:
-            return Relocations(frozenset(), frozenset(), False)
+            return Relocations(frozenset(), frozenset(), relative=False)
         return read_relocations(
             self._reader, self.layout, self.machine, self.dynamic, self._addresses
         )
@@ -196,13 +194,25 @@ class ElfObject:
     def symbols(self) -> SymbolTable:
         """The dynamic symbol table; empty without one."""
         count = self._symbol_count
-        if not count:
-            return SymbolTable(self.layout, b"", b"", None, self.versions, None)
-        offset, _ = self._addresses.locate(self._required(DynamicTag.SYMTAB), "DT_SYMTAB")
-        raw = self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB")
+        if self.dynamic is None or not count:
+            return SymbolTable(self.layout, b"", b"", None, self.versions, None, name=self.path)
+        offset, _ = self.dynamic.locate(DynamicTag.SYMTAB, self._addresses)
         return SymbolTable(
-            self.layout, raw, self._strings, self._version_indices(count), self.versions, self._hash
+            self.layout,
+            self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB"),
+            self._strings,
+            self._version_indices(self.dynamic, count),
+            self.versions,
+            self._hash,
+            name=self.path,
+            offset=offset,
         )
+
+    def release(self) -> None:
+        """Close the file and forget what was decoded; whatever is asked for again is read again."""
+        for name in ("symbols", "relocations", "versions", "notes", *_TABLES_KEPT):
+            self.__dict__.pop(name, None)
+        self._reader.release()
 
     def require_loadable(self) -> Dynamic:
         """The dynamic section of a file that a dynamic loader takes.
@@ -224,36 +234,36 @@ class ElfObject:
 
     @cached_property
     def _addresses(self) -> AddressMap:
-        return AddressMap(
-            self.path, tuple(s for s in self.segments if s.type == SegmentType.LOAD)
-        )
+        return AddressMap(self.path, tuple(s for s in self.segments if s.type == SegmentType.LOAD))
 
     @cached_property
     def _strings(self) -> bytes:
-        if self.dynamic is None or self.dynamic.value(DynamicTag.STRTAB) is None:
+        dynamic = self.dynamic
+        if dynamic is None or dynamic.value(DynamicTag.STRTAB) is None:
             return b""
-        size = self._required(DynamicTag.STRSZ)
-        if not size:
+        size = dynamic.value(DynamicTag.STRSZ)
+        if size == 0:
             return b""
-        offset, _ = self._addresses.locate(self._required(DynamicTag.STRTAB), "DT_STRTAB")
-        return self._reader.read(offset, size, "DT_STRTAB (DT_STRSZ)")
+        offset, available = dynamic.locate(DynamicTag.STRTAB, self._addresses)
+        # The loader does without DT_STRSZ; a file without it has what is left of the segment.
+        return self._reader.read(offset, available if size is None else size, "DT_STRSZ")
 
     @cached_property
     def _hash(self) -> HashTable | None:
         """The table the loader would use: ``DT_GNU_HASH`` where there are both."""
         if self.dynamic is None:
             return None
-        gnu = self.dynamic.value(DynamicTag.GNU_HASH)
-        if gnu is not None:
-            return GnuHash(self._reader, self.layout, gnu, self._addresses)
-        return self._sysv_hash
+        if self.dynamic.value(DynamicTag.GNU_HASH) is None:
+            return self._sysv_hash
+        offset, _ = self.dynamic.locate(DynamicTag.GNU_HASH, self._addresses)
+        return GnuHash(self._reader, self.layout, offset)
 
     @cached_property
     def _sysv_hash(self) -> SysvHash | None:
-        address = self.dynamic.value(DynamicTag.HASH) if self.dynamic else None
-        if address is None:
+        if self.dynamic is None or self.dynamic.value(DynamicTag.HASH) is None:
             return None
-        return SysvHash(self._reader, self.layout, self.machine, address, self._addresses)
+        offset, _ = self.dynamic.locate(DynamicTag.HASH, self._addresses)
+        return SysvHash(self._reader, self.layout, self.machine, offset)
 
     @cached_property
     def _symbol_count(self) -> int:
@@ -274,33 +284,25 @@ class ElfObject:
         return counted
 
     def _count_to_next_table(self, dynamic: Dynamic) -> int:
-        def room(start: int, entry: int) -> int:
-            later = [value for tag, value in dynamic.entries if tag in _TABLES and value > start]
-            if later:
-                return (min(later) - start) // entry
-            return self._addresses.locate(start, "DT_SYMTAB")[1] // entry
+        def room(tag: DynamicTag, entry: int) -> int:
+            start = dynamic.value(tag) or 0
+            _, available = dynamic.locate(tag, self._addresses)
+            later = (value - start for tag, value in dynamic.entries if tag in _TABLES)
+            return min((gap for gap in later if 0 < gap < available), default=available) // entry
 
-        count = room(self._required(DynamicTag.SYMTAB), self.layout.symbol_size)
-        versym = dynamic.value(DynamicTag.VERSYM)
-        return min(count, room(versym, 2)) if versym is not None else count
+        count = room(DynamicTag.SYMTAB, self.layout.symbol_size)
+        if dynamic.value(DynamicTag.VERSYM) is None:
+            return count
+        return min(count, room(DynamicTag.VERSYM, 2))
 
-    def _version_indices(self, count: int) -> array[int] | None:
-        address = self.dynamic.value(DynamicTag.VERSYM) if self.dynamic else None
-        if address is None:
+    def _version_indices(self, dynamic: Dynamic, count: int) -> array[int] | None:
+        if dynamic.value(DynamicTag.VERSYM) is None:
             return None
-        offset, _ = self._addresses.locate(address, "DT_VERSYM")
+        offset, _ = dynamic.locate(DynamicTag.VERSYM, self._addresses)
         return self.layout.words(self._reader.read(offset, count * 2, "DT_VERSYM"), 2)
 
-    def _required(self, tag: DynamicTag) -> int:
-        assert self.dynamic is not None
-        value = self.dynamic.value(tag)
-        if value is None:
-            raise ElfFormatError(
-                self.path, self.dynamic.offset, f"DT_{tag.name}", "is missing from the dynamic section"
-            )
-        return value
 
-
+_TABLES_KEPT = ("_strings", "_hash", "_sysv_hash")
 _TABLES = frozenset(
     (
         DynamicTag.STRTAB,
@@ -345,12 +347,16 @@ def _read(reader: Reader) -> ElfObject:
     addresses = AddressMap(reader.name, tuple(s for s in segments if s.type == SegmentType.LOAD))
     dynamic = None
     interp = None
-    for segment in segments:
-        # A PT_DYNAMIC without bytes in the file is one of a debuginfo file; glibc passes it over too.
+    # Of several, glibc takes the last PT_DYNAMIC and the kernel the first PT_INTERP. A PT_DYNAMIC
+    # without bytes in the file is one of a debuginfo file; glibc passes it over too.
+    for segment in reversed(segments):
         if segment.type == SegmentType.DYNAMIC and segment.file_size:
             dynamic = read_dynamic(reader, header.layout, segment, addresses)
-        elif segment.type == SegmentType.INTERP and segment.file_size:
+            break
+    for segment in segments:
+        if segment.type == SegmentType.INTERP and segment.file_size:
             size = min(segment.file_size, _PATH_MAX)
             raw = reader.read(segment.offset, size, "PT_INTERP")
             interp = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+            break
     return ElfObject(reader, header, segments, dynamic, interp)

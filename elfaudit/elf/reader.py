@@ -14,16 +14,21 @@ from ..stream import ByteStream
 
 __all__ = ["MAX_TABLE", "Reader"]
 
-MAX_TABLE = 256 << 20
+MAX_TABLE = 128 << 20
 """Largest table read, in bytes. The largest seen in the wild (``.dynstr`` of libtorch) is 5 MB; a
 sparse file that claims gigabytes is refused instead of filling the memory."""
 
+_PAGE = 4096
+_SMALL = 1024
 _STRING_STEP = 256
-_MAX_STRING = 4 << 20
+_MAX_STRING = 1 << 20
 
 
 class Reader:
     """Bytes of a seekable stream, by offset.
+
+    Small reads come out of two pages that are kept, the first of the file, where the headers are,
+    and the one read last: a list of records or strings costs one read of the stream, not one each.
 
     Args:
         stream: any seekable binary stream.
@@ -33,11 +38,13 @@ class Reader:
         size: length of the stream in bytes.
     """
 
-    __slots__ = ("_stream", "name", "size")
+    __slots__ = ("_head", "_page", "_page_start", "_stream", "name", "size")
 
     def __init__(self, stream: ByteStream, name: str) -> None:
         self._stream = stream
         self.name = name
+        self._head = self._page = b""
+        self._page_start = 0
         try:
             self.size = stream.seek(0, os.SEEK_END)
         except OSError as error:
@@ -50,6 +57,23 @@ class Reader:
             ElfFormatError: the range is not inside the file, or larger than :data:`MAX_TABLE`.
             SourceError: the operating system could not read it.
         """
+        self.check(offset, size, field)
+        data = self._kept(offset, size) if size <= _SMALL else self._read_up_to(offset, size)
+        if len(data) != size:
+            raise ElfFormatError(
+                self.name,
+                offset + len(data),
+                field,
+                f"the file ends here, {size - len(data)} bytes short",
+            )
+        return data
+
+    def check(self, offset: int, size: int, field: str) -> None:
+        """Refuse a range that :meth:`read` would refuse, without reading it.
+
+        Raises:
+            ElfFormatError: the range is not inside the file, or larger than :data:`MAX_TABLE`.
+        """
         if offset < 0 or size < 0 or offset + size > self.size:
             raise ElfFormatError(
                 self.name,
@@ -61,15 +85,6 @@ class Reader:
             raise ElfFormatError(
                 self.name, offset, field, f"{size} bytes is more than any real table has"
             )
-        data = self._read_up_to(offset, size)
-        if len(data) != size:
-            raise ElfFormatError(
-                self.name,
-                offset + len(data),
-                field,
-                f"the file ends here, {size - len(data)} bytes short",
-            )
-        return data
 
     def read_available(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; fewer at the end of the file, none beyond it."""
@@ -97,6 +112,28 @@ class Reader:
             position += len(piece)
             step *= 4
         raise ElfFormatError(self.name, offset, field, "the string has no end")
+
+    def release(self) -> None:
+        """Forget the pages, let the stream close its file, if it is one that can open it again."""
+        self._head = self._page = b""
+        release = getattr(self._stream, "release", None)
+        if release is not None:
+            release()
+
+    def _kept(self, offset: int, size: int) -> bytes:
+        """A small read, out of the two pages where possible."""
+        end = offset + size
+        if end <= len(self._head):
+            return self._head[offset:end]
+        start = self._page_start
+        if not start <= offset <= end <= start + len(self._page):
+            # A little in front of it is kept too: strings are asked for in no order.
+            start = offset // _SMALL * _SMALL
+            self._page = self._read_up_to(start, min(_PAGE, self.size - start))
+            self._page_start = start
+            if start == 0:
+                self._head = self._page
+        return self._page[offset - start : end - start]
 
     def _read_up_to(self, offset: int, size: int) -> bytes:
         try:

@@ -1,8 +1,8 @@
 """The dynamic symbol table, in columns.
 
 Source: System V gABI, "Symbol Table". The table is kept as the bytes of the file plus one column an
-attribute, each cut out of those bytes in one C-speed stride; a :class:`Symbol` is made only when one
-is asked for. libtorch_cpu.so has 75,000 of them.
+attribute, each cut out of those bytes in one C-speed stride; a :class:`Symbol` is made only when
+one is asked for. libtorch_cpu.so has 75,000 of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
+from ..errors import ElfFormatError
 from .hashtable import HashTable
 from .layout import Layout
 from .versions import HIDDEN, Versions
@@ -56,17 +57,18 @@ class SymbolVisibility(IntEnum):
 
 
 EXPORTED_BINDINGS = frozenset((SymbolBinding.GLOBAL, SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE))
-EXPORTED_TYPES = frozenset(
-    (
-        SymbolType.NOTYPE,
-        SymbolType.OBJECT,
-        SymbolType.FUNC,
-        SymbolType.COMMON,
-        SymbolType.TLS,
-        SymbolType.GNU_IFUNC,
-    )
-)
+_EXPORTED_TYPES = frozenset(set(SymbolType) - {SymbolType.SECTION, SymbolType.FILE})
+# Names may share their ends. A table of which every name is nearly the whole of the strings is an
+# attack: a file of megabytes with terabytes of names.
+_MAX_NAMES = 256 << 20
+_NAMES_STEP = 16 << 20
 _HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
+
+# Indexed by a whole st_info or st_other byte, so that a column is judged by bytes.translate.
+_EXPORTED_INFO = bytes(
+    info >> 4 in EXPORTED_BINDINGS and info & 15 in _EXPORTED_TYPES for info in range(256)
+)
+_VISIBLE_OTHER = bytes(other & 3 not in _HIDDEN_VISIBILITIES for other in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Symbol:
         name: as in the string table (mangled).
         version: its version's name, or None.
         version_hidden: whether the version is not the default one (``name@VERSION``, not ``@@``).
-        library: for an undefined symbol with a version, the SONAME it is required from.
+        library: the SONAME a version is required from; None for a version defined in this file.
         binding, type, visibility: ``STB_*``, ``STT_*``, ``STV_*``; a plain number where unknown.
         defined: whether the file defines it (``st_shndx`` is not ``SHN_UNDEF``).
         value: ``st_value``, an address in most files.
@@ -98,10 +100,14 @@ class Symbol:
     index: int
 
     def __str__(self) -> str:
-        """The name as ``nm -D`` writes it, with ``@VERSION`` or ``@@VERSION``."""
-        if self.version is None:
+        """The name as ``nm -D`` writes it, with ``@VERSION`` or ``@@VERSION``.
+
+        The absolute symbol that stands for a version itself has none, and only a version defined in
+        the same file can be a default one (a copy relocation's symbol has the version of another).
+        """
+        if self.version is None or (self.defined and self.version == self.name):
             return self.name
-        default = self.defined and not self.version_hidden
+        default = self.defined and not self.version_hidden and self.library is None
         return f"{self.name}{'@@' if default else '@'}{self.version}"
 
 
@@ -114,9 +120,12 @@ class SymbolTable:
         sections: ``st_shndx``.
         values: ``st_value``.
         version_indices: the raw ``DT_VERSYM`` entry of every symbol, or None without the table.
+
+    Whatever decodes a name raises :class:`~elfaudit.errors.ElfFormatError` where ``st_name`` does
+    not point at a string of the string table.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         layout: Layout,
         raw: bytes,
@@ -124,7 +133,12 @@ class SymbolTable:
         version_indices: array[int] | None,
         versions: Versions,
         hash_table: HashTable | None,
+        *,
+        name: str = "<symbols>",
+        offset: int = 0,
     ) -> None:
+        self._file = name
+        self._offset = offset
         self._layout = layout
         self._raw = raw
         self._strings = strings
@@ -176,19 +190,42 @@ class SymbolTable:
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of every symbol; empty where ``st_name`` points outside the string table."""
-        if self._strings.isascii():
-            # One decode for the whole table, then slices of it: offsets are the same in both.
-            text = self._strings.decode("ascii")
-            find = text.find
-            return [text[start : find("\0", start)] for start in self.name_offsets]
-        return [self._name(start) for start in self.name_offsets]
+        """Name of every symbol."""
+        count = len(self)
+        if not count:
+            return []
+        beyond = max(self.name_offsets)
+        if self._strings.find(b"\0", beyond) < 0:
+            raise self._name_error(self.name_offsets.index(beyond))
+        step = max(_NAMES_STEP // _name_bound(self._strings), 1)
+        names: list[str] = []
+        total = 0
+        for first in range(0, count, step):
+            names += self._some_names(first, min(first + step, count))
+            total += sum(map(len, names[first:]))
+            if total > _MAX_NAMES:
+                raise ElfFormatError(
+                    self._file, self._offset, "st_name", "the names overlap: they are too long"
+                )
+        return names
+
+    def _some_names(self, first: int, end: int) -> list[str]:
+        starts = self.name_offsets[first:end]
+        if self._text is None:
+            return [self._name(index) for index in range(first, end)]
+        text, find = self._text, self._text.find
+        return [text[start : find("\0", start)] for start in starts]
+
+    @cached_property
+    def _text(self) -> str | None:
+        """The string table decoded at once, if it is ASCII: offsets are the same in both."""
+        return self._strings.decode("ascii") if self._strings.isascii() else None
 
     def exports(self) -> Iterator[Symbol]:
         """The symbols other files can bind to, in table order.
 
-        Source: ``do_lookup_x`` and ``check_match`` (glibc ``elf/dl-lookup.c``): defined; global, weak
-        or unique; of a type the lookup knows; neither hidden nor internal.
+        Source: ``do_lookup_x`` and ``check_match`` (glibc ``elf/dl-lookup.c``): defined; global,
+        weak or unique; of a type the lookup knows; neither hidden nor internal.
         """
         return (self._symbol(index) for index in self.export_indices)
 
@@ -199,29 +236,34 @@ class SymbolTable:
     @cached_property
     def export_indices(self) -> list[int]:
         """Rows of :meth:`exports`."""
-        exported = bytes(
-            (info >> 4) in EXPORTED_BINDINGS and (info & 15) in EXPORTED_TYPES
-            for info in range(256)
-        )
-        visible = bytes((other & 3) not in _HIDDEN_VISIBILITIES for other in range(256))
         return [
             index
-            for index, (section, yes, seen, value, info) in enumerate(
+            for index, (section, exported, visible, value, info) in enumerate(
                 zip(
                     self.sections,
-                    self.info.translate(exported),
-                    self.other.translate(visible),
+                    self.info.translate(_EXPORTED_INFO),
+                    self.other.translate(_VISIBLE_OTHER),
                     self.values,
                     self.info,
                     strict=True,
                 )
             )
-            if yes
-            and seen
+            if exported
+            and visible
             and section != SHN_UNDEF
             # A value of 0 is no definition, except of absolute and thread-local symbols.
             and (value or section == SHN_ABS or info & 15 == SymbolType.TLS)
         ]
+
+    def is_export(self, index: int) -> bool:
+        """Whether one row is among :attr:`export_indices`, without looking at the others."""
+        info, section = self.info[index], self.sections[index]
+        return bool(
+            _EXPORTED_INFO[info]
+            and _VISIBLE_OTHER[self.other[index]]
+            and section != SHN_UNDEF
+            and (self.values[index] or section == SHN_ABS or info & 15 == SymbolType.TLS)
+        )
 
     @cached_property
     def undefined_indices(self) -> list[int]:
@@ -265,16 +307,28 @@ class SymbolTable:
         start = self.name_offsets[index]
         return self._strings[start : start + len(name) + 1] == name + b"\0"
 
-    def _name(self, start: int) -> str:
+    def _name(self, index: int) -> str:
+        start = self.name_offsets[index]
         end = self._strings.find(b"\0", start)
-        return self._strings[start:end].decode("utf-8", "surrogateescape") if end >= 0 else ""
+        if end < 0:
+            raise self._name_error(index)
+        return self._strings[start:end].decode("utf-8", "surrogateescape")
+
+    def _name_error(self, index: int) -> ElfFormatError:
+        return ElfFormatError(
+            self._file,
+            self._offset + index * self._layout.symbol_size,
+            "st_name",
+            f"symbol {index} has its name at {self.name_offsets[index]:#x}, "
+            f"outside the string table of {len(self._strings):#x} bytes",
+        )
 
     def _symbol(self, index: int) -> Symbol:
         info, section = self.info[index], self.sections[index]
         version, hidden, library = self.version_of(index)
         names = self.__dict__.get("names")  # decoded already? else only this one
         return Symbol(
-            names[index] if names is not None else self._name(self.name_offsets[index]),
+            names[index] if names is not None else self._name(index),
             version,
             hidden,
             library,
@@ -286,3 +340,14 @@ class SymbolTable:
             self.sizes[index],
             index,
         )
+
+
+def _name_bound(strings: bytes) -> int:
+    """A length that no name in ``strings`` has, found without looking at each."""
+    block = 4096
+    while block < len(strings):
+        # Where every aligned block has an end of a string in it, none is longer than two blocks.
+        if all(strings.find(b"\0", at, at + block) >= 0 for at in range(0, len(strings), block)):
+            break
+        block *= 2
+    return 2 * block

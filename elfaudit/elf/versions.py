@@ -15,12 +15,15 @@ from .header import AddressMap
 from .layout import Layout
 from .reader import Reader
 
-__all__ = ["Versions", "VersionDefinition", "VersionName", "VersionNeed", "read_versions"]
+__all__ = ["VersionDefinition", "VersionName", "VersionNeed", "Versions", "read_versions"]
 
 HIDDEN = 0x8000
 _BASE = 0x1
 _WEAK = 0x2
+# A version index has 15 bits. Records beyond that can only come from a list that runs in a circle,
+# or from counts that lie; and only overlapping names are longer than the file they stand in.
 _MAX_RECORDS = 1 << 16
+_MAX_TEXT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,11 @@ class Versions:
     names: Mapping[int, VersionName]
 
     def defines(self, name: str) -> bool:
-        """Whether ``name`` is a version this file defines (the base name does not count… for
-        symbols; glibc's ``match_symbol`` accepts it as a requirement, and so does this)."""
+        """Whether ``name`` is a version this file defines.
+
+        The base definition counts: no symbol has it, but ``match_symbol`` (glibc
+        ``elf/dl-version.c``) accepts it as what another file requires.
+        """
         return any(definition.name == name for definition in self.definitions)
 
 
@@ -108,7 +114,7 @@ def read_versions(
     return Versions(needs, definitions, names)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
     """The two linked lists of records, followed by their ``vn_next`` / ``vd_next`` byte offsets."""
 
@@ -116,32 +122,32 @@ class _Walk:
     layout: Layout
     addresses: AddressMap
     strings: bytes
+    records: int = 0
+    text: int = 0
 
     def needs(self, dynamic: Dynamic) -> Iterator[VersionNeed]:
-        for offset, record in self._list(dynamic, DynamicTag.VERNEED, DynamicTag.VERNEEDNUM, "HHIII"):
+        tags = DynamicTag.VERNEED, DynamicTag.VERNEEDNUM
+        for offset, record in self._list(dynamic, *tags, "HHIII"):
             _, count, file, aux, _ = record
             library = self._name(file, offset, "vn_file")
-            position = offset + aux
-            for _ in range(count):
-                row = self._record(position, "IHHII", "Vernaux")
-                _, flags, other, name, step = row
+            for at, row in self._records(offset + aux, count, "IHHII", "Vernaux"):
+                _, flags, other, name, _ = row
                 yield VersionNeed(
                     library,
-                    self._name(name, position, "vna_name"),
+                    self._name(name, at, "vna_name"),
                     bool(flags & _WEAK),
                     other & ~HIDDEN,
                     bool(other & HIDDEN),
                 )
-                if not step:
-                    break
-                position += step
 
     def definitions(self, dynamic: Dynamic) -> Iterator[VersionDefinition]:
-        for offset, record in self._list(
-            dynamic, DynamicTag.VERDEF, DynamicTag.VERDEFNUM, "HHHHIII"
-        ):
+        tags = DynamicTag.VERDEF, DynamicTag.VERDEFNUM
+        for offset, record in self._list(dynamic, *tags, "HHHHIII"):
             _, flags, index, count, _, aux, _ = record
-            names = list(self._definition_names(offset + aux, count))
+            names = [
+                self._name(name, at, "vda_name")
+                for at, (name, _) in self._records(offset + aux, count, "II", "Verdaux")
+            ]
             if not names:
                 raise ElfFormatError(self.reader.name, offset, "vd_cnt", "the version has no name")
             yield VersionDefinition(
@@ -153,36 +159,37 @@ class _Walk:
                 bool(index & HIDDEN),
             )
 
-    def _definition_names(self, position: int, count: int) -> Iterator[str]:
-        for _ in range(count):
-            name, step = self._record(position, "II", "Verdaux")
-            yield self._name(name, position, "vda_name")
-            if not step:
-                return
-            position += step
-
     def _list(
         self, dynamic: Dynamic, tag: DynamicTag, count_tag: DynamicTag, fields: str
     ) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """(file offset, fields) of every record; the last field is the offset of the next one.
+        """(file offset, fields) of every record of the list that ``tag`` gives the address of.
 
         glibc stops at the record whose ``next`` is 0; the count is only a bound for files that lie.
         """
-        address = dynamic.value(tag)
-        if address is None:
+        if dynamic.value(tag) is None:
             return
-        offset, _ = self.addresses.locate(address, f"DT_{tag.name}")
+        offset, _ = dynamic.locate(tag, self.addresses)
         count = dynamic.value(count_tag)
-        for _ in range(min(_MAX_RECORDS, _MAX_RECORDS if count is None else count)):
-            record = self._record(offset, fields, f"DT_{tag.name}")
+        yield from self._records(offset, count, fields, f"DT_{tag.name}")
+
+    def _records(
+        self, offset: int, count: int | None, fields: str, what: str
+    ) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """At most ``count`` records; the last field of each is the way to the next, 0 the end."""
+        structure = self.layout.struct(fields)
+        left = _MAX_RECORDS + 1 if count is None else count
+        while left > 0:
+            self.records += 1
+            if self.records > _MAX_RECORDS:
+                raise ElfFormatError(
+                    self.reader.name, offset, what, "the list of versions has no end"
+                )
+            record = structure.unpack(self.reader.read(offset, structure.size, what))
             yield offset, record
             if not record[-1]:
                 return
             offset += record[-1]
-
-    def _record(self, offset: int, fields: str, what: str) -> tuple[int, ...]:
-        structure = self.layout.struct(fields)
-        return structure.unpack(self.reader.read(offset, structure.size, what))
+            left -= 1
 
     def _name(self, index: int, offset: int, field: str) -> str:
         end = self.strings.find(b"\0", index) if index < len(self.strings) else -1
@@ -190,4 +197,7 @@ class _Walk:
             raise ElfFormatError(
                 self.reader.name, offset, field, f"string index {index:#x} is not in DT_STRTAB"
             )
+        self.text += end - index
+        if self.text > _MAX_TEXT:
+            raise ElfFormatError(self.reader.name, offset, field, "the version names are too long")
         return self.strings[index:end].decode("utf-8", "surrogateescape")

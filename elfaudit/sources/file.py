@@ -43,3 +43,8 @@ class FileSource:
     def find(self, path: str) -> Member | None:
         """The member, if ``path`` is its path."""
         return self.member if path == self.member.path else None
+
+    def listing(self, path: str) -> list[str]:
+        """The file's name, for its own directory."""
+        directory, _, name = self.member.path.rpartition("/")
+        return [name] if path.rstrip("/") == directory else []

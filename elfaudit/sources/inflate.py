@@ -38,7 +38,10 @@ try:
 
     # 2-3 times as fast as zlib on x86-64 and aarch64
     _new_decompressor: Callable[[int], _Decompressor] = isal_zlib.decompressobj
-    _ERRORS: tuple[type[Exception], ...] = (cast("type[Exception]", igzip_lib.IsalError), zlib.error)
+    _ERRORS: tuple[type[Exception], ...] = (
+        cast("type[Exception]", igzip_lib.IsalError),
+        zlib.error,
+    )
 except ImportError:  # there is no wheel of isal for this machine
     _new_decompressor = zlib.decompressobj
     _ERRORS = (zlib.error,)
@@ -121,7 +124,9 @@ class InflatedStream:
         try:
             block = decompressor.decompress(data, _BLOCK)
         except _ERRORS as error:
-            raise WheelError(self.name, f"cannot be inflated past {self._reach:#x}: {error}") from error
+            raise WheelError(
+                self.name, f"cannot be inflated past {self._reach:#x}: {error}"
+            ) from error
         if not block and (decompressor.eof or not data):
             raise WheelError(
                 self.name,

@@ -53,3 +53,6 @@ class Source(Protocol):
         Raises:
             SourceError: something is there that cannot be looked at.
         """
+
+    def listing(self, path: str) -> list[str]:
+        """Names in the directory at ``path``, sorted; empty when there is no such directory."""

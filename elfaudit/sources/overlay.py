@@ -57,3 +57,10 @@ class Overlay:
                 member.open,
             )
         return self.root.find(path) if self.root is not None else None
+
+    def listing(self, path: str) -> list[str]:
+        """Names in the directory at ``path``, sorted."""
+        prefix, separator, inside = path.partition("::")
+        if separator and f"{prefix}::" in self.mounts:
+            return self.mounts[f"{prefix}::"].listing(inside or "/")
+        return self.root.listing(path) if self.root is not None else []

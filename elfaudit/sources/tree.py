@@ -75,6 +75,14 @@ class TreeSource:
             lambda: FileStream(host, name=display),
         )
 
+    def listing(self, path: str) -> list[str]:
+        """Names in the directory at ``path``, sorted; empty when there is no such directory."""
+        folder = self._directory(path)
+        try:
+            return sorted(os.listdir(folder)) if folder is not None else []
+        except OSError:
+            return []
+
     def host_path(self, path: str) -> str | None:
         """Where ``path`` is on this machine, its symbolic links followed inside the root; or None."""
         if "\0" in path:

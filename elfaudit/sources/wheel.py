@@ -22,7 +22,15 @@ __all__ = ["WheelSource"]
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
-_METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ"}
+_METHODS = {
+    1: "shrink",
+    6: "implode",
+    9: "deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "XZ",
+}
 # What zipfile lets through on a damaged directory, beside its own BadZipFile.
 _DAMAGE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, struct.error, NotImplementedError,
@@ -86,6 +94,16 @@ class WheelSource:
             entry.file_size,
             entry.compress_type != zipfile.ZIP_STORED,
             lambda: self._open(entry, display),
+        )
+
+    def listing(self, path: str) -> list[str]:
+        """Names in the directory at ``path``, sorted; empty when the archive has none there."""
+        inside = _inside(path)
+        if inside is None:
+            return []
+        prefix = f"{inside}/" if inside not in ("", ".") else ""
+        return sorted(
+            {n[len(prefix) :].partition("/")[0] for n in self._entries if n.startswith(prefix)}
         )
 
     def _open(self, entry: zipfile.ZipInfo, display: str) -> ByteStream:

@@ -1,0 +1,186 @@
+"""``resolve``: what the loader would do with files, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..elf import ElfObject
+from ..errors import ElfAuditError, NotElfError, NotLoadableError, RequestError
+from ..findings import Case, Resolution, diagnose, first_error, verdict
+from ..loader import LinkMap, LinkMapEntry, Loader, bind
+from ..loader.lookup import SymbolIndex
+from ..loader.python import python_symbols
+from .session import Session, Subject
+
+__all__ = ["Passed", "resolve", "resolve_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A file that was not resolved.
+
+    Attributes:
+        subject: the file, as the user can name it.
+        reason: why, one sentence.
+        broken: whether it should have been resolvable (a damaged ELF file or archive member), and
+            is not merely something else (a text file, a static program).
+    """
+
+    subject: str
+    reason: str
+    broken: bool
+
+
+def resolve(
+    target: str,
+    *,
+    root: str | None = "/",
+    with_: Iterable[str] = (),
+    host: str = "auto",
+    preload: Iterable[str] = (),
+    library_path: Iterable[str] = (),
+) -> Resolution:
+    """Say what the dynamic loader would do with one file.
+
+    Args:
+        target: a shared object or an executable; ``archive::member`` for one in a wheel.
+        root: the directory that is ``/`` for the process; None: only the target's own archive or
+            directory exists, and whatever else is needed is external.
+        with_: directories, wheels or files that could supply what is missing; they are suggested,
+            not loaded.
+        host: the program whose process it is: ``auto`` (for Python extensions an interpreter of
+            the root, else the file stands alone), ``none``, or a path.
+        preload: ``LD_PRELOAD``: names or paths.
+        library_path: ``LD_LIBRARY_PATH``: directories.
+
+    Returns:
+        The verdict with the link map, the bindings and the findings. A missing library or symbol is
+        a finding, not an error.
+
+    Raises:
+        SourceError, ElfFormatError: the target cannot be read.
+        NotLoadableError: no loader takes it (static, relocatable, …).
+        RequestError: it is an archive or a directory (see :func:`resolve_all`), or the host is not
+            there.
+
+    Source of the rules: glibc ``elf/dl-load.c``, ``elf/dl-deps.c``, ``elf/dl-lookup.c``.
+    """
+    session = Session(
+        [target],
+        root=root,
+        with_=with_,
+        host=host,
+        preload=preload,
+        library_path=library_path,
+    )
+    for subject in session.subjects():
+        if not subject.listed:
+            break
+        return _resolve(session, subject)
+    raise RequestError(f"{target}: holds many files; name one of them, {target}::PATH")
+
+
+def resolve_all(
+    targets: Sequence[str],
+    *,
+    root: str | None = "/",
+    with_: Iterable[str] = (),
+    host: str = "auto",
+    preload: Iterable[str] = (),
+    library_path: Iterable[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[Resolution | Passed]:
+    """Resolve any number of files, one by one; every library is read once however many use it.
+
+    Args:
+        targets: files, ``archive::member``, wheels (every ELF file in it), directories (likewise).
+        progress: called with the name of each file before it is looked at.
+
+    The other arguments are those of :func:`resolve`.
+
+    Yields:
+        A :class:`Resolution`, or a :class:`Passed` for what could not or need not be resolved, in
+        the order of the targets. Resolutions hold on to the symbols of all their libraries: keep
+        what is wanted of each, not all of them, when there are thousands.
+
+    Raises:
+        SourceError: a target or the root cannot be opened at all.
+        RequestError: the host is not there.
+    """
+    session = Session(
+        targets, root=root, with_=with_, host=host, preload=preload, library_path=library_path
+    )
+    for problem in session.problems:
+        name, _, reason = problem.partition(": ")
+        yield Passed(name, reason, broken=True)
+    for subject in session.subjects():
+        if progress is not None:
+            progress(subject.name)
+        try:
+            yield _resolve(session, subject)
+        except (NotElfError, NotLoadableError) as error:
+            # Among many files most are no ELF; but one that was named by the user should be.
+            yield Passed(subject.name, str(error), broken=subject.listed)
+        except ElfAuditError as error:
+            yield Passed(subject.name, str(error), broken=True)
+
+
+def _resolve(session: Session, subject: Subject) -> Resolution:
+    elf = session.store.read(subject.member)
+    elf.require_loadable()
+    index = session.store.index(subject.member.identity, elf)
+    loader, python = session.loader(subject, elf, index)
+    link_map = loader.load(subject.member, elf, subject.name)
+    indices, damaged = _indices(session, link_map)
+    assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
+    undecided = bool(link_map.missing or damaged)
+    bindings = bind(link_map, indices, assumed, undecided=undecided)
+    case = Case(link_map, bindings, damaged, session.catalogue, _finder(loader, elf, link_map))
+    findings = diagnose(case)
+    outcome = verdict(findings)
+    host = link_map.entries[0] if _has_program(link_map) else None
+    return Resolution(
+        subject.name, outcome, first_error(findings), host, link_map, bindings, findings
+    )
+
+
+def _has_program(link_map: LinkMap) -> bool:
+    """Whether the process has a main program that is not the subject."""
+    return link_map.entries[0] is not link_map.subject
+
+
+def _indices(
+    session: Session, link_map: LinkMap
+) -> tuple[dict[LinkMapEntry, SymbolIndex], dict[LinkMapEntry, ElfAuditError]]:
+    """The lookup tables of every object; those that cannot be read apart."""
+    indices: dict[LinkMapEntry, SymbolIndex] = {}
+    damaged: dict[LinkMapEntry, ElfAuditError] = {}
+    for entry in link_map.entries:
+        if entry.elf is None:
+            continue
+        try:
+            indices[entry] = session.store.index(entry.identity, entry.elf)
+        except ElfAuditError as error:
+            damaged[entry] = error
+    return indices, damaged
+
+
+def _assumed(
+    link_map: LinkMap, indices: dict[LinkMapEntry, SymbolIndex]
+) -> frozenset[str]:
+    return frozenset(python_symbols(indices[e].references for e in link_map.own if e in indices))
+
+
+def _finder(
+    loader: Loader, elf: ElfObject, link_map: LinkMap
+) -> Callable[[str, LinkMapEntry], Hashable | None]:
+    """The search as a function, for rules that ask "and if it were listed?"."""
+    searcher = loader.searcher(elf)
+    program = link_map.entries[0]
+
+    def finds(name: str, requester: LinkMapEntry) -> Hashable | None:
+        search = searcher.search(name, requester, program)
+        return search.found.identity if search.found is not None else None
+
+    return finds

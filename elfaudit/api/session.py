@@ -1,0 +1,229 @@
+"""What is prepared once for any number of subjects: the files, the catalogue, the environments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..elf import ElfObject
+from ..errors import ElfAuditError, RequestError, SourceError
+from ..findings import Catalogue, Place, library_places
+from ..loader import Loader, LoaderEnvironment, ObjectStore
+from ..loader.environment import host_hwcaps, running_interpreter
+from ..loader.lookup import SymbolIndex
+from ..loader.python import (
+    extension_version,
+    find_interpreter,
+    is_extension_name,
+    refers_to_python,
+)
+from ..sources import (
+    FileSource,
+    Member,
+    Overlay,
+    Source,
+    TreeSource,
+    mount_name,
+    open_source,
+    split_address,
+)
+
+__all__ = ["Session", "Subject"]
+
+# Never ELF, and thousands of them in a large wheel: not opened.
+_TEXT_SUFFIXES = (
+    ".py", ".pyi", ".pyc", ".h", ".hpp", ".hh", ".cuh", ".inl", ".inc", ".c", ".cc", ".cpp", ".cu",
+    ".cmake", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".toml", ".html", ".css", ".js",
+    ".png", ".svg", ".gif", ".jpg", ".pxd", ".pyx", ".typed", ".ipynb", ".xml", ".cfg", ".ini",
+    ".csv", ".ptl", ".npy", ".npz", ".gz", ".zip", ".f90", ".mod",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One file to resolve: its member, the name to show, and what it was named as part of."""
+
+    member: Member
+    name: str
+    container: str
+    listed: bool  # named by the user, and not one of many in an archive or a directory
+
+
+class Session:
+    """The surroundings of a resolve, shared by all its subjects.
+
+    Args:
+        targets: what the user asks about (``path``, ``wheel::member``, wheels, directories).
+        root: the directory that is ``/``, or None: nothing but the targets exists.
+        with_: further places where something missing could be found.
+        host: ``auto``, ``none`` or the path of the main program.
+        preload: ``LD_PRELOAD``.
+        library_path: ``LD_LIBRARY_PATH``.
+
+    Raises:
+        SourceError: a target, the root or a place cannot be opened.
+        RequestError: the host is not there.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[str],
+        *,
+        root: str | None,
+        with_: Iterable[str],
+        host: str,
+        preload: Iterable[str],
+        library_path: Iterable[str],
+    ) -> None:
+        self.store = ObjectStore()
+        self._root = TreeSource(root) if root is not None else None
+        self._overlay = Overlay(self._root, {})
+        self._targets = tuple(self._open_target(target) for target in targets)
+        self._preload = tuple(self._file_in_root(name) for name in preload)
+        self._library_path = tuple(library_path)
+        self._host = host if host in ("auto", "none") else self._file_in_root(host)
+        if host not in ("auto", "none") and self._overlay.find(self._host) is None:
+            raise RequestError(f"{host}: there is no such program to be the host")
+        self._loaders: dict[str | None, Loader] = {}
+        self.catalogue = Catalogue(self._places(with_), self.store)
+        self.problems = tuple(
+            problem for source in self._overlay.mounts.values() for problem in source.problems
+        )
+
+    def subjects(self) -> Iterator[Subject]:
+        """Every file asked about: those named, and all that may be ELF in archives and trees."""
+        for target, source, prefix, path in self._targets:
+            if path is not None:
+                member = self._overlay.find(prefix + path)
+                if member is None:
+                    raise SourceError(target, "there is no such file")
+                yield Subject(member, target, target, listed=True)
+                continue
+            for name in source.names():
+                if name.endswith(_TEXT_SUFFIXES):
+                    continue
+                member = self._overlay.find(prefix + name)
+                if member is not None and member.size:
+                    yield Subject(member, member.display, target, listed=False)
+
+    def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
+        """The loader for the process that would load a subject; whether that process is Python."""
+        python = not elf.is_program and self._is_python(subject, index)
+        program = self._program(subject, elf, python=python)
+        if program not in self._loaders:
+            environment = LoaderEnvironment(
+                self._overlay,
+                main_program=program,
+                preload=self._preload,
+                library_path=self._library_path,
+                hwcaps=host_hwcaps() if self._is_this_machine else None,
+                directory=os.getcwd() if self._is_this_machine else "/",
+            )
+            self._loaders[program] = Loader(environment, self.store)
+        return self._loaders[program], python
+
+    @property
+    def _is_this_machine(self) -> bool:
+        return self._root is not None and self._root.root == "/"
+
+    @staticmethod
+    def _is_python(subject: Subject, index: SymbolIndex) -> bool:
+        return (
+            subject.container.endswith(".whl")
+            or is_extension_name(subject.member.path)
+            or refers_to_python(index.references)
+        )
+
+    def _program(self, subject: Subject, elf: ElfObject, *, python: bool) -> str | None:
+        """Path of the main program of the process, or None where it is the subject or unknown."""
+        if elf.is_program or self._host == "none":
+            return None
+        if self._host != "auto":
+            return self._host
+        if not python or self._root is None:
+            return None
+        version = extension_version(subject.member.path) or extension_version(subject.container)
+        for path in self._interpreters(version):
+            member = self._overlay.find(path)
+            if member is None:
+                continue
+            try:
+                candidate = self.store.read(member)
+            except ElfAuditError:
+                continue  # a wrapper script, say
+            if (candidate.machine, candidate.layout) == (elf.machine, elf.layout):
+                return path
+        return None
+
+    def _interpreters(self, version: str | None) -> Iterator[str]:
+        if self._is_this_machine:
+            running = running_interpreter()
+            if running is not None and version in (None, running[0]):
+                yield running[1]
+        if self._root is not None:
+            found = find_interpreter(self._root, version)
+            if found is not None:
+                yield found
+
+    def _open_target(self, target: str) -> tuple[str, Source, str, str | None]:
+        """(as given, source, prefix of its paths in the overlay, path in it or None for all)."""
+        container, inside = split_address(target)
+        source = open_source(container)
+        if isinstance(source, FileSource):
+            if inside is not None:
+                raise SourceError(container, f"is a file, not an archive: it has no {inside!r} in it")
+            path = self._file_in_root(container)
+            prefix, separator, rest = path.partition("::")
+            return target, self._overlay, f"{prefix}::" if separator else "", rest or path
+        prefix = mount_name(source)
+        self._overlay.mounts[prefix] = source
+        return target, source, prefix, None if inside is None else f"/{inside}"
+
+    def _file_in_root(self, path: str) -> str:
+        """The path by which a process in the root would open a file of this machine.
+
+        A file outside the root is reached through its directory, laid over the root.
+        """
+        if "/" not in path and not os.path.exists(path):
+            return path  # a library name, to be searched for
+        if self._root is not None:
+            if path.startswith("/") and self._root.find(path) is not None:
+                return path
+            absolute = os.path.abspath(path)
+            if self._root.root == "/":
+                return absolute
+            real = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(path))
+            if real.startswith(f"{self._root.root}/"):
+                return real[len(self._root.root) :]
+        directory = TreeSource(os.path.dirname(path) or ".", show_inside=False)
+        self._overlay.mounts.setdefault(mount_name(directory), directory)
+        return f"{mount_name(directory)}/{os.path.basename(path)}"
+
+    def _places(self, with_: Iterable[str]) -> Iterator[Place]:
+        """Where to look for providers, the nearest first."""
+        for prefix, source in self._overlay.mounts.items():
+            yield Place(source, base=prefix)
+        beside = [
+            os.path.dirname(path)
+            for _, source, prefix, path in self._targets
+            if path is not None and not prefix
+        ]
+        if self._root is not None and beside:
+            yield Place(self._root, tuple(dict.fromkeys(beside)))
+        for path in with_:
+            source = open_source(path)
+            if isinstance(source, TreeSource):
+                yield Place(source, base=self._directory_in_root(source))
+            elif isinstance(source, FileSource):
+                yield Place(source)
+            else:
+                yield Place(source, base=mount_name(source))
+        if self._root is not None:
+            yield library_places(self._root)
+
+    def _directory_in_root(self, tree: TreeSource) -> str:
+        root = self._root.root if self._root is not None else "/"
+        if root != "/" and tree.root.startswith(f"{root}/"):
+            return tree.root[len(root) :]
+        return tree.root.rstrip("/")

@@ -1,0 +1,97 @@
+"""Rule ``missing-library``: a NEEDED library that the loader does not find.
+
+What it is: a name in DT_NEEDED, and no file for it on any path the loader searches.
+
+Why it matters: the loader stops at the first such name; nothing of the program or extension runs.
+
+How it is decided: the search order of glibc is replayed; every path tried is kept. In a root that
+has no dynamic loader of its own (a wheel alone, a partial tree) absence proves nothing: then the
+library is called external, and what it might supply is undecided.
+
+Fix: put the library's directory on the RUNPATH or the LD_LIBRARY_PATH, or install what has it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from collections.abc import Iterator
+
+from ..loader import LinkMapEntry, Origin, Outcome
+from .case import Case
+from .model import Applicability, Edit, Finding, Fix, Severity
+from .repairs import target_of
+
+__all__ = ["check"]
+
+_MOST_DIRECTORIES = 12
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """One finding per name that was not found; preloads that were not are only warned of."""
+    for entry in case.link_map.missing:
+        external = entry.origin is Origin.EXTERNAL
+        yield Finding(
+            "external-library" if external else "missing-library",
+            Severity.WARNING if external else Severity.ERROR,
+            entry.loader.display if entry.loader else entry.name,
+            _message(entry, external=external),
+            tuple(_evidence(case, entry)),
+            tuple(_fixes(case, entry)),
+        )
+    for entry in case.link_map.ignored_preloads:
+        yield Finding(
+            "ignored-preload",
+            Severity.WARNING,
+            entry.name,
+            f"object '{entry.name}' from LD_PRELOAD cannot be preloaded "
+            "(cannot open shared object file): ignored.",
+        )
+
+
+def _message(entry: LinkMapEntry, *, external: bool) -> str:
+    if external:
+        return f"{entry.name}: is not in what is audited; taken to come from elsewhere"
+    fatal = next((step for step in entry.steps if step.outcome is Outcome.NOT_ELF), None)
+    if fatal is not None:
+        return f"{fatal.path}: {fatal.detail}"
+    return f"{entry.name}: cannot open shared object file: No such file or directory"
+
+
+def _evidence(case: Case, entry: LinkMapEntry) -> Iterator[str]:
+    users = [e.display for e, edges in case.link_map.edges.items() if entry in edges]
+    if users:
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        yield f"needed by {', '.join(users[:3])}{more}"
+    directories = list(dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps))
+    if directories:
+        shown = ", ".join(directories[:_MOST_DIRECTORIES])
+        more = f" and {len(directories) - _MOST_DIRECTORIES} more" if (
+            len(directories) > _MOST_DIRECTORIES
+        ) else ""
+        yield f"looked in {shown}{more}"
+    for step in entry.steps:
+        if step.outcome not in (Outcome.ABSENT, Outcome.FOUND):
+            yield f"{step.path}: {step.outcome.value}" + (f" ({step.detail})" if step.detail else "")
+
+
+def _fixes(case: Case, entry: LinkMapEntry) -> Iterator[Fix]:
+    if entry.loader is None:
+        return
+    for provider in case.catalogue.named(entry.name, case.model)[:1]:
+        if "::" in provider.path:
+            continue
+        directory = posixpath.dirname(provider.path)
+        name = posixpath.basename(entry.loader.path or entry.loader.name)
+        yield Fix(
+            f"it is there as {provider.path}: add {directory} to the RUNPATH of {name}",
+            f"elfaudit patch-needed {target_of(entry.loader)} --add-runpath {shlex.quote(directory)}",
+            (Edit("add-runpath", entry.loader.display, directory),),
+            Applicability.UNSAFE,
+        )
+        yield Fix(
+            "or, without changing a file, tell the loader where it is",
+            f"export LD_LIBRARY_PATH={shlex.quote(directory)}",
+            (),
+            Applicability.DISPLAY_ONLY,
+        )

@@ -1,0 +1,195 @@
+"""Who has it: the libraries near at hand that export a symbol or carry a name."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ..elf import ElfObject, Symbol
+from ..errors import ElfAuditError
+from ..loader import ObjectStore
+from ..loader.ldcache import read_cache
+from ..sources import Member, Source
+
+__all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
+
+_FEW = 8  # up to so many names are asked of the hash tables, more of a decoded set of exports
+_LIBRARY_DIRECTORIES = (
+    "/usr/local/lib",
+    "/usr/local/lib64",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+)
+_PREFIX_ROOTS = ("/opt", "/usr/local")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to look for providers: the files directly in some directories of a source, or all.
+
+    Attributes:
+        source: the files.
+        directories: the directories in it, or None: every file of the source.
+        base: what to put in front of a path of the source to get the path a process would use.
+    """
+
+    source: Source
+    directories: tuple[str, ...] | None = None
+    base: str = ""
+
+    def members(self) -> Iterator[Member]:
+        """Every file of the place that is named like a shared object."""
+        for path in self._paths():
+            name = posixpath.basename(path)
+            if name.endswith(".so") or ".so." in name:
+                member = self.source.find(path)
+                if member is not None:
+                    yield member
+
+    def _paths(self) -> Iterator[str]:
+        if self.directories is None:
+            yield from self.source.names()
+            return
+        for directory in self.directories:
+            for name in self.source.listing(directory):
+                yield f"{directory.rstrip('/')}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A library that has what is missing.
+
+    Attributes:
+        symbol: the definition; None when it was looked for by name.
+        member: the file.
+        path: the path a process would open it by.
+        elf: its facts.
+        soname: the name to add to DT_NEEDED: its SONAME, else its file name.
+    """
+
+    symbol: Symbol | None
+    member: Member
+    path: str
+    elf: ElfObject
+    soname: str
+
+
+def library_places(root: Source) -> Place:
+    """The directories of a root where libraries are kept, the loader's own first.
+
+    Beside those and what ``ld.so.cache`` lists, these are ``/opt/*/lib`` and ``/usr/local/*/lib``
+    (ROCm, CUDA and the like).
+    """
+    directories = [
+        f"{prefix}/{name}"
+        for prefix in ("/lib", "/usr/lib")
+        for name in root.listing(prefix)
+        if "-linux-" in name
+    ]
+    directories += _LIBRARY_DIRECTORIES
+    for prefix in _PREFIX_ROOTS:
+        for name in root.listing(prefix):
+            directories += [f"{prefix}/{name}/lib", f"{prefix}/{name}/lib64"]
+    cached = read_cache(root).entries.values()
+    directories += (posixpath.dirname(entry.path) for entries in cached for entry in entries)
+    return Place(root, tuple(dict.fromkeys(directories)))
+
+
+class Catalogue:
+    """The libraries of some places, looked at when first asked and remembered.
+
+    Args:
+        places: where to look, the nearest first.
+        store: reads the files.
+    """
+
+    def __init__(self, places: Iterable[Place], store: ObjectStore) -> None:
+        self._places = tuple(places)
+        self._store = store
+        self._members: list[tuple[Member, str, ElfObject]] | None = None
+        self._names: dict[Hashable, frozenset[str]] = {}
+        self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
+
+    def exporting(self, names: Collection[str], model: ElfObject) -> dict[str, list[Provider]]:
+        """The libraries of the machine of ``model`` that export each name; none for the others."""
+        kind = (model.machine, model.layout.bits, model.layout.little)
+        new = [name for name in names if (name, *kind) not in self._asked]
+        if new:
+            found = self._search(new, model)
+            for name in new:
+                self._asked[(name, *kind)] = found.get(name, [])
+        return {name: rows for name in names if (rows := self._asked[(name, *kind)])}
+
+    def named(self, name: str, model: ElfObject) -> list[Provider]:
+        """The libraries of that machine whose SONAME or file name is ``name``."""
+        return [
+            Provider(None, member, path, elf, name)
+            for member, path, elf in self._libraries(model)
+            if elf.soname == name or posixpath.basename(member.path) == name
+        ]
+
+    def _search(self, names: list[str], model: ElfObject) -> dict[str, list[Provider]]:
+        found: dict[str, list[Provider]] = {}
+        for member, path, elf in self._libraries(model):
+            try:
+                for symbol in self._definitions(names, member, elf):
+                    soname = elf.soname or posixpath.basename(member.path)
+                    provider = Provider(symbol, member, path, elf, soname)
+                    found.setdefault(symbol.name, []).append(provider)
+            except ElfAuditError:
+                continue  # a damaged library supplies nothing; it is no subject of this question
+            finally:
+                elf.release()
+        return found
+
+    def _definitions(self, names: list[str], member: Member, elf: ElfObject) -> Iterator[Symbol]:
+        if len(names) <= _FEW:
+            wanted: Iterable[str] = names
+        else:
+            wanted = self._exported_names(member, elf).intersection(names)
+        for name in wanted:
+            definitions = exported_symbols(elf, name)
+            if definitions:
+                yield definitions[0]
+
+    def _exported_names(self, member: Member, elf: ElfObject) -> frozenset[str]:
+        names = self._names.get(member.identity)
+        if names is None:
+            table = elf.symbols
+            every = table.names
+            names = frozenset([every[row] for row in table.export_indices])
+            self._names[member.identity] = names
+        return names
+
+    def _libraries(self, model: ElfObject) -> Iterator[tuple[Member, str, ElfObject]]:
+        if self._members is None:
+            self._members = list(self._open())
+        for member, path, elf in self._members:
+            if (elf.machine, elf.layout) == (model.machine, model.layout):
+                yield member, path, elf
+
+    def _open(self) -> Iterator[tuple[Member, str, ElfObject]]:
+        seen: set[Hashable] = set()
+        for place in self._places:
+            for member in place.members():
+                if member.identity in seen:
+                    continue
+                seen.add(member.identity)
+                try:
+                    elf = self._store.read(member)
+                except ElfAuditError:
+                    continue  # linker scripts, debug files and the like live among libraries
+                if elf.dynamic is not None and not elf.is_program:
+                    yield member, place.base + member.path, elf
+
+
+def exported_symbols(elf: ElfObject, name: str) -> list[Symbol]:
+    """The definitions of ``name`` that other objects can bind to, the default version first."""
+    table = elf.symbols
+    return sorted(
+        (symbol for symbol in table.find(name) if table.is_export(symbol.index)),
+        key=lambda symbol: (symbol.version_hidden, symbol.index),
+    )

@@ -1,0 +1,81 @@
+"""How to get a provider to whoever needs it, as commands to copy."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator
+
+from ..loader import LinkMapEntry
+from .case import Case
+from .model import Applicability, Edit, Fix
+from .providers import Provider
+
+__all__ = ["link_option", "provider_fixes", "target_of"]
+
+_LIBRARY = re.compile(r"^lib(?P<stem>.+?)\.so(?:\..*)?$")
+
+
+def provider_fixes(case: Case, entry: LinkMapEntry, provider: Provider) -> Iterator[Fix]:
+    """Ways to make ``provider`` part of the scope of ``entry``, the most lasting one first."""
+    yield _add_needed(case, entry, provider)
+    option = link_option(provider.soname)
+    yield Fix(
+        f"relink {posixpath.basename(entry.path or entry.name)} with {option}",
+        f"-Wl,--no-as-needed -L{shlex.quote(_directory(provider))} {option}",
+        (),
+        Applicability.DISPLAY_ONLY,
+    )
+    if "::" not in provider.path:
+        yield Fix(
+            "or, without changing a file, preload it",
+            f"export LD_PRELOAD={shlex.quote(provider.path)}",
+            (),
+            Applicability.DISPLAY_ONLY,
+        )
+
+
+def target_of(entry: LinkMapEntry) -> str:
+    """The file of an entry as ``patch-needed`` takes it, quoted for a shell."""
+    container, separator, member = entry.display.partition("::")
+    if separator and container.endswith((".whl", ".zip")):
+        return f"{shlex.quote(container)} --member {shlex.quote(member)}"
+    return shlex.quote(entry.display.replace("::", "/"))
+
+
+def link_option(soname: str) -> str:
+    """The linker option that names a library: ``-lz``, or ``-l:NAME`` where it is no ``lib*.so``."""
+    match = _LIBRARY.match(soname)
+    return f"-l{match['stem']}" if match else f"-l:{soname}"
+
+
+def _add_needed(case: Case, entry: LinkMapEntry, provider: Provider) -> Fix:
+    title = f"add {provider.soname} to DT_NEEDED of {posixpath.basename(entry.path or entry.name)}"
+    command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(provider.soname)}"
+    edits = [Edit("add-needed", entry.display, provider.soname)]
+    if case.reachable(provider, entry):
+        return Fix(title, command, tuple(edits), Applicability.SAFE)
+    directory = _runpath_for(entry, provider)
+    edits.append(Edit("add-runpath", entry.display, directory))
+    return Fix(
+        f"{title}, and {directory} to its RUNPATH: the loader does not look there",
+        f"{command} --add-runpath {shlex.quote(directory)}",
+        tuple(edits),
+        Applicability.UNSAFE,
+    )
+
+
+def _directory(provider: Provider) -> str:
+    return posixpath.dirname(provider.path)
+
+
+def _runpath_for(entry: LinkMapEntry, provider: Provider) -> str:
+    """The provider's directory, relative to ``$ORIGIN`` where both are of one archive or tree."""
+    theirs = _directory(provider)
+    ours = posixpath.dirname(entry.path or "")
+    mount = theirs.partition("::")[0] if "::" in theirs else None
+    if mount is None or not ours.startswith(f"{mount}::"):
+        return theirs
+    relative = posixpath.relpath(theirs.partition("::")[2], ours.partition("::")[2])
+    return "$ORIGIN" if relative == "." else f"$ORIGIN/{relative}"

@@ -1,0 +1,148 @@
+"""Rules ``transitive-only``, ``preload-only`` and ``duplicate-definition``: it works, by accident.
+
+What they are: a symbol that an object uses is defined by a library it does not list in DT_NEEDED
+(*transitive-only*: another library brings it in; *preload-only*: LD_PRELOAD does), or by two
+libraries of the same scope (*duplicate-definition*).
+
+Why they matter: the next release of the library in between drops its dependency, or the environment
+is started without the preload, and the import fails with ``undefined symbol``. Of two definitions
+the first in load order wins for everybody, whichever was meant.
+
+How it is decided: only symbols that an object leaves undefined count, and only where the provider is
+neither in its own DT_NEEDED nor the main program. Weak and unique definitions, of which C++ makes
+many on purpose, are no duplicates.
+
+Fix: list the library that is really used in DT_NEEDED.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..loader import LinkMapEntry, Origin
+from ..loader.lookup import split_key
+from .case import Case
+from .model import Applicability, Edit, Finding, Fix, Severity
+from .repairs import target_of
+
+__all__ = ["check"]
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Findings about the objects that are in the process because of the subject."""
+    duplicates = _duplicates(case)
+    for entry in case.link_map.own:
+        if entry in case.bindings.indices and _is_audited(case, entry):
+            yield from _indirect(case, entry)
+            yield from _doubled(case, entry, duplicates)
+
+
+def _is_audited(case: Case, entry: LinkMapEntry) -> bool:
+    """The subject, and what lies beside it; not the system's own libraries."""
+    subject = case.link_map.subject
+    if entry is subject:
+        return True
+    ours, theirs = subject.path or "", entry.path or ""
+    return "::" in theirs and theirs.partition("::")[0] == ours.partition("::")[0]
+
+
+def _indirect(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
+    """Symbols from libraries that ``entry`` does not list itself."""
+    listed = _listed(case, entry)
+    by_provider: dict[LinkMapEntry, list[str]] = defaultdict(list)
+    providers = case.bindings.providers[entry]
+    for key in case.bindings.indices[entry].references.undefined:
+        provider = providers.get(key)
+        if provider is None or provider in listed or _always_there(case, provider, key):
+            continue
+        if any(case.bindings.indices[e].exports.answers(key) for e in listed if not e.missing):
+            continue  # the library it lists has it too; another one only comes first
+        by_provider[provider].append(split_key(key)[0])
+    for provider, names in by_provider.items():
+        yield _indirect_finding(case, entry, provider, sorted(names))
+
+
+def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
+    """Whether the provider is in every such process: the program, the C library, the interpreter."""
+    name = (provider.elf.soname if provider.elf else None) or provider.name
+    if provider.loader is None or name == "libc.so.6" or name.startswith("ld"):
+        return True
+    return provider in case.link_map.global_scope and key.startswith(("Py", "_Py"))
+
+
+def _listed(case: Case, entry: LinkMapEntry) -> set[LinkMapEntry]:
+    """The object itself, its NEEDED, and what filters and linker scripts add to them."""
+    direct = case.link_map.edges.get(entry, ())
+    return {entry, *(e for e in direct if e in case.bindings.indices)}
+
+
+def _indirect_finding(
+    case: Case, entry: LinkMapEntry, provider: LinkMapEntry, names: list[str]
+) -> Finding:
+    soname = (provider.elf.soname if provider.elf else None) or provider.name
+    preloaded = provider.origin is Origin.PRELOAD
+    how = "only by LD_PRELOAD" if preloaded else f"only through {_chain(case, entry, provider)}"
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    fix = Fix(
+        f"add {soname} to DT_NEEDED",
+        f"elfaudit patch-needed {target_of(entry)} --add {soname}",
+        (Edit("add-needed", entry.display, soname),),
+        Applicability.SAFE,
+    )
+    return Finding(
+        "preload-only" if preloaded else "transitive-only",
+        Severity.WARNING,
+        entry.display,
+        f"{names[0]}{more} comes from {soname}, which is in the process {how}: "
+        "it works by accident",
+        (f"{provider.display} is not in DT_NEEDED of {entry.display}",),
+        (fix,),
+        tuple(names),
+    )
+
+
+def _chain(case: Case, entry: LinkMapEntry, provider: LinkMapEntry) -> str:
+    """Who brought the provider in, as far up as is short: ``librccl.so.1``."""
+    user = provider.loader
+    return user.name if user is not None and user is not entry else entry.name
+
+
+def _duplicates(case: Case) -> dict[str, tuple[LinkMapEntry, ...]]:
+    """Keys that more than one object of the subject's scope defines as a strong symbol."""
+    seen: dict[LinkMapEntry, frozenset[str]] = {}
+    found: dict[str, tuple[LinkMapEntry, ...]] = {}
+    for entry in case.link_map.own:
+        index = case.bindings.indices.get(entry)
+        if index is None:
+            continue
+        strong = index.exports.strong
+        for earlier, keys in seen.items():
+            for key in keys & strong:
+                found[key] = (*found.get(key, (earlier,)), entry)
+        seen[entry] = strong
+    return found
+
+
+def _doubled(
+    case: Case, entry: LinkMapEntry, duplicates: dict[str, tuple[LinkMapEntry, ...]]
+) -> Iterator[Finding]:
+    """Symbols ``entry`` uses that two libraries of the scope define."""
+    if not duplicates:
+        return
+    groups: dict[tuple[LinkMapEntry, ...], list[str]] = defaultdict(list)
+    for key in case.bindings.indices[entry].references.undefined & duplicates.keys():
+        groups[duplicates[key]].append(split_key(key)[0])
+    for owners, names in groups.items():
+        unique = tuple(dict.fromkeys(owners))
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        first, *others = [(o.elf.soname if o.elf else None) or o.name for o in unique]
+        yield Finding(
+            "duplicate-definition",
+            Severity.WARNING,
+            entry.display,
+            f"{sorted(names)[0]}{more} is defined by {first} and by {', '.join(others)}: "
+            f"{first} wins, it is loaded first",
+            tuple(owner.display for owner in unique),
+            symbols=tuple(sorted(names)),
+        )

@@ -1,0 +1,105 @@
+"""Rule ``unresolved-symbol``: a symbol that nobody in the scope defines.
+
+What it is: a relocation names a symbol, the reference is not weak, and no object that the lookup
+passes has a definition that fits.
+
+Why it matters: Python imports with RTLD_NOW, so one such symbol kills the import. A program that
+binds lazily dies when it first calls the function.
+
+How it is decided: ``do_lookup_x`` and ``check_match`` of glibc over the whole scope. Where a library
+of the scope is itself missing, the symbol is *undecided*: it may be in there. Where the process is a
+Python interpreter that is not at hand, its own names are *assumed*.
+
+Fix: add the library that has it to DT_NEEDED, relink with it, or preload it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ..loader import Binding, LinkMapEntry, Status
+from .case import Case
+from .model import Finding, Fix, Severity
+from .providers import Provider
+from .repairs import provider_fixes
+
+__all__ = ["check"]
+
+_MOST_SINGLE = 20  # so many symbols of one object are reported one by one, more of them as a group
+
+
+def check(case: Case) -> Iterator[Finding]:
+    """Unresolved symbols in the order in which the loader meets the objects, grouped by provider."""
+    by_entry: dict[LinkMapEntry, list[Binding]] = defaultdict(list)
+    for binding in case.bindings.open_references():
+        if binding.status in (Status.UNRESOLVED, Status.UNDECIDED):
+            by_entry[binding.reference].append(binding)
+    # Objects are relocated last to first: the deepest dependency complains before its users.
+    for entry in reversed(case.link_map.entries):
+        bindings = by_entry.get(entry, [])
+        names = {b.name for b in bindings if b.library is None}
+        providers = case.catalogue.exporting(names, case.model)
+        for symbols, found in _groups(bindings, providers):
+            yield _finding(case, entry, symbols, found)
+
+
+def _groups(
+    bindings: list[Binding], providers: dict[str, list[Provider]]
+) -> Iterator[tuple[list[Binding], list[Provider]]]:
+    """Symbols that the same libraries have stand together, and so do those that nobody has."""
+    groups: dict[tuple[object, ...], list[Binding]] = {}
+    for binding in bindings:
+        found = providers.get(binding.name, [])
+        alone = len(bindings) <= _MOST_SINGLE and not found
+        key = (
+            binding.status,
+            *(provider.member.identity for provider in found),
+            binding.name if alone else None,
+        )
+        groups.setdefault(key, []).append(binding)
+    for group in groups.values():
+        yield group, providers.get(group[0].name, [])
+
+
+def _finding(
+    case: Case, entry: LinkMapEntry, bindings: list[Binding], providers: list[Provider]
+) -> Finding:
+    first = bindings[0]
+    undecided = first.status is Status.UNDECIDED
+    fixes: tuple[Fix, ...] = ()
+    if providers:
+        fixes = tuple(provider_fixes(case, entry, providers[0]))
+    return Finding(
+        "undecided-symbol" if undecided else "unresolved-symbol",
+        Severity.WARNING if undecided else Severity.ERROR,
+        entry.display,
+        _message(entry, bindings),
+        tuple(_evidence(bindings, providers, undecided=undecided)),
+        fixes,
+        tuple(binding.name for binding in bindings),
+    )
+
+
+def _message(entry: LinkMapEntry, bindings: list[Binding]) -> str:
+    first = bindings[0]
+    version = f", version {first.version}" if first.version else ""
+    more = f" (and {len(bindings) - 1} more)" if len(bindings) > 1 else ""
+    return f"{entry.display}: undefined symbol: {first.name}{version}{more}"
+
+
+def _evidence(
+    bindings: list[Binding], providers: list[Provider], *, undecided: bool
+) -> Iterator[str]:
+    for provider in providers:
+        assert provider.symbol is not None
+        soname = f" (SONAME {provider.elf.soname})" if provider.elf.soname else ""
+        yield f"{provider.member.display}{soname} exports {provider.symbol}"
+    if len(providers) > 1:
+        yield "more than one library exports it: take care that only one of them is loaded"
+    if not providers and bindings[0].library is None:
+        yield "no library looked at exports it; name more of them with --with PATH"
+    if undecided:
+        yield "undecided: a library that was not found may define it"
+    if all(binding.lazy for binding in bindings):
+        yield "only called, so a program that binds lazily would fail at the first call"

@@ -1,0 +1,111 @@
+"""What surrounds a load: the files, the main program, preloads, search paths.
+
+The only module that may look at the machine elfaudit itself runs on (``os.environ``, the CPU, the
+running interpreter), and only in the functions that say so.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ..sources import Source
+
+__all__ = [
+    "Libc",
+    "LoaderEnvironment",
+    "host_hwcaps",
+    "host_library_path",
+    "host_preload",
+    "running_interpreter",
+]
+
+
+class Libc(Enum):
+    """Whose loader is replayed."""
+
+    GLIBC = "glibc"
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderEnvironment:
+    """The inputs of a load, beside the file itself.
+
+    Attributes:
+        root: every file the loader can see; paths are those inside it.
+        libc: whose rules apply.
+        main_program: path of the program whose process it is (for a Python extension the
+            interpreter), or None: the subject is the program, or nothing is known of it.
+        preload: ``LD_PRELOAD``, paths or names.
+        library_path: ``LD_LIBRARY_PATH``, split.
+        hwcaps: the ``glibc-hwcaps`` subdirectories the CPU can use, best first; None: all of its
+            machine.
+        platform: value of ``$PLATFORM``; None: the machine's usual one.
+        directory: the current directory, for relative paths and empty path elements.
+        python: whether the process is a Python interpreter although ``main_program`` is unknown;
+            its symbols are then assumed.
+    """
+
+    root: Source
+    libc: Libc = Libc.GLIBC
+    main_program: str | None = None
+    preload: tuple[str, ...] = ()
+    library_path: tuple[str, ...] = ()
+    hwcaps: tuple[str, ...] | None = None
+    platform: str | None = None
+    directory: str = "/"
+    python: bool = False
+
+
+def host_library_path(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """``LD_LIBRARY_PATH`` of this process, split as ``_dl_init_paths`` does (``:`` and ``;``)."""
+    value = (os.environ if environ is None else environ).get("LD_LIBRARY_PATH", "")
+    return tuple(value.replace(";", ":").split(":")) if value else ()
+
+
+def host_preload(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """``LD_PRELOAD`` of this process, split as ``do_preload`` does (``:`` and spaces)."""
+    value = (os.environ if environ is None else environ).get("LD_PRELOAD", "")
+    return tuple(value.replace(":", " ").split())
+
+
+def running_interpreter() -> tuple[str, str] | None:
+    """(version such as ``3.11``, path) of the Python this process runs on; None if it hides it."""
+    path = getattr(sys, "_base_executable", sys.executable)
+    if not path or sys.implementation.name != "cpython":
+        return None
+    return f"{sys.version_info[0]}.{sys.version_info[1]}", os.path.realpath(path)
+
+
+_X86_LEVELS = (
+    ("x86-64-v2", {"cx16", "lahf_lm", "popcnt", "pni", "ssse3", "sse4_1", "sse4_2"}),
+    ("x86-64-v3", {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave"}),
+    ("x86-64-v4", {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}),
+)
+
+
+def host_hwcaps() -> tuple[str, ...] | None:
+    """The ``glibc-hwcaps`` levels of this machine's CPU, best first; None where unknown.
+
+    Source: the x86-64 psABI, "micro-architecture levels"; each contains the one before.
+    """
+    if platform.machine() != "x86_64":
+        return None
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            line = next((row for row in file if row.startswith("flags")), None)
+    except OSError:
+        return None
+    if line is None:
+        return None
+    flags = set(line.split())
+    levels: list[str] = []
+    for level, wanted in _X86_LEVELS:
+        if not wanted <= flags:
+            break
+        levels.insert(0, level)
+    return tuple(levels)

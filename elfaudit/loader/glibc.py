@@ -1,0 +1,196 @@
+"""Loading as glibc does it: the program, its preloads, then the file asked about.
+
+Source: ``dl_main`` (glibc ``elf/rtld.c``), ``_dl_map_object_deps`` (``elf/dl-deps.c``) for the
+breadth-first order, ``_dl_map_object`` (``elf/dl-load.c``) for when a name is loaded already.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable
+
+from ..elf import ElfObject, Layout
+from ..sources import Member
+from .environment import LoaderEnvironment
+from .linkmap import LinkMap, LinkMapEntry, Origin
+from .search import Search, Searcher
+from .store import ObjectStore
+
+__all__ = ["Loader"]
+
+
+class Loader:
+    """Loads files in one environment, each into a process of its own.
+
+    Args:
+        environment: root, program, preloads, search paths.
+        store: reads the libraries; may serve many loaders.
+    """
+
+    def __init__(self, environment: LoaderEnvironment, store: ObjectStore) -> None:
+        self.environment = environment
+        self._store = store
+        self._searchers: dict[tuple[int, Layout, str | None], Searcher] = {}
+
+    def searcher(self, elf: ElfObject) -> Searcher:
+        """The search order as it is for objects of that file's machine."""
+        key = (elf.machine, elf.layout, elf.interp)
+        if key not in self._searchers:
+            self._searchers[key] = Searcher(self.environment, self._store, elf)
+        return self._searchers[key]
+
+    def load(self, member: Member, elf: ElfObject, name: str) -> LinkMap:
+        """The link map of a process after it has loaded one file.
+
+        With a main program in the environment the file is opened as ``dlopen`` would; without one
+        it is the program itself.
+
+        Args:
+            member, elf: the file asked about.
+            name: the name the file is asked for by.
+
+        Raises:
+            NotLoadableError: the file is nothing a dynamic loader takes.
+        """
+        elf.require_loadable()
+        process = _Process(self.environment, self.searcher(elf))
+        subject = LinkMapEntry(
+            name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
+        )
+        if self.environment.main_program is None:
+            return process.link_map(subject, process.run(subject), ())
+        program = process.program(self.environment.main_program)
+        return process.link_map(subject, process.run(program), process.open(subject))
+
+
+class _Process:
+    """The objects of one process, while it is put together."""
+
+    def __init__(
+        self, environment: LoaderEnvironment, searcher: Searcher
+    ) -> None:
+        self._environment = environment
+        self._searcher = searcher
+        self._entries: list[LinkMapEntry] = []
+        self._by_name: dict[str, LinkMapEntry] = {}
+        self._by_identity: dict[Hashable, LinkMapEntry] = {}
+        self._edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = {}
+        self._ignored: list[LinkMapEntry] = []
+        self._program: LinkMapEntry | None = None
+
+    def program(self, path: str) -> LinkMapEntry:
+        """The entry of the main program."""
+        search = self._searcher.search(path, None, None)
+        if search.found is None:
+            return LinkMapEntry(path, None, path, None, None, None, Origin.MISSING, search.steps)
+        found = search.found
+        return LinkMapEntry(
+            path, found.path, found.member.display, found.elf, found.identity, None,
+            Origin.DIRECT, search.steps,
+        )  # fmt: skip
+
+    def run(self, program: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
+        """Start the process: program, preloads, and the dependencies of both, breadth first."""
+        self._program = program
+        self._add(program)
+        roots = [program]
+        for name in self._environment.preload:
+            entry = self._resolve(name, program, Origin.PRELOAD)
+            if entry.missing:
+                self._entries.remove(entry)
+                self._ignored.append(entry)
+            elif entry not in roots:
+                roots.append(entry)
+        return self._closure(roots)
+
+    def open(self, subject: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
+        """``dlopen``: the scope of the subject, breadth first, what is loaded already included."""
+        known = self._by_identity.get(subject.identity)
+        if known is not None:
+            return self._closure([known])
+        self._add(subject)
+        return self._closure([subject])
+
+    def link_map(
+        self,
+        subject: LinkMapEntry,
+        global_scope: Iterable[LinkMapEntry],
+        local_scope: Iterable[LinkMapEntry],
+    ) -> LinkMap:
+        return LinkMap(
+            tuple(self._entries),
+            self._by_identity.get(subject.identity, subject),
+            tuple(entry for entry in global_scope if not entry.missing),
+            tuple(entry for entry in local_scope if not entry.missing),
+            self._edges,
+            tuple(self._ignored),
+        )
+
+    def _closure(self, roots: list[LinkMapEntry]) -> tuple[LinkMapEntry, ...]:
+        queue = deque(roots)
+        order: dict[LinkMapEntry, None] = dict.fromkeys(roots)
+        while queue:
+            for entry in self._dependencies(queue.popleft()):
+                if entry not in order:
+                    order[entry] = None
+                    queue.append(entry)
+        return tuple(order)
+
+    def _dependencies(self, entry: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
+        if entry not in self._edges:
+            dynamic = entry.elf.dynamic if entry.elf else None
+            names = (
+                (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed) if dynamic else ()
+            )
+            optional = set(dynamic.auxiliaries) if dynamic else set()
+            found = [self._resolve(name, entry, None) for name in dict.fromkeys(names)]
+            # An auxiliary filtee that is not there is simply not used (_dl_map_object_deps).
+            self._edges[entry] = tuple(
+                e for e in found if not (e.missing and e.name in optional)
+            )
+            self._entries = [
+                e for e in self._entries if not (e.missing and e.name in optional and e in found)
+            ]
+        return self._edges[entry]
+
+    def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
+        """The entry that ``name`` stands for when ``requester`` asks for it."""
+        known = self._by_name.get(name)
+        if known is not None:
+            return known
+        search = self._searcher.search(name, requester, self._program)
+        if search.found is None:
+            return self._absent(name, requester, search)
+        found = search.found
+        known = self._by_identity.get(found.identity)
+        if known is not None:
+            self._by_name[name] = known
+            return known
+        origin = as_ if as_ is not None else found.origin
+        entry = LinkMapEntry(
+            name, found.path, found.member.display, found.elf, found.identity, requester, origin,
+            search.steps,
+        )  # fmt: skip
+        self._add(entry)
+        return entry
+
+    def _absent(self, name: str, requester: LinkMapEntry, search: Search) -> LinkMapEntry:
+        # In a root without a loader nothing can be said of what is not in it.
+        origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
+        entry = LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
+        for other in self._entries:
+            if other.missing and other.name == name and other.loader is not requester:
+                return other if other.steps == entry.steps else self._add(entry)
+        return self._add(entry)
+
+    def _add(self, entry: LinkMapEntry) -> LinkMapEntry:
+        self._entries.append(entry)
+        if entry.elf is not None:
+            self._by_identity[entry.identity] = entry
+            self._by_name.setdefault(entry.name, entry)
+            if entry.elf.soname:
+                self._by_name.setdefault(entry.elf.soname, entry)
+            if "/" not in entry.name and entry.path:
+                self._by_name.setdefault(entry.path, entry)
+        return entry
+

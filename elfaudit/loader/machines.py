@@ -1,0 +1,72 @@
+"""What a machine's loader is called and where its system directories are.
+
+Source: the psABI of each machine for the interpreter's path; Debian's multiarch tuples; for the
+cache flags ``sysdeps/generic/ldconfig.h`` and each port's ``dl-cache.h`` in glibc.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..elf import ElfObject
+
+__all__ = ["Machine", "machine_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One ABI as its loader sees it.
+
+    Attributes:
+        name: as ``uname -m`` and ``$PLATFORM`` have it.
+        triplet: Debian's multiarch directory name.
+        interpreter: the usual ``PT_INTERP``.
+        wide: whether libraries live in ``lib64`` on distributions without multiarch.
+        cache_flags: how ``ld.so.cache`` marks its libraries, or None where this is not known.
+        hwcaps: ``glibc-hwcaps`` subdirectories this machine can have, best first.
+    """
+
+    name: str
+    triplet: str
+    interpreter: str
+    wide: bool
+    cache_flags: int | None
+    hwcaps: tuple[str, ...] = ()
+
+
+_X86_HWCAPS = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
+_S390_HWCAPS = ("z16", "z15", "z14", "z13")
+_POWER_HWCAPS = ("power10", "power9")
+
+# (e_machine, bits, little-endian)
+_MACHINES = {
+    (62, 64, True): Machine(
+        "x86_64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2", True, 0x0303, _X86_HWCAPS
+    ),
+    (62, 32, True): Machine("x32", "x86_64-linux-gnux32", "/libx32/ld-linux-x32.so.2", False, 0x0803),
+    (3, 32, True): Machine("i686", "i386-linux-gnu", "/lib/ld-linux.so.2", False, 0x0003),
+    (183, 64, True): Machine(
+        "aarch64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1", True, 0x0A03
+    ),
+    (40, 32, True): Machine("armv7l", "arm-linux-gnueabihf", "/lib/ld-linux-armhf.so.3", False, 0x0903),
+    (243, 64, True): Machine(
+        "riscv64", "riscv64-linux-gnu", "/lib/ld-linux-riscv64-lp64d.so.1", True, None
+    ),
+    (22, 64, False): Machine("s390x", "s390x-linux-gnu", "/lib/ld64.so.1", True, 0x0403, _S390_HWCAPS),
+    (21, 64, True): Machine(
+        "ppc64le", "powerpc64le-linux-gnu", "/lib64/ld64.so.2", True, 0x0503, _POWER_HWCAPS
+    ),
+    (21, 64, False): Machine("ppc64", "powerpc64-linux-gnu", "/lib64/ld64.so.1", True, 0x0503),
+    (258, 64, True): Machine(
+        "loongarch64", "loongarch64-linux-gnu", "/lib64/ld-linux-loongarch-lp64d.so.1", True, None
+    ),
+}  # fmt: skip
+
+
+def machine_of(elf: ElfObject) -> Machine:
+    """The ABI of a file; one without known directories for a machine not listed here."""
+    layout = elf.layout
+    known = _MACHINES.get((elf.machine, layout.bits, layout.little))
+    if known is not None:
+        return known
+    return Machine(f"machine-{elf.machine}", "", elf.interp or "", layout.bits == 64, None)

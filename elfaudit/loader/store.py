@@ -1,0 +1,59 @@
+"""Every ELF file read once, however many loads use it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ..elf import ElfObject, read_elf
+from ..errors import ElfAuditError
+from ..sources import Member
+from .lookup import SymbolIndex, index_symbols
+
+__all__ = ["ObjectStore"]
+
+
+class ObjectStore:
+    """ELF facts by file identity, and the lookup tables made from them.
+
+    A file is open only while something of it is decoded. A member of an archive that can only be
+    read forward has its symbol tables decoded in the same pass, so it is inflated once.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
+        self._indices: dict[Hashable, SymbolIndex] = {}
+
+    def read(self, member: Member) -> ElfObject:
+        """The facts of a file.
+
+        Raises:
+            ElfFormatError, SourceError: as when it was first read.
+        """
+        known = self._objects.get(member.identity)
+        if known is None:
+            known = self._objects[member.identity] = self._read(member)
+        if isinstance(known, ElfAuditError):
+            raise known.with_traceback(None)
+        return known
+
+    def index(self, identity: Hashable, elf: ElfObject) -> SymbolIndex:
+        """The lookup tables of a file that :meth:`read` gave.
+
+        Raises:
+            ElfFormatError: its symbol, version or relocation tables are damaged.
+        """
+        index = self._indices.get(identity)
+        if index is None:
+            index = self._indices[identity] = index_symbols(elf)
+            elf.release()
+        return index
+
+    def _read(self, member: Member) -> ElfObject | ElfAuditError:
+        try:
+            elf = read_elf(member.open(), name=member.display)
+            if member.sequential and elf.dynamic is not None:
+                self._indices[member.identity] = index_symbols(elf)
+            elf.release()
+        except ElfAuditError as error:
+            return error
+        return elf

@@ -1,0 +1,41 @@
+"""What every test may ask for: the prebuilt fixtures, and the tools that judge them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+PREBUILT = Path(__file__).resolve().parent.parent / "fixtures" / "prebuilt"
+
+
+@pytest.fixture(scope="session")
+def prebuilt() -> Path:
+    """The directory of the prebuilt fixtures (``fixtures/README.md`` says what is in it)."""
+    return PREBUILT
+
+
+@pytest.fixture(scope="session")
+def story(prebuilt: Path) -> Path:
+    """The fixture of a ``libtorch_hip.so`` that does not list ``librocm_smi64.so.1``."""
+    return prebuilt / "story"
+
+
+@pytest.fixture(scope="session")
+def readelf() -> str:
+    """The path of GNU ``readelf``; the test is skipped without it."""
+    return _tool("readelf")
+
+
+@pytest.fixture(scope="session")
+def nm() -> str:
+    """The path of GNU ``nm``; the test is skipped without it."""
+    return _tool("nm")
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} (binutils) is not installed")
+    return path
