@@ -176,9 +176,20 @@ class Session:
             path = self._file_in_root(container)
             prefix, separator, rest = path.partition("::")
             return target, self._overlay, f"{prefix}::" if separator else "", rest or path
+        inside = None if inside is None else f"/{inside}"
+        if isinstance(source, TreeSource) and (base := self._inside_root(source.root)) is not None:
+            tree = TreeSource(source.root, label=base or "/")
+            return target, tree, base, inside
         prefix = mount_name(source)
         self._overlay.mounts[prefix] = source
-        return target, source, prefix, None if inside is None else f"/{inside}"
+        return target, source, prefix, inside
+
+    def _inside_root(self, path: str) -> str | None:
+        """A real path of this machine as the root has it, without a trailing slash; or None."""
+        root = self._root.root.rstrip("/") if self._root is not None else None
+        if root is None or not (path == root or path.startswith(f"{root}/")):
+            return None
+        return path[len(root) :].rstrip("/")
 
     def _file_in_root(self, path: str) -> str:
         """The path by which a process in the root would open a file of this machine.
@@ -194,8 +205,9 @@ class Session:
             if self._root.root == "/":
                 return absolute
             real = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(path))
-            if real.startswith(f"{self._root.root}/"):
-                return real[len(self._root.root) :]
+            inside = self._inside_root(real)
+            if inside is not None:
+                return inside
         directory = TreeSource(os.path.dirname(path) or ".", show_inside=False)
         self._overlay.mounts.setdefault(mount_name(directory), directory)
         return f"{mount_name(directory)}/{os.path.basename(path)}"
@@ -204,13 +216,14 @@ class Session:
         """Where to look for providers, the nearest first."""
         for prefix, source in self._overlay.mounts.items():
             yield Place(source, base=prefix)
-        beside = [
-            os.path.dirname(path)
-            for _, source, prefix, path in self._targets
-            if path is not None and not prefix
-        ]
+        beside: dict[str, None] = {}
+        for _, source, prefix, path in self._targets:
+            if source is not self._overlay and "::" not in prefix:
+                yield Place(source, base=prefix)
+            elif path is not None and "::" not in prefix:
+                beside[os.path.dirname(path)] = None
         if self._root is not None and beside:
-            yield Place(self._root, tuple(dict.fromkeys(beside)))
+            yield Place(self._root, tuple(beside))
         for path in with_:
             source = open_source(path)
             if isinstance(source, TreeSource):
@@ -223,7 +236,5 @@ class Session:
             yield library_places(self._root)
 
     def _directory_in_root(self, tree: TreeSource) -> str:
-        root = self._root.root if self._root is not None else "/"
-        if root != "/" and tree.root.startswith(f"{root}/"):
-            return tree.root[len(root) :]
-        return tree.root.rstrip("/")
+        inside = self._inside_root(tree.root)
+        return tree.root.rstrip("/") if inside is None else inside

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..loader import Bindings, LinkMap, LinkMapEntry
-from .providers import Catalogue, Provider
+from .providers import Catalogue
 
 __all__ = ["Case"]
 
@@ -36,7 +36,3 @@ class Case:
         """The subject: its machine is the one of the whole process."""
         assert self.link_map.subject.elf is not None
         return self.link_map.subject.elf
-
-    def reachable(self, provider: Provider, entry: LinkMapEntry) -> bool:
-        """Whether ``entry`` would get exactly that provider if it listed it in DT_NEEDED."""
-        return self.finds(provider.soname, entry) == provider.member.identity

@@ -59,7 +59,7 @@ def _message(entry: LinkMapEntry, *, external: bool) -> str:
 
 
 def _evidence(case: Case, entry: LinkMapEntry) -> Iterator[str]:
-    users = [e.display for e, edges in case.link_map.edges.items() if entry in edges]
+    users = [e.label for e, edges in case.link_map.edges.items() if entry in edges]
     if users:
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         yield f"needed by {', '.join(users[:3])}{more}"

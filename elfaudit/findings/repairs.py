@@ -5,25 +5,25 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from ..loader import LinkMapEntry
 from .case import Case
 from .model import Applicability, Edit, Fix
 from .providers import Provider
 
-__all__ = ["link_option", "provider_fixes", "target_of"]
+__all__ = ["add_needed", "link_option", "provider_fixes", "target_of"]
 
 _LIBRARY = re.compile(r"^lib(?P<stem>.+?)\.so(?:\..*)?$")
 
 
 def provider_fixes(case: Case, entry: LinkMapEntry, provider: Provider) -> Iterator[Fix]:
     """Ways to make ``provider`` part of the scope of ``entry``, the most lasting one first."""
-    yield _add_needed(case, entry, provider)
+    yield add_needed(case, entry, provider.soname, provider.path, provider.member.identity)
     option = link_option(provider.soname)
     yield Fix(
         f"relink {posixpath.basename(entry.path or entry.name)} with {option}",
-        f"-Wl,--no-as-needed -L{shlex.quote(_directory(provider))} {option}",
+        f"-Wl,--no-as-needed -L{shlex.quote(posixpath.dirname(provider.path))} {option}",
         (),
         Applicability.DISPLAY_ONLY,
     )
@@ -50,13 +50,16 @@ def link_option(soname: str) -> str:
     return f"-l{match['stem']}" if match else f"-l:{soname}"
 
 
-def _add_needed(case: Case, entry: LinkMapEntry, provider: Provider) -> Fix:
-    title = f"add {provider.soname} to DT_NEEDED of {posixpath.basename(entry.path or entry.name)}"
-    command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(provider.soname)}"
-    edits = [Edit("add-needed", entry.display, provider.soname)]
-    if case.reachable(provider, entry):
+def add_needed(
+    case: Case, entry: LinkMapEntry, soname: str, path: str, identity: Hashable
+) -> Fix:
+    """List the library at ``path`` in DT_NEEDED; with a RUNPATH where the loader would not find it."""
+    title = f"add {soname} to DT_NEEDED of {posixpath.basename(entry.path or entry.name)}"
+    command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(soname)}"
+    edits = [Edit("add-needed", entry.display, soname)]
+    if case.finds(soname, entry) == identity:
         return Fix(title, command, tuple(edits), Applicability.SAFE)
-    directory = _runpath_for(entry, provider)
+    directory = _runpath_for(entry, posixpath.dirname(path))
     edits.append(Edit("add-runpath", entry.display, directory))
     return Fix(
         f"{title}, and {directory} to its RUNPATH: the loader does not look there",
@@ -66,13 +69,8 @@ def _add_needed(case: Case, entry: LinkMapEntry, provider: Provider) -> Fix:
     )
 
 
-def _directory(provider: Provider) -> str:
-    return posixpath.dirname(provider.path)
-
-
-def _runpath_for(entry: LinkMapEntry, provider: Provider) -> str:
-    """The provider's directory, relative to ``$ORIGIN`` where both are of one archive or tree."""
-    theirs = _directory(provider)
+def _runpath_for(entry: LinkMapEntry, theirs: str) -> str:
+    """A directory, relative to ``$ORIGIN`` where both are of one archive or tree laid over."""
     ours = posixpath.dirname(entry.path or "")
     mount = theirs.partition("::")[0] if "::" in theirs else None
     if mount is None or not ours.startswith(f"{mount}::"):

@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from ..loader import LinkMapEntry, Origin
 from ..loader.lookup import split_key
 from .case import Case
-from .model import Applicability, Edit, Finding, Fix, Severity
-from .repairs import target_of
+from .model import Finding, Severity
+from .repairs import add_needed
 
 __all__ = ["check"]
 
@@ -65,7 +65,7 @@ def _indirect(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
 
 def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
     """Whether the provider is in every such process: the program, the C library, the interpreter."""
-    name = (provider.elf.soname if provider.elf else None) or provider.name
+    name = provider.soname
     if provider.loader is None or name == "libc.so.6" or name.startswith("ld"):
         return True
     return provider in case.link_map.global_scope and key.startswith(("Py", "_Py"))
@@ -80,23 +80,18 @@ def _listed(case: Case, entry: LinkMapEntry) -> set[LinkMapEntry]:
 def _indirect_finding(
     case: Case, entry: LinkMapEntry, provider: LinkMapEntry, names: list[str]
 ) -> Finding:
-    soname = (provider.elf.soname if provider.elf else None) or provider.name
+    soname = provider.soname
     preloaded = provider.origin is Origin.PRELOAD
     how = "only by LD_PRELOAD" if preloaded else f"only through {_chain(case, entry, provider)}"
     more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-    fix = Fix(
-        f"add {soname} to DT_NEEDED",
-        f"elfaudit patch-needed {target_of(entry)} --add {soname}",
-        (Edit("add-needed", entry.display, soname),),
-        Applicability.SAFE,
-    )
+    fix = add_needed(case, entry, soname, provider.path or "", provider.identity)
     return Finding(
         "preload-only" if preloaded else "transitive-only",
         Severity.WARNING,
         entry.display,
         f"{names[0]}{more} comes from {soname}, which is in the process {how}: "
         "it works by accident",
-        (f"{provider.display} is not in DT_NEEDED of {entry.display}",),
+        (f"{provider.label} is not in DT_NEEDED of {entry.label}",),
         (fix,),
         tuple(names),
     )
@@ -114,8 +109,8 @@ def _duplicates(case: Case) -> dict[str, tuple[LinkMapEntry, ...]]:
     found: dict[str, tuple[LinkMapEntry, ...]] = {}
     for entry in case.link_map.own:
         index = case.bindings.indices.get(entry)
-        if index is None:
-            continue
+        if index is None or (entry.elf is not None and entry.elf.is_program):
+            continue  # a program defines the library's data again on purpose: copy relocations
         strong = index.exports.strong
         for earlier, keys in seen.items():
             for key in keys & strong:
@@ -136,7 +131,7 @@ def _doubled(
     for owners, names in groups.items():
         unique = tuple(dict.fromkeys(owners))
         more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        first, *others = [(o.elf.soname if o.elf else None) or o.name for o in unique]
+        first, *others = [o.soname for o in unique]
         yield Finding(
             "duplicate-definition",
             Severity.WARNING,

@@ -85,7 +85,7 @@ def _message(entry: LinkMapEntry, bindings: list[Binding]) -> str:
     first = bindings[0]
     version = f", version {first.version}" if first.version else ""
     more = f" (and {len(bindings) - 1} more)" if len(bindings) > 1 else ""
-    return f"{entry.display}: undefined symbol: {first.name}{version}{more}"
+    return f"{entry.label}: undefined symbol: {first.name}{version}{more}"
 
 
 def _evidence(

@@ -43,7 +43,7 @@ def check(case: Case) -> Iterator[Finding]:
                 "version-not-found",
                 Severity.WARNING if need.weak else Severity.ERROR,
                 entry.display,
-                f"{provider.display}: version `{need.name}' not found (required by {entry.display})",
+                f"{provider.label}: version `{need.name}' not found (required by {entry.label})",
                 (f"{len(symbols)} symbols are required with that version",) if symbols else (),
                 symbols=symbols,
             )

@@ -85,6 +85,17 @@ class LinkMapEntry:
         """Whether there is no object for it."""
         return self.elf is None
 
+    @property
+    def label(self) -> str:
+        """The path as the loader would print it; for a member of an archive, its path in there."""
+        path = self.path or self.name
+        return path.partition("::/")[2] or path
+
+    @property
+    def soname(self) -> str:
+        """What other objects call it: its SONAME, else the name it was asked for by."""
+        return (self.elf.soname if self.elf else None) or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class LinkMap:

@@ -200,7 +200,7 @@ def text(*command: str | Path) -> str:
 def readelf_symbols(readelf: str, path: Path) -> list[str]:
     """``name@version`` of every dynamic symbol, in the order of the table."""
     rows = re.findall(
-        r"^ +\d+: [0-9a-f]+ +\S+ \w+ +\w+ +\w+ +(?:\[.*?\] +)?\w+ ?(.*)$",
+        r"^ +\d+: [0-9a-f]+ +\S+ (?:\w+|<.*?>: \d+) +\w+ +\w+ +(?:\[.*?\] +)?\w+ ?(.*)$",
         text(readelf, "--dyn-syms", "-W", path),
         re.MULTILINE,
     )

@@ -171,7 +171,9 @@ def test_missing_tables_are_said_where_asked_for(prebuilt: Path) -> None:
 
 
 def test_names_that_are_not_utf_8_survive(prebuilt: Path) -> None:
-    data = (prebuilt / "shapes/libdemo-gnu.so").read_bytes().replace(b"libdep.so.1", b"lib\xffep.so.1")
-    assert [name.encode("utf-8", "surrogateescape") for name in read_elf(io.BytesIO(data)).needed] == [
-        b"lib\xffep.so.1"
-    ]
+    data = (
+        (prebuilt / "shapes/libdemo-gnu.so").read_bytes().replace(b"libdep.so.1", b"lib\xffep.so.1")
+    )
+    assert [
+        name.encode("utf-8", "surrogateescape") for name in read_elf(io.BytesIO(data)).needed
+    ] == [b"lib\xffep.so.1"]

@@ -25,9 +25,7 @@ def test_words_are_what_struct_unpacks(
     assert list(Layout(64, little=little).words(raw + rest, size)) == values
 
 
-@pytest.mark.parametrize(
-    ("bits", "sizes"), [(32, (36, 32, 8, 16, 4)), (64, (48, 56, 16, 24, 8))]
-)
+@pytest.mark.parametrize(("bits", "sizes"), [(32, (36, 32, 8, 16, 4)), (64, (48, 56, 16, 24, 8))])
 def test_structures_have_the_sizes_of_the_specification(bits: int, sizes: tuple[int, ...]) -> None:
     layout = Layout(bits, little=True)
     assert sizes == (
