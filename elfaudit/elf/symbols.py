@@ -60,7 +60,7 @@ EXPORTED_BINDINGS = frozenset((SymbolBinding.GLOBAL, SymbolBinding.WEAK, SymbolB
 _EXPORTED_TYPES = frozenset(set(SymbolType) - {SymbolType.SECTION, SymbolType.FILE})
 # Names may share their ends. A table of which every name is nearly the whole of the strings is an
 # attack: a file of megabytes with terabytes of names.
-_MAX_NAMES = 256 << 20
+_MAX_NAMES = 128 << 20
 _NAMES_STEP = 16 << 20
 _HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
 
@@ -279,7 +279,10 @@ class SymbolTable:
 
         Without a hash table the whole table is searched.
         """
-        raw = name.encode("utf-8", "surrogateescape")
+        try:
+            raw = name.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # no bytes decode to it
+            return []
         if self._hash_table is None:
             candidates: Iterator[int] = iter(range(1, len(self)))
         else:

@@ -14,7 +14,8 @@ from ..sources import Member, Source
 
 __all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
 
-_FEW = 8  # up to so many names are asked of the hash tables, more of a decoded set of exports
+# The first few names are asked of the hash tables; more, or a second time, of decoded sets of names.
+_FEW = 8
 _LIBRARY_DIRECTORIES = (
     "/usr/local/lib",
     "/usr/local/lib64",
@@ -111,6 +112,7 @@ class Catalogue:
         self._store = store
         self._members: list[tuple[Member, str, ElfObject]] | None = None
         self._names: dict[Hashable, frozenset[str]] = {}
+        self._searches = 0
         self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
 
     def exporting(self, names: Collection[str], model: ElfObject) -> dict[str, list[Provider]]:
@@ -133,6 +135,7 @@ class Catalogue:
 
     def _search(self, names: list[str], model: ElfObject) -> dict[str, list[Provider]]:
         found: dict[str, list[Provider]] = {}
+        self._searches += 1
         for member, path, elf in self._libraries(model):
             try:
                 for symbol in self._definitions(names, member, elf):
@@ -146,9 +149,8 @@ class Catalogue:
         return found
 
     def _definitions(self, names: list[str], member: Member, elf: ElfObject) -> Iterator[Symbol]:
-        if len(names) <= _FEW:
-            wanted: Iterable[str] = names
-        else:
+        wanted: Iterable[str] = names
+        if self._searches > 1 or len(names) > _FEW:
             wanted = self._exported_names(member, elf).intersection(names)
         for name in wanted:
             definitions = exported_symbols(elf, name)
@@ -158,9 +160,13 @@ class Catalogue:
     def _exported_names(self, member: Member, elf: ElfObject) -> frozenset[str]:
         names = self._names.get(member.identity)
         if names is None:
-            table = elf.symbols
-            every = table.names
-            names = frozenset([every[row] for row in table.export_indices])
+            index = self._store.known_index(member.identity)
+            if index is not None:
+                names = index.exports.plain
+            else:
+                table = elf.symbols
+                every = table.names
+                names = frozenset([every[row] for row in table.export_indices])
             self._names[member.identity] = names
         return names
 

@@ -51,9 +51,8 @@ def _indirect(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
     """Symbols from libraries that ``entry`` does not list itself."""
     listed = _listed(case, entry)
     by_provider: dict[LinkMapEntry, list[str]] = defaultdict(list)
-    providers = case.bindings.providers[entry]
     for key in case.bindings.indices[entry].references.undefined:
-        provider = providers.get(key)
+        provider = case.bindings.provider(entry, key)
         if provider is None or provider in listed or _always_there(case, provider, key):
             continue
         if any(case.bindings.indices[e].exports.answers(key) for e in listed if not e.missing):

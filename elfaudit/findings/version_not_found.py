@@ -13,8 +13,9 @@ Fix: run on a system with a newer library, or build against an older one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from ..elf import VersionNeed
 from ..loader import LinkMapEntry
 from .case import Case
 from .model import Finding, Severity
@@ -24,38 +25,35 @@ __all__ = ["check"]
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding per version, library and object that asks for it."""
-    for entry in case.link_map.entries:
-        if entry.elf is None or entry in case.damaged:
-            continue
-        providers = _by_name(case, entry)
-        for need in entry.elf.versions.needs:
-            provider = providers.get(need.library)
-            if provider is None or provider.elf is None or provider in case.damaged:
-                continue
-            definitions = provider.elf.versions.definitions
-            if not definitions or any(d.name == need.name for d in definitions):
-                continue
-            symbols = tuple(
-                binding.name
-                for binding in case.bindings.requiring(entry, need.library, need.name)
-            )
-            yield Finding(
-                "version-not-found",
-                Severity.WARNING if need.weak else Severity.ERROR,
-                entry.display,
-                f"{provider.label}: version `{need.name}' not found (required by {entry.label})",
-                (f"{len(symbols)} symbols are required with that version",) if symbols else (),
-                symbols=symbols,
-            )
+    indices = case.bindings.indices
+    names = _names(reversed(tuple(indices)))
+    for entry, index in indices.items():
+        own = _names(case.link_map.edges.get(entry, ()))
+        for need in index.needs:
+            provider = own.get(need.library) or names.get(need.library)
+            known = indices.get(provider) if provider is not None else None
+            if provider is None or known is None or not known.defined_versions:
+                continue  # missing, which is a finding of its own; or without versions: accepted
+            if need.name not in known.defined_versions:
+                yield _finding(case, entry, provider, need)
 
 
-def _by_name(case: Case, entry: LinkMapEntry) -> dict[str, LinkMapEntry]:
-    """What each library name stands for in this process, the object's own NEEDED first."""
-    names: dict[str, LinkMapEntry] = {}
-    for other in (*case.link_map.edges.get(entry, ()), *case.link_map.entries):
-        if other.elf is None:
-            continue
-        for name in (other.name, other.elf.soname):
-            if name:
-                names.setdefault(name, other)
-    return names
+def _names(entries: Iterable[LinkMapEntry]) -> dict[str, LinkMapEntry]:
+    """What each library name stands for among some objects."""
+    return {name: e for e in entries if not e.missing for name in (e.name, e.soname)}
+
+
+def _finding(
+    case: Case, entry: LinkMapEntry, provider: LinkMapEntry, need: VersionNeed
+) -> Finding:
+    symbols = tuple(
+        binding.name for binding in case.bindings.requiring(entry, need.library, need.name)
+    )
+    return Finding(
+        "version-not-found",
+        Severity.WARNING if need.weak else Severity.ERROR,
+        entry.display,
+        f"{provider.label}: version `{need.name}' not found (required by {entry.label})",
+        (f"{len(symbols)} symbols are required with that version",) if symbols else (),
+        symbols=symbols,
+    )

@@ -7,12 +7,13 @@ object answers is taken out of the set, the rest goes on to the next object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import Exports, SymbolIndex, split_key
+from .lookup import References, SymbolIndex, split_key
 
 __all__ = ["Binding", "Bindings", "Status", "bind"]
 
@@ -51,22 +52,32 @@ class Binding:
     provider: LinkMapEntry | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Bindings:
-    """All bindings of a link map. A :class:`Binding` is made only when one is asked for.
+    """All bindings of a link map; made by :func:`bind`.
+
+    What an object leaves undefined is bound at once, because the verdict hangs on it. References to
+    symbols that an object defines itself can only be interposed, never unresolved: who wins those
+    is found out when it is first asked for. A :class:`Binding` is made only when one is asked for.
 
     Attributes:
         link_map: what was bound.
-        unresolved: per object, the keys nobody supplies (strong ones; see ``lookup.key_of``).
-        status: what an unresolved key is called: by key, UNRESOLVED if not listed.
+        indices: the lookup tables of every object bound.
     """
 
-    link_map: LinkMap
-    indices: Mapping[LinkMapEntry, SymbolIndex]
-    providers: Mapping[LinkMapEntry, Mapping[str, LinkMapEntry]]
-    unresolved: Mapping[LinkMapEntry, frozenset[str]]
-    weak_absent: Mapping[LinkMapEntry, frozenset[str]]
-    status: Mapping[str, Status]
+    def __init__(
+        self,
+        link_map: LinkMap,
+        indices: Mapping[LinkMapEntry, SymbolIndex],
+        assumed: Iterable[str],
+        *,
+        undecided: bool,
+    ) -> None:
+        self.link_map = link_map
+        self.indices = indices
+        self._assumed = frozenset(assumed)
+        self._absent = Status.UNDECIDED if undecided else Status.UNRESOLVED
+        self._groups = tuple(_groups(link_map, indices))
+        self._undefined = _bind_groups(self._groups, indices, _undefined_keys)
 
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
@@ -75,9 +86,11 @@ class Bindings:
                 yield self.of(entry, key)
 
     def open_references(self) -> Iterator[Binding]:
-        """The bindings that are not BOUND and not merely weak, in link map order."""
+        """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""
         for entry in self.indices:
-            for key in sorted(self.unresolved.get(entry, ())):
+            references = self.indices[entry].references
+            left = self._undefined[entry].left & references.undefined
+            for key in sorted(left - references.weak):
                 yield self.of(entry, key)
 
     def requiring(self, entry: LinkMapEntry, library: str, version: str) -> Iterator[Binding]:
@@ -89,19 +102,29 @@ class Bindings:
             if references.libraries[key] == library and split_key(key)[1] == version:
                 yield self.of(entry, key)
 
+    def provider(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """The object that a reference of ``entry`` binds to, or None."""
+        if key in self.indices[entry].references.undefined:
+            return self._undefined[entry].found.get(key)
+        return self._everything[entry].found.get(key)
+
     def of(self, entry: LinkMapEntry, key: str) -> Binding:
         """The binding of one reference of one object."""
         references = self.indices[entry].references
         name, version = split_key(key)
-        provider = self.providers[entry].get(key)
+        provider = self.provider(entry, key)
         if provider is not None:
             status = Status.BOUND
-        elif key in self.weak_absent.get(entry, ()):
+        elif key in references.weak:
             status = Status.WEAK_ABSENT
         else:
-            status = self.status.get(key, Status.UNRESOLVED)
+            status = Status.ASSUMED if name in self._assumed else self._absent
         library = references.libraries.get(key)
         return Binding(entry, name, version, library, status, key in references.lazy, provider)
+
+    @cached_property
+    def _everything(self) -> Mapping[LinkMapEntry, _Walked]:
+        return _bind_groups(self._groups, self.indices, _all_keys)
 
 
 def bind(
@@ -111,104 +134,90 @@ def bind(
     *,
     undecided: bool = False,
 ) -> Bindings:
-    """Bind every reference of every object of a link map.
+    """Bind the references of every object of a link map.
 
     Args:
         link_map: the objects and their scopes.
-        indices: the lookup tables of every object that has a file.
-        assumed: keys that the process supplies although no object of it is at hand.
+        indices: the lookup tables of every object whose tables could be read.
+        assumed: names that the process supplies although no object of it is at hand.
         undecided: whether something of the scope is missing, so that absence proves nothing.
     """
+    return Bindings(link_map, indices, assumed, undecided=undecided)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """The outcome of one walk over a scope: who answered each key, and the keys nobody did."""
+
+    found: Mapping[str, LinkMapEntry]
+    left: set[str]
+
+
+_Group = tuple[tuple[LinkMapEntry, ...], tuple[LinkMapEntry, ...]]
+_Keys = Callable[[References], frozenset[str]]
+
+
+def _undefined_keys(references: References) -> frozenset[str]:
+    return references.undefined
+
+
+def _all_keys(references: References) -> frozenset[str]:
+    return references.keys
+
+
+def _groups(
+    link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]
+) -> Iterator[_Group]:
+    """(scope, the objects that look in it), for every scope of the process."""
     global_scope = tuple(entry for entry in link_map.global_scope if entry in indices)
     local_scope = tuple(entry for entry in link_map.local_scope if entry in indices)
     whole_scope = tuple(dict.fromkeys((*global_scope, *local_scope)))
-    local = set(local_scope) - set(global_scope)
-    groups = ((global_scope, [e for e in indices if e not in local]), (whole_scope, local))
-    providers: dict[LinkMapEntry, Mapping[str, LinkMapEntry]] = {}
-    for scope, members in groups:
-        ordinary = [e for e in members if not _symbolic(e)]
-        shared = _walk(_union(ordinary, indices), scope, indices)
-        providers.update((entry, shared) for entry in ordinary)
-        for entry in set(members).difference(ordinary):
-            own = _walk(_union([entry], indices), (entry, *scope), indices)
-            providers[entry] = own
-    unresolved, weak = _left_over(indices, providers)
-    expected = frozenset(assumed)
-    missing = Status.UNDECIDED if undecided else Status.UNRESOLVED
-    status = {
-        key: Status.ASSUMED if split_key(key)[0] in expected else missing
-        for keys in unresolved.values()
-        for key in keys
-    }
-    return Bindings(link_map, indices, providers, unresolved, weak, status)
+    started = set(global_scope)
+    opened = [entry for entry in indices if entry not in started]
+    for scope, members in ((global_scope, list(global_scope)), (whole_scope, opened)):
+        yield scope, tuple(entry for entry in members if not _symbolic(entry))
+        for entry in members:
+            if _symbolic(entry):  # DT_SYMBOLIC: it looks in itself first
+                yield (entry, *scope), (entry,)
 
 
 def _symbolic(entry: LinkMapEntry) -> bool:
     return entry.elf is not None and entry.elf.dynamic is not None and entry.elf.dynamic.symbolic
 
 
-def _union(
-    entries: Iterable[LinkMapEntry], indices: Mapping[LinkMapEntry, SymbolIndex]
-) -> tuple[set[str], dict[str, str]]:
-    """All keys that the objects ask for: those without a version, and those with (to their names)."""
-    plain: set[str] = set()
-    versioned: dict[str, str] = {}
-    for entry in entries:
-        references = indices[entry].references
-        plain |= references.keys
-        versioned.update(references.versioned)
-    plain.difference_update(versioned)
-    return plain, versioned
+def _bind_groups(
+    groups: Iterable[_Group], indices: Mapping[LinkMapEntry, SymbolIndex], keys: _Keys
+) -> dict[LinkMapEntry, _Walked]:
+    walked: dict[LinkMapEntry, _Walked] = {}
+    for scope, members in groups:
+        result = _walk([indices[e].references for e in members], scope, indices, keys)
+        walked.update((entry, result) for entry in members)
+    return walked
 
 
 def _walk(
-    wanted: tuple[set[str], dict[str, str]],
+    askers: Sequence[References],
     scope: Sequence[LinkMapEntry],
     indices: Mapping[LinkMapEntry, SymbolIndex],
-) -> dict[str, LinkMapEntry]:
-    """The first object of the scope that answers each key."""
-    plain, versioned = wanted
-    left = set(versioned)
-    left_names = set(versioned.values())
+    keys: _Keys,
+) -> _Walked:
+    """The first object of the scope that answers each key the askers have."""
+    left: set[str] = set().union(*map(keys, askers))
+    versioned = {key for key in left if "\0" in key}
+    plain = left - versioned
+    names = {key[: key.index("\0")] for key in versioned}
     found: dict[str, LinkMapEntry] = {}
     for entry in scope:
         exports = indices[entry].exports
-        if plain:
-            hits = plain & exports.plain
+        if plain and (hits := plain & exports.plain):
             found.update(dict.fromkeys(hits, entry))
             plain -= hits
-        if left:
-            matched = _versioned_hits(left, left_names, versioned, exports)
-            found.update(dict.fromkeys(matched, entry))
-            left -= matched
-    return found
-
-
-def _versioned_hits(
-    left: set[str], names: set[str], versioned: Mapping[str, str], exports: Exports
-) -> set[str]:
-    hits = left & exports.exact
-    loose = names & exports.any_version
-    if loose:
-        hits |= {key for key in left if versioned[key] in loose}
-    return hits
-
-
-def _left_over(
-    indices: Mapping[LinkMapEntry, SymbolIndex],
-    providers: Mapping[LinkMapEntry, Mapping[str, LinkMapEntry]],
-) -> tuple[dict[LinkMapEntry, frozenset[str]], dict[LinkMapEntry, frozenset[str]]]:
-    """Per object: keys without a provider, the strong and the weak ones; empty ones left out."""
-    strong: dict[LinkMapEntry, frozenset[str]] = {}
-    weak: dict[LinkMapEntry, frozenset[str]] = {}
-    for entry, index in indices.items():
-        references = index.references
-        open_keys = references.keys - providers[entry].keys()
-        if not open_keys:
-            continue
-        strong_keys = frozenset(open_keys - references.weak)
-        if strong_keys:
-            strong[entry] = strong_keys
-        if len(strong_keys) < len(open_keys):
-            weak[entry] = frozenset(open_keys & references.weak)
-    return strong, weak
+        if versioned and (hits := versioned & exports.exact):
+            found.update(dict.fromkeys(hits, entry))
+            versioned -= hits
+        # A definition without a version answers whatever version is asked for.
+        if versioned and (loose := names & exports.any_version):
+            hits = {key for key in versioned if key[: key.index("\0")] in loose}
+            found.update(dict.fromkeys(hits, entry))
+            versioned -= hits
+    return _Walked(found, plain | versioned)

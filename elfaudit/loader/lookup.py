@@ -14,16 +14,28 @@ answers a key if
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType, SymbolVisibility
+from ..elf import (
+    ElfObject,
+    SymbolBinding,
+    SymbolTable,
+    SymbolType,
+    SymbolVisibility,
+    VersionNeed,
+)
 
 __all__ = ["Exports", "References", "SymbolIndex", "index_symbols", "key_of", "split_key"]
 
 _HIDDEN = 0x8000
 _FIRST_OWN_VERSION = 3  # check_match: an unversioned reference takes version indices below this
 _EMPTY: frozenset[str] = frozenset()
+_STRONG_INFO = bytes(
+    info >> 4 == SymbolBinding.GLOBAL
+    and info & 15 in (SymbolType.FUNC, SymbolType.OBJECT, SymbolType.GNU_IFUNC)
+    for info in range(256)
+)
 _LOCALLY_BOUND = frozenset(
     (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN, SymbolVisibility.PROTECTED)
 )
@@ -71,7 +83,6 @@ class References:
 
     Attributes:
         keys: all of it.
-        versioned: the keys with a version, to their names.
         weak: keys that may stay unresolved.
         lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
         undefined: keys the object has no definition for itself.
@@ -79,7 +90,6 @@ class References:
     """
 
     keys: frozenset[str]
-    versioned: dict[str, str]
     weak: frozenset[str]
     lazy: frozenset[str]
     undefined: frozenset[str]
@@ -88,10 +98,18 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class SymbolIndex:
-    """Both sides of an object."""
+    """Both sides of an object, and its versions.
+
+    Attributes:
+        exports, references: what it answers, and what it asks for.
+        needs: the versions it requires.
+        defined_versions: the names of those it defines, its own (base) name included.
+    """
 
     exports: Exports
     references: References
+    needs: tuple[VersionNeed, ...]
+    defined_versions: frozenset[str]
 
 
 def index_symbols(elf: ElfObject) -> SymbolIndex:
@@ -100,14 +118,23 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
     Raises:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
-    return SymbolIndex(_exports(elf.symbols), _references(elf))
+    versions = elf.versions
+    return SymbolIndex(
+        _exports(elf.symbols),
+        _references(elf),
+        versions.needs,
+        frozenset(definition.name for definition in versions.definitions),
+    )
 
 
 def _exports(symbols: SymbolTable) -> Exports:
     names = symbols.names
     rows = symbols.export_indices
     strong = frozenset(_strong_keys(symbols, rows))
-    if symbols.version_indices is None:
+    versioned = symbols.version_indices
+    own = any(not definition.base for definition in symbols.versions.definitions)
+    if versioned is None or (not own and max(versioned, default=0) < _HIDDEN):
+        # No definition has a version: each one answers whatever version is asked for.
         every = frozenset([names[row] for row in rows])
         return Exports(_EMPTY, every, every, strong)
     versions = symbols.versions.names
@@ -116,7 +143,7 @@ def _exports(symbols: SymbolTable) -> Exports:
     plain: set[str] = set()
     lone: dict[str, int] = {}
     for row in rows:
-        raw = symbols.version_indices[row]
+        raw = versioned[row]
         index = raw & ~_HIDDEN
         name = names[row]
         known = versions.get(index)
@@ -132,54 +159,52 @@ def _exports(symbols: SymbolTable) -> Exports:
     return Exports(frozenset(exact), frozenset(any_version), frozenset(plain), strong)
 
 
-def _strong_keys(symbols: SymbolTable, rows: list[int]) -> Iterator[str]:
-    wanted = bytes(
-        info >> 4 == SymbolBinding.GLOBAL
-        and info & 15 in (SymbolType.FUNC, SymbolType.OBJECT, SymbolType.GNU_IFUNC)
-        for info in range(256)
-    )
-    strong = symbols.info.translate(wanted)
+def _strong_keys(symbols: SymbolTable, rows: list[int]) -> Iterable[str]:
+    strong = symbols.info.translate(_STRONG_INFO)
     names = symbols.names
     if symbols.version_indices is None or not symbols.versions.definitions:
-        return (names[row] for row in rows if strong[row])
+        return [names[row] for row in rows if strong[row]]
     version_of = symbols.version_of
-    return (key_of(names[row], version_of(row)[0]) for row in rows if strong[row])
+    return [key_of(names[row], version_of(row)[0]) for row in rows if strong[row]]
 
 
 def _references(elf: ElfObject) -> References:
     symbols = elf.symbols
-    relocations = elf.relocations
-    eager = {index for index, _ in relocations.eager}
-    names = symbols.names
     count = len(symbols)
-    versioned: dict[str, str] = {}
-    libraries: dict[str, str] = {}
-    groups: dict[str, list[str]] = {"keys": [], "weak": [], "lazy": [], "undefined": []}
-    for row in eager.union(index for index, _ in relocations.lazy):
-        if row >= count:
-            continue
-        undefined = symbols.sections[row] == 0
-        binding = symbols.info[row] >> 4
-        if binding == SymbolBinding.LOCAL or (
-            not undefined and symbols.other[row] & 3 in _LOCALLY_BOUND
-        ):
-            continue  # the loader binds it where it stands, without a lookup
-        version, _, library = symbols.version_of(row)
-        key = names[row]
-        if version is not None:
-            key = f"{key}\0{version}"
-            versioned[key] = names[row]
-            if library is not None:
-                libraries[key] = library
-        groups["keys"].append(key)
-        if binding == SymbolBinding.WEAK:
-            groups["weak"].append(key)
-        if row not in eager:
-            groups["lazy"].append(key)
-        if undefined:
-            groups["undefined"].append(key)
+    eager = {index for index, _ in elf.relocations.eager}
+    sections, info, other = symbols.sections, symbols.info, symbols.other
+    # A local symbol, or a definition nobody may override, is bound where it stands, unlooked for.
+    rows = [
+        row
+        for row in elf.relocations.symbols()
+        if row < count
+        and info[row] >> 4 != SymbolBinding.LOCAL
+        and not (sections[row] and other[row] & 3 in _LOCALLY_BOUND)
+    ]
+    keys, libraries = _reference_keys(symbols, rows)
+    named = list(zip(rows, keys, strict=True))
     return References(
-        versioned=versioned,
+        keys=frozenset(keys),
+        weak=frozenset([key for row, key in named if info[row] >> 4 == SymbolBinding.WEAK]),
+        lazy=frozenset([key for row, key in named if row not in eager]),
+        undefined=frozenset([key for row, key in named if not sections[row]]),
         libraries=libraries,
-        **{name: frozenset(keys) for name, keys in groups.items()},
     )
+
+
+def _reference_keys(symbols: SymbolTable, rows: list[int]) -> tuple[list[str], dict[str, str]]:
+    """The key of each row; and of the keys with a version the library it is required from."""
+    names = symbols.names
+    raw = symbols.version_indices
+    if raw is None:
+        return [names[row] for row in rows], {}
+    versions = symbols.versions.names
+    suffix = {index: f"\0{version.name}" for index, version in versions.items()}
+    keys = [names[row] + suffix.get(raw[row] & ~_HIDDEN, "") for row in rows]
+    required = {i: version.library for i, version in versions.items() if version.library}
+    libraries = {
+        key: required[raw[row] & ~_HIDDEN]
+        for row, key in zip(rows, keys, strict=True)
+        if raw[row] & ~_HIDDEN in required
+    }
+    return keys, libraries

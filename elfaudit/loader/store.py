@@ -48,6 +48,10 @@ class ObjectStore:
             elf.release()
         return index
 
+    def known_index(self, identity: Hashable) -> SymbolIndex | None:
+        """The lookup tables of a file if some load has made them already."""
+        return self._indices.get(identity)
+
     def _read(self, member: Member) -> ElfObject | ElfAuditError:
         try:
             elf = read_elf(member.open(), name=member.display)
