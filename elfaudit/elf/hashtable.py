@@ -127,7 +127,8 @@ class GnuHash:
         if start < self._first or not start:
             return
         chains = self._chains
-        for position in range(start - self._first, len(chains)):
+        # Never to its end: the last word, of the last chain, has the bit that ends a chain.
+        for position in range(start - self._first, len(chains)):  # pragma: no branch
             word = chains[position]
             if (word ^ value) >> 1 == 0:
                 yield position + self._first

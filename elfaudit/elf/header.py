@@ -27,6 +27,8 @@ __all__ = [
 _MAGIC = b"\x7fELF"
 _PN_XNUM = 0xFFFF
 _MAX_SEGMENTS = 1 << 16
+# Four there are; shared, so that each compiles its structures once and not once a file.
+_LAYOUTS = {(bits, order): Layout(bits, little=order == 1) for bits in (32, 64) for order in (1, 2)}
 
 
 class FileType(IntEnum):
@@ -145,7 +147,7 @@ def read_header(reader: Reader) -> Header:
     bits = _one_of(reader, ident, 4, "EI_CLASS", {1: 32, 2: 64})
     order = _one_of(reader, ident, 5, "EI_DATA", {1: 1, 2: 2})
     _one_of(reader, ident, 6, "EI_VERSION", {1: 1})
-    layout = Layout(bits, little=order == 1)
+    layout = _LAYOUTS[bits, order]
     raw = reader.read(16, layout.header.size, "ELF header")
     (kind, machine, _, entry, phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, _) = (
         layout.header.unpack(raw)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from ..errors import NotLoadableError
+from ..errors import ElfFormatError, NotLoadableError
 from ..stream import ByteStream, FileStream
 from .dynamic import Dynamic, DynamicTag, Flags1, read_dynamic
 from .hashtable import GnuHash, HashTable, SysvHash
@@ -27,6 +27,7 @@ from .versions import Versions, read_versions
 __all__ = ["ElfObject", "Kind", "Stack", "Tls", "read_elf"]
 
 _PATH_MAX = 4096
+_MAX_SYMBOLS = 1 << 21  # libtorch has 75,000; a sparse file may claim anything
 
 
 class Kind(Enum):
@@ -197,6 +198,10 @@ class ElfObject:
         if self.dynamic is None or not count:
             return SymbolTable(self.layout, b"", b"", None, self.versions, None, name=self.path)
         offset, _ = self.dynamic.locate(DynamicTag.SYMTAB, self._addresses)
+        if count > _MAX_SYMBOLS:
+            raise ElfFormatError(
+                self.path, offset, "DT_SYMTAB", f"{count} symbols are more than any real file has"
+            )
         return SymbolTable(
             self.layout,
             self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB"),
@@ -251,9 +256,7 @@ class ElfObject:
     @cached_property
     def _hash(self) -> HashTable | None:
         """The table the loader would use: ``DT_GNU_HASH`` where there are both."""
-        if self.dynamic is None:
-            return None
-        if self.dynamic.value(DynamicTag.GNU_HASH) is None:
+        if self.dynamic is None or self.dynamic.value(DynamicTag.GNU_HASH) is None:
             return self._sysv_hash
         offset, _ = self.dynamic.locate(DynamicTag.GNU_HASH, self._addresses)
         return GnuHash(self._reader, self.layout, offset)

@@ -32,8 +32,8 @@ class FileSource:
             path,
             (status.st_dev, status.st_ino),
             stream.size,
-            False,
-            lambda: FileStream(path),
+            sequential=False,
+            open=lambda: FileStream(path),
         )
 
     def names(self) -> Iterator[str]:

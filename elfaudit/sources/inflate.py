@@ -1,8 +1,8 @@
 """A deflated archive member as a seekable stream that is never wholly in memory.
 
-It inflates forward, keeps the head (where linkers put the symbol tables) and the last few megabytes,
-and starts over when asked for something in between that it has passed. Reading the facts of a 434 MB
-library costs one inflate up to its dynamic section, and about 40 MB of memory.
+It inflates forward, keeps the head (where linkers put the symbol tables) and the last few
+megabytes, and starts over when asked for something in between that it has passed. Reading the facts
+of a 434 MB library costs one inflate up to its dynamic section, and about 40 MB of memory.
 """
 
 from __future__ import annotations
@@ -55,17 +55,28 @@ class InflatedStream:
         size: the length of the inflated bytes that the archive's directory claims.
         name: how the user names the member.
         head: how many inflated bytes from the start to keep.
+        recent: how many of the last ones to keep, about.
 
-    Reading raises :class:`~elfaudit.errors.WheelError` where the data is damaged or shorter than
-    ``size``; bytes past ``size`` are never looked at. The CRC covers the whole member and is not
+    Reading raises :class:`~elfaudit.errors.WheelError` where the data is damaged, or seen to be
+    shorter or longer than ``size``. The CRC covers the whole member and is not
     checked: the point is to read only a part of it.
     """
 
-    def __init__(self, compressed: FileStream, size: int, name: str, *, head: int = _HEAD) -> None:
+    def __init__(
+        self,
+        compressed: FileStream,
+        size: int,
+        name: str,
+        *,
+        head: int = _HEAD,
+        recent: int = _RECENT,
+    ) -> None:
         self.name = name
         self.size = size
         self._compressed = compressed
         self._head_limit = head
+        self._recent_limit = recent
+        self._block = max(min(_BLOCK, recent // 2), 1)
         self._head = bytearray()
         self._recent: deque[tuple[int, bytes]] = deque()
         self._position = 0
@@ -122,7 +133,7 @@ class InflatedStream:
         decompressor = self._decompressor
         data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)
         try:
-            block = decompressor.decompress(data, _BLOCK)
+            block = decompressor.decompress(data, self._block)
         except _ERRORS as error:
             raise WheelError(
                 self.name, f"cannot be inflated past {self._reach:#x}: {error}"
@@ -136,8 +147,12 @@ class InflatedStream:
             self._head += block[: self._head_limit - len(self._head)]
         self._recent.append((self._reach, block))
         self._reach += len(block)
+        if self._reach > self.size:
+            raise WheelError(
+                self.name, f"is longer than the {self.size} bytes the archive's directory claims"
+            )
         self._kept += len(block)
-        while self._kept > _RECENT and len(self._recent) > 1:
+        while self._kept > self._recent_limit and len(self._recent) > 1:
             at, old = self._recent.popleft()
             self._kept -= len(old)
             self._oldest = at + len(old)

@@ -8,6 +8,7 @@ below it: ``torch.whl::/torch/lib/libc10.so``. So the directory of such a path i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from .model import Member, Source
 
@@ -31,7 +32,11 @@ class Overlay:
         self.root = root
         self.mounts = dict(mounts)
         self.label = root.label if root else "none"
-        self.problems = tuple(problem for source in mounts.values() for problem in source.problems)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the sources laid over the root cannot be used, one sentence each."""
+        return tuple(problem for source in self.mounts.values() for problem in source.problems)
 
     def names(self) -> Iterator[str]:
         """Paths of all files laid over the root, then of the root's own."""
@@ -43,24 +48,19 @@ class Overlay:
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path``, or None."""
-        prefix, separator, inside = path.partition("::")
-        if separator and f"{prefix}::" in self.mounts:
-            member = self.mounts[f"{prefix}::"].find(inside or "/")
-            if member is None:
-                return None
-            return Member(
-                path,
-                member.display,
-                member.identity,
-                member.size,
-                member.sequential,
-                member.open,
-            )
-        return self.root.find(path) if self.root is not None else None
+        source, inside = self._below(path)
+        member = source.find(inside) if source is not None else None
+        return member if member is None else replace(member, path=path)
 
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted."""
-        prefix, separator, inside = path.partition("::")
-        if separator and f"{prefix}::" in self.mounts:
-            return self.mounts[f"{prefix}::"].listing(inside or "/")
-        return self.root.listing(path) if self.root is not None else []
+        source, inside = self._below(path)
+        return source.listing(inside) if source is not None else []
+
+    def _below(self, path: str) -> tuple[Source | None, str]:
+        """The source that ``path`` is in, and the path in there."""
+        if "::" in path:
+            for prefix, source in self.mounts.items():
+                if path.startswith(prefix):
+                    return source, path[len(prefix) :] or "/"
+        return self.root, path

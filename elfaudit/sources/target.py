@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import zipfile
 
+from ..errors import SourceError
+from ..stream import FileStream
 from .file import FileSource
 from .model import Source
 from .tree import TreeSource
@@ -42,8 +44,9 @@ def open_source(path: str) -> Source:
 
 def _is_archive(path: str) -> bool:
     try:
-        with open(path, "rb") as file:
-            magic = file.read(4)
-    except OSError:
+        stream = FileStream(path)  # and not open(): a FIFO would wait for its writer
+        magic = stream.read(4)
+    except SourceError:
         return False  # FileSource says why
+    stream.release()
     return magic == b"PK\x03\x04" and zipfile.is_zipfile(path)

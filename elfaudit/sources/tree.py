@@ -35,27 +35,46 @@ class TreeSource:
     def __init__(self, root: str, *, label: str | None = None, show_inside: bool = True) -> None:
         self.label = label or root
         self.root = os.path.realpath(root)
-        self.problems: tuple[str, ...] = ()
+        self._problems: dict[str, str] = {}
         self._show_inside = show_inside
         self._directories: dict[str, str | None] = {"/": self.root}
         if not os.path.isdir(self.root):
             raise SourceError(root, "is not a directory")
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Directories that :meth:`names` could not list, one sentence each."""
+        return tuple(self._problems.values())
+
     def names(self) -> Iterator[str]:
         """Absolute path (inside the source) of every regular file, in sorted order."""
-        for directory, folders, files in os.walk(self.root):
-            folders.sort()
-            inside = directory[len(self.root) :] if self.root != "/" else directory.rstrip("/")
-            for name in sorted(files):
-                try:
-                    mode = os.lstat(os.path.join(directory, name)).st_mode
-                except OSError:
-                    continue  # gone since it was listed
-                if stat.S_ISREG(mode):
-                    yield f"{inside}/{name}"
+        pending = ["/"]
+        while pending:
+            path = pending.pop()
+            if path.endswith("/"):
+                pending += sorted(self._entries(path), reverse=True)
+            else:
+                yield path
+
+    def _entries(self, folder: str) -> Iterator[str]:
+        """Files of a directory, and its directories with a slash behind, to sort as their files."""
+        try:
+            with os.scandir(self.root + folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        yield f"{folder}{entry.name}/"
+                    elif entry.is_file(follow_symlinks=False):
+                        yield f"{folder}{entry.name}"
+        except OSError as error:
+            self._problems[folder] = f"{self._show(folder)}: cannot be listed: {error.strerror}"
+
+    def _show(self, path: str) -> str:
+        return path if self._show_inside else f"{self.label}::{path.lstrip('/')}"
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path``, or None when there is none."""
+        if path.endswith(("/", "/.")):
+            return None  # says that it is a directory
         host = self.host_path(path)
         if host is None:
             return None
@@ -65,14 +84,14 @@ class TreeSource:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        display = path if self._show_inside else f"{self.label}::{path.lstrip('/')}"
+        display = self._show(path)
         return Member(
             path,
             display,
             (status.st_dev, status.st_ino),
             status.st_size,
-            False,
-            lambda: FileStream(host, name=display),
+            sequential=False,
+            open=lambda: FileStream(host, name=display),
         )
 
     def listing(self, path: str) -> list[str]:
@@ -84,7 +103,7 @@ class TreeSource:
             return []
 
     def host_path(self, path: str) -> str | None:
-        """Where ``path`` is on this machine, its symbolic links followed inside the root; or None."""
+        """Where ``path`` is on this machine, its links followed inside the root; or None."""
         if "\0" in path:
             return None
         directory, _, name = path.rpartition("/")

@@ -7,11 +7,10 @@ their place in the archive: a stored member as a window of the file, a deflated 
 
 from __future__ import annotations
 
-import os
-import posixpath
 import struct
 import zipfile
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..errors import SourceError, WheelError
 from ..stream import ByteStream, FileStream
@@ -20,8 +19,10 @@ from .model import Member
 
 __all__ = ["WheelSource"]
 
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_LOCAL_HEADER = struct.Struct("<4s2xH18xHH")
 _ENCRYPTED = 0x1
+_UTF_8 = 0x800
+_LFS_POINTER = b"version https://git-lfs"
 _METHODS = {
     1: "shrink",
     6: "implode",
@@ -56,7 +57,10 @@ class WheelSource:
     def __init__(self, path: str) -> None:
         self.label = path
         stream = FileStream(path)
+        head = stream.read(len(_LFS_POINTER))
         stream.release()
+        if head == _LFS_POINTER:
+            raise WheelError(path, "is a Git LFS pointer, not the file itself: run `git lfs pull`")
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
@@ -69,11 +73,19 @@ class WheelSource:
         for entry in entries:
             if entry.filename.endswith("/"):
                 continue
-            problem = _name_problem(entry.filename, self._entries)
-            if problem:
-                problems.append(f"{path}::{entry.filename}: {problem}")
-            else:
-                self._entries[entry.filename] = entry
+            name = _name(entry.filename)
+            if name is None:
+                problems.append(
+                    f"{path}::{entry.filename}: the name leads out of the archive, or is none; "
+                    "the member is left out"
+                )
+                continue
+            if name in self._entries:
+                problems.append(
+                    f"{path}::{entry.filename}: the archive has this member twice; "
+                    "the last one is used, as pip does"
+                )
+            self._entries[name] = entry
         self.problems = tuple(problems)
 
     def names(self) -> Iterator[str]:
@@ -82,7 +94,7 @@ class WheelSource:
 
     def find(self, path: str) -> Member | None:
         """The member at ``path``; ``..`` that leaves the archive finds nothing."""
-        name = _inside(path)
+        name = self._inside(path) if not path.endswith(("/", "/.")) else None
         entry = self._entries.get(name) if name else None
         if entry is None:
             return None
@@ -90,21 +102,43 @@ class WheelSource:
         return Member(
             path,
             display,
-            (self.label, entry.filename),
+            (self.label, name),
             entry.file_size,
-            entry.compress_type != zipfile.ZIP_STORED,
-            lambda: self._open(entry, display),
+            sequential=entry.compress_type != zipfile.ZIP_STORED,
+            open=lambda: self._open(entry, display),
         )
 
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when the archive has none there."""
-        inside = _inside(path)
-        if inside is None:
-            return []
-        prefix = f"{inside}/" if inside not in ("", ".") else ""
-        return sorted(
-            {n[len(prefix) :].partition("/")[0] for n in self._entries if n.startswith(prefix)}
-        )
+        inside = self._inside(path)
+        return sorted(self._folders.get(inside, ())) if inside is not None else []
+
+    @cached_property
+    def _folders(self) -> dict[str, set[str]]:
+        """Directory to the names in it; the archive itself is ``""``."""
+        folders: dict[str, set[str]] = {"": set()}
+        for name in self._entries:
+            folder, _, last = name.rpartition("/")
+            while folder not in folders:
+                folders[folder] = {last}
+                folder, _, last = folder.rpartition("/")
+            folders[folder].add(last)
+        return folders
+
+    def _inside(self, path: str) -> str | None:
+        """``path`` as a member name; None where a ``..`` climbs out, or out of what is not there.
+
+        ``lib/../x`` needs a directory ``lib``, as it does on a disk (``path_resolution(7)``).
+        """
+        parts: list[str] = []
+        for part in path.split("/"):
+            if part == "..":
+                if not parts or "/".join(parts) not in self._folders:
+                    return None
+                parts.pop()
+            elif part not in ("", "."):
+                parts.append(part)
+        return "/".join(parts)
 
     def _open(self, entry: zipfile.ZipInfo, display: str) -> ByteStream:
         if entry.flag_bits & _ENCRYPTED:
@@ -130,10 +164,16 @@ class WheelSource:
         """Where the member's bytes begin: behind its local header (APPNOTE 4.3.7)."""
         archive = FileStream(self.label, name=display)
         archive.seek(entry.header_offset)
-        raw = archive.read(_LOCAL_HEADER.size)
+        raw = archive.read(_LOCAL_HEADER.size) if entry.header_offset >= 0 else b""
         if len(raw) < _LOCAL_HEADER.size or not raw.startswith(b"PK\x03\x04"):
             raise WheelError(display, f"has no local header at offset {entry.header_offset:#x}")
-        _, name_size, extra_size = _LOCAL_HEADER.unpack(raw)
+        _, flags, name_size, extra_size = _LOCAL_HEADER.unpack(raw)
+        name = archive.read(name_size)
+        archive.release()
+        if name.decode("utf-8" if flags & _UTF_8 else "cp437", "replace") != entry.orig_filename:
+            raise WheelError(
+                display, f"has another name in its local header at {entry.header_offset:#x}"
+            )
         start = entry.header_offset + _LOCAL_HEADER.size + name_size + extra_size
         if start + entry.compress_size > archive.size:
             raise WheelError(
@@ -144,24 +184,9 @@ class WheelSource:
         return int(start)
 
 
-def _name_problem(name: str, known: dict[str, zipfile.ZipInfo]) -> str | None:
-    """Why a member name cannot be used, or None."""
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or os.path.isabs(name):
-        return "the member name leads out of the archive; the member is left out"
-    if name in known:
-        return "the archive has this member twice; the first one is used"
-    return None
-
-
-def _inside(path: str) -> str | None:
-    """``path`` without its leading slash, normalised; None if it climbs above the root."""
-    depth = 0
-    for part in path.split("/"):
-        if part == "..":
-            depth -= 1
-        elif part not in ("", "."):
-            depth += 1
-        if depth < 0:
-            return None
-    return posixpath.normpath(path).lstrip("/")
+def _name(filename: str) -> str | None:
+    """The member's path in the archive, normalised; None if it leads out of it, or nowhere."""
+    parts = [part for part in filename.split("/") if part not in ("", ".")]
+    if filename.startswith("/") or ".." in parts or "\\" in filename:
+        return None
+    return "/".join(parts) or None

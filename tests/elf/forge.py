@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Mapping, Sequence
 
-from elfaudit.elf import DynamicTag, SegmentType
+from elfaudit.elf import DynamicTag, SegmentType, read_elf
 
 EHDR, PHDR = 64, 56
 
@@ -78,3 +79,11 @@ def strings_and_symbols(
         blobs[tag.name] = table
         entries.append((tag, tag.name))
     return forge(entries, blobs)
+
+
+def dynamic_offset_of(data: bytes | bytearray, tag: int) -> int:
+    """The file offset of the table whose address the dynamic section gives under ``tag``."""
+    elf = read_elf(io.BytesIO(bytes(data)))
+    assert elf.dynamic is not None
+    offset, _ = elf.dynamic.locate(DynamicTag(tag), elf._addresses)
+    return offset

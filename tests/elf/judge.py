@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_D_TAG, ENUM_E_MACHINE, ENUM_E_TYPE, ENUM_P_TYPE_BASE
-from elftools.elf.enums import ENUM_ST_INFO_BIND, ENUM_ST_INFO_TYPE, ENUM_ST_SHNDX
-from elftools.elf.enums import ENUM_ST_VISIBILITY
+from elftools.elf.enums import (
+    ENUM_D_TAG,
+    ENUM_E_MACHINE,
+    ENUM_E_TYPE,
+    ENUM_P_TYPE_BASE,
+    ENUM_ST_INFO_BIND,
+    ENUM_ST_INFO_TYPE,
+    ENUM_ST_SHNDX,
+    ENUM_ST_VISIBILITY,
+)
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
@@ -44,22 +51,22 @@ every_fixture_with_sections = pytest.mark.parametrize(
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ELFFile]:
+def opened(path: Path) -> Iterator[Any]:
     """The file as pyelftools sees it."""
     with path.open("rb") as file:
         yield ELFFile(file)
 
 
-def number(value: int | str, names: dict[str, Any]) -> int:
+def number(value: int | str, names: Mapping[str, int]) -> int:
     """The number that pyelftools has given a name."""
     return value if isinstance(value, int) else int(names[value])
 
 
-def segments(elf: ELFFile) -> list[tuple[int, int, int, int, int, int, int]]:
+def segments(elf: Any) -> list[tuple[int, int, int, int, int, int, int]]:
     """The program headers, in the order of our ``Segment``."""
     return [
         (
-            number(s["p_type"], ENUM_P_TYPE_BASE | _P_TYPES),
+            number(s["p_type"], _P_TYPES),
             s["p_flags"],
             s["p_offset"],
             s["p_vaddr"],
@@ -71,14 +78,15 @@ def segments(elf: ELFFile) -> list[tuple[int, int, int, int, int, int, int]]:
     ]
 
 
-_P_TYPES = {
+_P_TYPES: dict[str, int] = {
+    **ENUM_P_TYPE_BASE,
     "PT_ARM_EXIDX": 0x70000001,
     "PT_RISCV_ATTRIBUTES": 0x70000003,
     "PT_AARCH64_ARCHEXT": 0x70000000,
 }
 
 
-def header(elf: ELFFile) -> tuple[int, bool, int, int, int, int, int, int]:
+def header(elf: Any) -> tuple[int, bool, int, int, int, int, int, int]:
     """Bits, little, OSABI, type, machine, flags, entry, number of program headers."""
     return (
         elf.elfclass,
@@ -92,12 +100,12 @@ def header(elf: ELFFile) -> tuple[int, bool, int, int, int, int, int, int]:
     )
 
 
-def _osabi(elf: ELFFile) -> int:
+def _osabi(elf: Any) -> int:
     elf.stream.seek(7)
     return int(elf.stream.read(1)[0])
 
 
-def dynamic_entries(elf: ELFFile) -> list[tuple[int, int]]:
+def dynamic_entries(elf: Any) -> list[tuple[int, int]]:
     """(tag, value) up to ``DT_NULL``, that one left out."""
     for segment in elf.iter_segments("PT_DYNAMIC"):
         return [
@@ -108,7 +116,7 @@ def dynamic_entries(elf: ELFFile) -> list[tuple[int, int]]:
     return []
 
 
-def dynamic_strings(elf: ELFFile, tag: str) -> list[str]:
+def dynamic_strings(elf: Any, tag: str) -> list[str]:
     """The strings of all entries with a tag that pyelftools resolves (``DT_NEEDED`` …)."""
     for segment in elf.iter_segments("PT_DYNAMIC"):
         return [getattr(t, tag[3:].lower()) for t in segment.iter_tags(tag)]
@@ -118,7 +126,7 @@ def dynamic_strings(elf: ELFFile, tag: str) -> list[str]:
 Row = tuple[str, int, int, int, int, int, int]
 
 
-def symbols(elf: ELFFile) -> list[Row]:
+def symbols(elf: Any) -> list[Row]:
     """``.dynsym``: name, binding, type, visibility, section, value, size."""
     section = elf.get_section_by_name(".dynsym")
     if not isinstance(section, SymbolTableSection):
@@ -127,7 +135,7 @@ def symbols(elf: ELFFile) -> list[Row]:
         (
             s.name,
             number(s["st_info"]["bind"], _BINDINGS),
-            number(s["st_info"]["type"], ENUM_ST_INFO_TYPE | {"STT_GNU_IFUNC": 10, "STT_LOOS": 10}),
+            number(s["st_info"]["type"], _TYPES),
             number(s["st_other"]["visibility"], ENUM_ST_VISIBILITY),
             number(s["st_shndx"], ENUM_ST_SHNDX),
             s["st_value"],
@@ -137,13 +145,14 @@ def symbols(elf: ELFFile) -> list[Row]:
     ]
 
 
-_BINDINGS = ENUM_ST_INFO_BIND | {"STB_LOOS": 10, "STB_GNU_UNIQUE": 10}
+_BINDINGS: dict[str, int] = {**ENUM_ST_INFO_BIND, "STB_LOOS": 10, "STB_GNU_UNIQUE": 10}
+_TYPES: dict[str, int] = {**ENUM_ST_INFO_TYPE, "STT_LOOS": 10, "STT_GNU_IFUNC": 10}
 
 
-def version_needs(elf: ELFFile) -> list[tuple[str, str, int, int]]:
+def version_needs(elf: Any) -> list[tuple[str, str, int, int]]:
     """Library, version, flags, ``vna_other``."""
     return [
-        (need.name, aux.name, aux["vna_flags"], aux["vna_other"])
+        (str(need.name), aux.name, aux["vna_flags"], aux["vna_other"])
         for section in elf.iter_sections()
         if isinstance(section, GNUVerNeedSection)
         for need, auxiliaries in section.iter_versions()
@@ -151,7 +160,7 @@ def version_needs(elf: ELFFile) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def version_definitions(elf: ELFFile) -> list[tuple[int, int, list[str]]]:
+def version_definitions(elf: Any) -> list[tuple[int, int, list[str]]]:
     """``vd_ndx``, ``vd_flags``, names."""
     return [
         (definition["vd_ndx"], definition["vd_flags"], [aux.name for aux in auxiliaries])
@@ -161,7 +170,7 @@ def version_definitions(elf: ELFFile) -> list[tuple[int, int, list[str]]]:
     ]
 
 
-def version_indices(elf: ELFFile) -> list[int] | None:
+def version_indices(elf: Any) -> list[int] | None:
     """``DT_VERSYM`` of every symbol."""
     for section in elf.iter_sections():
         if isinstance(section, GNUVerSymSection):
@@ -173,7 +182,7 @@ def version_indices(elf: ELFFile) -> list[int] | None:
 Pairs = set[tuple[int, int]]
 
 
-def relocations(elf: ELFFile) -> tuple[Pairs, Pairs]:
+def relocations(elf: Any) -> tuple[Pairs, Pairs]:
     """(symbol, type) of the eager and of the lazy tables, told apart by ``DT_JMPREL``."""
     entries = dict(dynamic_entries(elf))
     eager: Pairs = set()

@@ -71,7 +71,7 @@ def test_permissions_are_written_as_readelf_does(prebuilt: Path, readelf: str, n
     ],
 )
 def test_what_is_not_elf_is_named(content: bytes, words: str) -> None:
-    with pytest.raises(NotElfError, match="^thing: e_ident at offset 0x0: ") as caught:
+    with pytest.raises(NotElfError, match=r"^thing: e_ident at offset 0x0: ") as caught:
         read_elf(io.BytesIO(content), name="thing")
     assert words in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_an_unknown_identification_names_byte_and_field(
 def test_a_wrong_program_header_size_is_refused(prebuilt: Path) -> None:
     data = bytearray((prebuilt / "shapes/libempty.so").read_bytes())
     struct.pack_into("<H", data, 54, 32)
-    with pytest.raises(ElfFormatError, match="e_phentsize at offset 0x36: is 32"):
+    with pytest.raises(ElfFormatError, match=r"e_phentsize at offset 0x36: is 32"):
         read_elf(io.BytesIO(data))
 
 
@@ -116,21 +116,21 @@ def test_the_number_of_program_headers_may_stand_in_section_0(prebuilt: Path) ->
 
 def test_an_absurd_number_of_program_headers_is_refused(prebuilt: Path) -> None:
     data = _with_extended_count((prebuilt / "shapes/libempty.so").read_bytes(), 0xFFFFFFFF)
-    with pytest.raises(ElfFormatError, match="e_phnum at offset 0x38: 4294967295 program headers"):
+    with pytest.raises(ElfFormatError, match=r"e_phnum at offset 0x38: 4294967295 program headers"):
         read_elf(io.BytesIO(data))
 
 
 def test_section_0_must_be_large_enough_to_hold_the_count(prebuilt: Path) -> None:
     data = _with_extended_count((prebuilt / "shapes/libempty.so").read_bytes(), 1)
     struct.pack_into("<H", data, 58, 8)
-    with pytest.raises(ElfFormatError, match="e_shentsize at offset 0x3a: is 8"):
+    with pytest.raises(ElfFormatError, match=r"e_shentsize at offset 0x3a: is 8"):
         read_elf(io.BytesIO(data))
 
 
 def test_section_0_must_be_inside_the_file(prebuilt: Path) -> None:
     data = _with_extended_count((prebuilt / "shapes/libempty.so").read_bytes(), 1)
     struct.pack_into("<Q", data, 40, 2**64 - 1)
-    with pytest.raises(ElfFormatError, match="sh_info of section 0"):
+    with pytest.raises(ElfFormatError, match=r"sh_info of section 0"):
         read_elf(io.BytesIO(data))
 
 
@@ -142,5 +142,5 @@ def test_a_file_of_headers_only_has_no_segments() -> None:
 
 
 def test_an_address_outside_of_all_segments_says_where_it_was_read() -> None:
-    with pytest.raises(ElfFormatError, match="^x.so: DT_HASH at offset 0x10: address 0x5 lies in"):
+    with pytest.raises(ElfFormatError, match=r"^x.so: DT_HASH at offset 0x10: address 0x5 lies in"):
         AddressMap("x.so", ()).locate(5, "DT_HASH", 16)

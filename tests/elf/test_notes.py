@@ -81,14 +81,14 @@ def test_a_note_that_leads_out_of_its_segment_ends_the_segment() -> None:
 
 
 def test_a_segment_outside_of_the_file_is_an_error() -> None:
-    with pytest.raises(ElfFormatError, match="PT_NOTE at offset 0x0: 99 bytes wanted"):
+    with pytest.raises(ElfFormatError, match=r"PT_NOTE at offset 0x0: 99 bytes wanted"):
         _read(b"", (0, 99, 4))
 
 
 def test_megabytes_of_notes_are_refused_together() -> None:
     """Segments may overlap: each alone is small enough."""
     raw = bytes(3 << 20)
-    with pytest.raises(ElfFormatError, match="more than 4194304 bytes of notes"):
+    with pytest.raises(ElfFormatError, match=r"more than 4194304 bytes of notes"):
         _read(raw, (0, 3 << 20, 4), (1, (3 << 20) - 1, 4))
 
 

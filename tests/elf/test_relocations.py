@@ -27,7 +27,7 @@ def test_references_are_what_pyelftools_reads(prebuilt: Path, name: str) -> None
     with judge.opened(prebuilt / name) as other:
         # Without a dynamic section nobody applies them but the program itself.
         expected = judge.relocations(other) if elf.dynamic else (set(), set())
-    assert (elf.relocations.eager, elf.relocations.lazy) == expected
+    assert (set(elf.relocations.eager), set(elf.relocations.lazy)) == expected
     assert elf.relocations.symbols() == {index for pairs in expected for index, _ in pairs}
 
 
@@ -62,7 +62,8 @@ def test_the_lazy_table_may_be_counted_into_the_eager_one() -> None:
         rows,
         {T.RELA: 0x1000, T.RELASZ: 72, T.JMPREL: 0x1030, T.PLTRELSZ: 24, T.PLTREL: T.RELA},
     )
-    assert (found.eager, found.lazy) == ({(1, 6), (2, 6)}, {(3, 6)})
+    assert found.eager == {(1, 6), (2, 6)}
+    assert found.lazy == {(3, 6)}
 
 
 def test_relative_rows_counted_by_the_linker_are_not_looked_at() -> None:
@@ -91,17 +92,17 @@ def test_mips_binds_every_symbol_of_its_global_got() -> None:
     entries = {T.MIPS_GOTSYM: 3, T.MIPS_SYMTABNO: 5}
     assert _read(b"", entries, bits=32, machine=8).symbols() == {3, 4}
     assert not _read(b"", {T.MIPS_GOTSYM: 3}, bits=32, machine=8).symbols()
-    with pytest.raises(ElfFormatError, match="DT_MIPS_SYMTABNO at offset 0x8: 4294967295 symbols"):
+    with pytest.raises(ElfFormatError, match=r"DT_MIPS_SYMTABNO at offset 0x8: 4294967295 symbols"):
         _read(b"", {T.MIPS_GOTSYM: 3, T.MIPS_SYMTABNO: 2**32 - 1}, bits=32, machine=8)
 
 
 def test_a_table_of_broken_rows_is_refused() -> None:
-    with pytest.raises(ElfFormatError, match="DT_RELA at offset 0x0: 25 bytes are no whole rows"):
+    with pytest.raises(ElfFormatError, match=r"DT_RELA at offset 0x0: 25 bytes are no whole rows"):
         _read(bytes(48), {T.RELA: 0x1000, T.RELASZ: 25})
 
 
 def test_a_table_past_the_end_is_refused() -> None:
-    with pytest.raises(ElfFormatError, match="DT_RELA at offset 0x0: 4800 bytes wanted"):
+    with pytest.raises(ElfFormatError, match=r"DT_RELA at offset 0x0: 4800 bytes wanted"):
         _read(bytes(48), {T.RELA: 0x1000, T.RELASZ: 4800})
 
 

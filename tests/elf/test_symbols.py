@@ -12,6 +12,7 @@ from elfaudit.elf import DynamicTag, ElfObject, SymbolType, read_elf
 from elfaudit.errors import ElfFormatError
 
 from . import judge
+from .forge import dynamic_offset_of, strings_and_symbols, sysv_table
 
 
 def _rows(elf: ElfObject) -> list[judge.Row]:
@@ -45,8 +46,10 @@ def test_names_with_versions_are_what_readelf_prints(
 
 @judge.every_fixture_with_sections
 def test_exports_are_what_nm_prints(prebuilt: Path, nm: str, name: str) -> None:
-    exports = sorted(str(symbol) for symbol in read_elf(prebuilt / name).symbols.exports())
-    assert exports == sorted(judge.nm_exports(nm, prebuilt / name))
+    printed = sorted(judge.nm_exports(nm, prebuilt / name))
+    symbols = read_elf(prebuilt / name).symbols
+    assert sorted(str(symbol) for symbol in symbols.exports()) == printed
+    assert sorted(str(symbol) for symbol in symbols if symbols.is_export(symbol.index)) == printed
 
 
 @judge.every_fixture_with_sections
@@ -117,9 +120,7 @@ def test_rows_are_bounded(prebuilt: Path) -> None:
 def _with_symbol(path: Path, index: int, fields: str, offset: int, *values: int) -> io.BytesIO:
     """The x86_64 file with bytes of one symbol changed."""
     data = bytearray(path.read_bytes())
-    elf = read_elf(io.BytesIO(bytes(data)))
-    assert elf.dynamic is not None
-    start, _ = elf.dynamic.locate(DynamicTag.SYMTAB, elf._addresses)
+    start = dynamic_offset_of(data, DynamicTag.SYMTAB)
     struct.pack_into(fields, data, start + 24 * index + offset, *values)
     return io.BytesIO(bytes(data))
 
@@ -140,15 +141,24 @@ def test_what_the_lookup_skips_is_no_export(
 ) -> None:
     path = prebuilt / "shapes/libdemo-gnu.so"
     index = read_elf(path).symbols.find("demo_data")[0].index
-    stream = _with_symbol(path, index, fields, offset, *values)
-    assert "demo_data" not in [symbol.name for symbol in read_elf(stream).symbols.exports()]
+    symbols = read_elf(_with_symbol(path, index, fields, offset, *values)).symbols
+    assert "demo_data" not in [symbol.name for symbol in symbols.exports()]
+    assert not symbols.is_export(index)
+
+
+def test_an_empty_string_table_has_no_name() -> None:
+    table = (DynamicTag.HASH, sysv_table([0], [0]))
+    symbols = read_elf(io.BytesIO(strings_and_symbols(b"", [], table))).symbols
+    assert len(symbols) == 1
+    with pytest.raises(ElfFormatError, match=r"symbol 0 .* outside the string table of 0x0 bytes"):
+        _ = symbols.names
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_name_outside_of_the_string_table_is_an_error(prebuilt: Path, whole: bool) -> None:
     stream = _with_symbol(prebuilt / "shapes/libdemo-gnu.so", 3, "<I", 0, 0xFFFFFFFF)
     symbols = read_elf(stream, name="x.so").symbols
-    with pytest.raises(ElfFormatError, match="x.so: st_name at offset .*: symbol 3 has its name"):
+    with pytest.raises(ElfFormatError, match=r"x.so: st_name at offset .*: symbol 3 has its name"):
         _ = symbols.names if whole else symbols[3]
 
 
@@ -162,9 +172,7 @@ def test_names_that_are_not_ascii_survive(prebuilt: Path) -> None:
 
 def test_a_version_index_without_a_version_is_none(prebuilt: Path) -> None:
     data = bytearray((prebuilt / "shapes/libdemo-gnu.so").read_bytes())
-    elf = read_elf(io.BytesIO(bytes(data)))
-    assert elf.dynamic is not None
-    start, _ = elf.dynamic.locate(DynamicTag.VERSYM, elf._addresses)
+    start = dynamic_offset_of(data, DynamicTag.VERSYM)
     struct.pack_into("<H", data, start + 2 * 5, 0x8000 | 77)
     symbol = read_elf(io.BytesIO(bytes(data))).symbols[5]
     assert (symbol.version, symbol.version_hidden, symbol.library) == (None, True, None)

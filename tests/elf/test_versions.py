@@ -12,7 +12,7 @@ from elfaudit.elf import DynamicTag, read_elf
 from elfaudit.errors import ElfFormatError
 
 from . import judge
-from .forge import forge
+from .forge import dynamic_offset_of, forge
 
 HIDDEN = 0x8000
 
@@ -60,9 +60,7 @@ class _Broken:
 
     def __init__(self, prebuilt: Path, tag: DynamicTag) -> None:
         self.data = bytearray((prebuilt / "shapes/libdemo-gnu.so").read_bytes())
-        elf = read_elf(io.BytesIO(bytes(self.data)))
-        assert elf.dynamic is not None
-        self.start, _ = elf.dynamic.locate(tag, elf._addresses)
+        self.start = dynamic_offset_of(self.data, tag)
 
     def put(self, offset: int, fields: str, *values: int) -> None:
         struct.pack_into(f"<{fields}", self.data, self.start + offset, *values)
@@ -104,7 +102,7 @@ def test_needs_that_share_their_auxiliaries_are_bounded() -> None:
     )
     auxiliaries = struct.pack("<IHHII", 0, 0, 2, 1, 16) * 999 + struct.pack("<IHHII", 0, 0, 2, 1, 0)
     elf = read_elf(io.BytesIO(_file(DynamicTag.VERNEED, needs + auxiliaries, b"\0name\0")))
-    with pytest.raises(ElfFormatError, match="the list of versions has no end"):
+    with pytest.raises(ElfFormatError, match=r"the list of versions has no end"):
         _ = elf.versions
 
 
@@ -113,12 +111,16 @@ def test_versions_whose_names_are_the_same_megabyte_are_bounded() -> None:
     record = struct.pack("<HHHHIII", 1, 0, 2, 1000, 0, 20, 0)
     auxiliaries = b"".join(struct.pack("<II", 1 + row, 8) for row in range(1000))
     elf = read_elf(io.BytesIO(_file(DynamicTag.VERDEF, record + auxiliaries, long)))
-    with pytest.raises(ElfFormatError, match="the version names are too long"):
+    with pytest.raises(ElfFormatError, match=r"the version names are too long"):
         _ = elf.versions
 
 
 def _file(tag: DynamicTag, table: bytes, strings: bytes) -> bytes:
-    entries = [(DynamicTag.STRTAB, "strings"), (DynamicTag.STRSZ, len(strings)), (tag, "table")]
+    entries: list[tuple[int, int | str]] = [
+        (DynamicTag.STRTAB, "strings"),
+        (DynamicTag.STRSZ, len(strings)),
+        (tag, "table"),
+    ]
     return forge(entries, {"strings": strings, "table": table})
 
 

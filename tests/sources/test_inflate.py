@@ -1,0 +1,122 @@
+"""A deflated member as a stream, judged by the plain bytes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elfaudit.errors import WheelError
+from elfaudit.sources import inflate
+from elfaudit.stream import FileStream
+
+from .archives import raw_deflate
+
+PLAIN = b"".join(b"%d and %d\n" % (i, i * i) for i in range(40_000)) + os.urandom(30_000)
+
+
+@pytest.fixture(scope="module", params=["isal", "zlib"])
+def module(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """The module with the inflater of each kind."""
+    if request.param == "zlib":
+        kept = {name: sys.modules.pop(name) for name in list(sys.modules) if "isal" in name}
+        sys.modules["isal"] = None  # type: ignore[assignment]
+        try:
+            yield importlib.reload(inflate)
+        finally:
+            del sys.modules["isal"]
+            sys.modules.update(kept)
+            importlib.reload(inflate)
+    else:
+        pytest.importorskip("isal")
+        yield inflate
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("inflate") / "packed"
+    path.write_bytes(raw_deflate(PLAIN))
+    return path
+
+
+_STEPS = st.lists(
+    st.tuples(st.integers(0, len(PLAIN) + 10), st.integers(-1, 100_000)), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=60)
+@given(
+    steps=_STEPS,
+    head=st.sampled_from([0, 1, 5000, 1 << 30]),
+    recent=st.sampled_from([1, 9000, 2**22]),
+)
+def test_any_seek_and_read_gives_the_plain_bytes(
+    module: ModuleType, packed: Path, steps: list[tuple[int, int]], head: int, recent: int
+) -> None:
+    if recent == 1:
+        steps = steps[:1]  # a byte a block: slow, and one is enough
+        steps = [(min(at, 3000), min(max(size, 0), 50)) for at, size in steps]
+    stream = module.InflatedStream(
+        FileStream(str(packed)), len(PLAIN), "x", head=head, recent=recent
+    )
+    for offset, size in steps:
+        assert stream.seek(offset) == offset
+        expected = PLAIN[offset:] if size < 0 else PLAIN[offset : offset + size]
+        assert stream.read(size) == expected
+        assert stream.seek(0, os.SEEK_CUR) == offset + len(expected)
+
+
+def test_seeking_from_the_end(module: ModuleType, packed: Path) -> None:
+    stream = module.InflatedStream(FileStream(str(packed)), len(PLAIN), "x")
+    assert stream.seek(-5, os.SEEK_END) == len(PLAIN) - 5
+    assert stream.read() == PLAIN[-5:]
+    assert stream.seek(-(10**9), os.SEEK_CUR) == 0
+
+
+def test_a_released_stream_reads_on(module: ModuleType, packed: Path) -> None:
+    stream = module.InflatedStream(FileStream(str(packed)), len(PLAIN), "x", head=100)
+    stream.read(1000)
+    stream.release()
+    assert stream.read(10) == PLAIN[1000:1010]
+
+
+def test_memory_is_bounded_while_going_forward(tmp_path: Path, module: ModuleType) -> None:
+    plain_size = 128 << 20
+    (tmp_path / "zeros").write_bytes(raw_deflate(bytes(plain_size), 1))
+    tracemalloc.start()
+    try:
+        stream = module.InflatedStream(
+            FileStream(str(tmp_path / "zeros")), plain_size, "x", head=1 << 20, recent=2 << 20
+        )
+        while stream.read(1 << 20):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])
+def test_a_wrong_size_is_an_error(module: ModuleType, packed: Path, size: int) -> None:
+    stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a")
+    with pytest.raises(WheelError, match=r"^x\.whl::a: (is longer than|ends after) "):
+        stream.read()
+
+
+def test_damage_says_how_far_it_came(tmp_path: Path, module: ModuleType, packed: Path) -> None:
+    data = bytearray(packed.read_bytes())
+    data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)
+    (tmp_path / "x").write_bytes(data)
+    stream = module.InflatedStream(
+        FileStream(str(tmp_path / "x")), len(PLAIN), "x.whl::a", recent=9000
+    )
+    assert stream.read(5000) == PLAIN[:5000]
+    with pytest.raises(WheelError, match=r"^x\.whl::a: cannot be inflated past 0x[0-9a-f]{3,}: "):
+        stream.read()
