@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -54,7 +55,7 @@ class InflatedStream:
         compressed: the compressed bytes, and nothing else.
         size: the length of the inflated bytes that the archive's directory claims.
         name: how the user names the member.
-        head: how many inflated bytes from the start to keep.
+        head: how many inflated bytes from the start to keep, about.
         recent: how many of the last ones to keep, about.
 
     Reading raises :class:`~elfaudit.errors.WheelError` where the data is damaged, or seen to be
@@ -77,7 +78,10 @@ class InflatedStream:
         self._head_limit = head
         self._recent_limit = recent
         self._block = max(min(_BLOCK, recent // 2), 1)
-        self._head = bytearray()
+        # The head as the blocks it came in: copying it together would cost as much as reading it.
+        self._head: list[bytes] = []
+        self._head_starts: list[int] = []
+        self._head_end = 0
         self._recent: deque[tuple[int, bytes]] = deque()
         self._position = 0
         self._restart()
@@ -106,13 +110,17 @@ class InflatedStream:
     def release(self) -> None:
         """Give back the memory and the descriptor; the next read inflates from the start."""
         self._head.clear()
+        self._head_starts.clear()
+        self._head_end = 0
         self._restart()
         self._compressed.release()
 
     def _piece(self, position: int, end: int) -> bytes:
         """At least one byte from ``position``, at most up to ``end``, from whatever holds it."""
-        if position < len(self._head):
-            return bytes(memoryview(self._head)[position:end])
+        if position < self._head_end:
+            row = bisect_right(self._head_starts, position) - 1
+            at = self._head_starts[row]
+            return self._head[row][position - at : end - at]
         if position < self._oldest:
             self._restart()
         while self._reach <= position:
@@ -143,8 +151,10 @@ class InflatedStream:
                 self.name,
                 f"ends after {self._reach} bytes, the archive's directory claims {self.size}",
             )
-        if self._reach == len(self._head) < self._head_limit:
-            self._head += block[: self._head_limit - len(self._head)]
+        if self._reach == self._head_end < self._head_limit:
+            self._head.append(block)
+            self._head_starts.append(self._reach)
+            self._head_end += len(block)
         self._recent.append((self._reach, block))
         self._reach += len(block)
         if self._reach > self.size:
