@@ -1,5 +1,47 @@
-"""The verbs: each composes the layers below in a few lines. The command line calls nothing else."""
+"""The verbs: each composes the layers below in a few lines. The command line calls nothing else.
 
-from .resolving import Passed, resolve, resolve_all
+They are imported when they are first asked for: looking at one file needs no loader.
+"""
 
-__all__ = ["Passed", "resolve", "resolve_all"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .asking import Side, count_symbols, list_symbols, open_elf
+    from .providing import find_providers
+    from .resolving import Passed, resolve, resolve_all
+    from .schemas import json_schema
+
+__all__ = [
+    "Passed",
+    "Side",
+    "count_symbols",
+    "find_providers",
+    "json_schema",
+    "list_symbols",
+    "open_elf",
+    "resolve",
+    "resolve_all",
+]
+
+_HOMES = {
+    "Passed": "resolving",
+    "Side": "asking",
+    "count_symbols": "asking",
+    "find_providers": "providing",
+    "json_schema": "schemas",
+    "list_symbols": "asking",
+    "open_elf": "asking",
+    "resolve": "resolving",
+    "resolve_all": "resolving",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -131,7 +131,7 @@ def _resolve(session: Session, subject: Subject) -> Resolution:
     elf.require_loadable()
     index = session.store.index(subject.member.identity, elf)
     loader, python = session.loader(subject, elf, index)
-    link_map = loader.load(subject.member, elf, subject.name)
+    link_map = loader.load(session.started(subject, elf), elf, subject.name)
     indices, damaged = _indices(session, link_map)
     assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
     undecided = bool(link_map.missing or damaged)

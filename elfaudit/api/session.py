@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
 from ..loader import Loader, LoaderEnvironment, ObjectStore
-from ..loader.environment import host_hwcaps, running_interpreter
+from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.lookup import SymbolIndex
 from ..loader.python import (
     extension_version,
@@ -98,7 +98,7 @@ class Session:
                 member = self._overlay.find(prefix + path)
                 if member is None:
                     raise SourceError(target, "there is no such file")
-                yield Subject(member, target, target, listed=True)
+                yield Subject(member, target, split_address(target)[0], listed=True)
                 continue
             for name in source.names():
                 if name.endswith(_TEXT_SUFFIXES):
@@ -111,6 +111,8 @@ class Session:
         """The loader for the process that would load a subject; whether that process is Python."""
         python = not elf.is_program and self._is_python(subject, index)
         program = self._program(subject, elf, python=python)
+        if program is not None:
+            program = self._real_path(program)
         if program not in self._loaders:
             environment = LoaderEnvironment(
                 self._overlay,
@@ -118,10 +120,29 @@ class Session:
                 preload=self._preload,
                 library_path=self._library_path,
                 hwcaps=host_hwcaps() if self._is_this_machine else None,
+                platform=host_platform() if self._is_this_machine else None,
                 directory=os.getcwd() if self._is_this_machine else "/",
             )
             self._loaders[program] = Loader(environment, self.store)
         return self._loaders[program], python
+
+    def started(self, subject: Subject, elf: ElfObject) -> Member:
+        """The file of a subject as the loader sees it.
+
+        A program's ``$ORIGIN`` is the directory of the file that the kernel started, all symbolic
+        links followed (``_dl_get_origin``); a library's is that of the path it was found by.
+        """
+        if not elf.is_program:
+            return subject.member
+        return replace(subject.member, path=self._real_path(subject.member.path))
+
+    def _real_path(self, path: str) -> str:
+        """A path of the root with all its symbolic links followed; of anything else the path."""
+        if self._root is None or "::" in path:
+            return path
+        real = self._root.host_path(path)
+        inside = self._inside_root(real) if real is not None else None
+        return inside or path
 
     @property
     def _is_this_machine(self) -> bool:
@@ -196,8 +217,8 @@ class Session:
 
         A file outside the root is reached through its directory, laid over the root.
         """
-        if "/" not in path and not os.path.exists(path):
-            return path  # a library name, to be searched for
+        if not os.path.exists(path):
+            return path  # a library name, to be searched for, or a path in the root, or nothing
         if self._root is not None:
             if path.startswith("/") and self._root.find(path) is not None:
                 return path

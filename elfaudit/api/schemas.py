@@ -1,0 +1,25 @@
+"""The JSON Schemas of what the commands print with ``--format json``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from ..errors import RequestError
+
+__all__ = ["SCHEMAS", "json_schema"]
+
+SCHEMAS = ("providers", "resolve", "show", "symbols")
+
+
+def json_schema(command: str = "resolve") -> str:
+    """The JSON Schema (draft 2020-12) of one command's JSON output, as JSON text.
+
+    Args:
+        command: ``resolve``, ``show``, ``symbols`` or ``providers``.
+
+    Raises:
+        RequestError: there is no schema of that name.
+    """
+    if command not in SCHEMAS:
+        raise RequestError(f"{command}: there is no such schema; there are {', '.join(SCHEMAS)}")
+    return (files("elfaudit") / "schema" / f"{command}.json").read_text("utf-8")

@@ -1,0 +1,165 @@
+"""``elfaudit resolve``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from ..api.resolving import Passed, resolve_all
+from ..errors import RequestError
+from ..findings import Resolution, Severity, Verdict
+from ..report.document import OPENING, SEPARATOR, ending, file_document
+from ..report.rows import FileRow, Tally, unreadable
+from ..report.style import Style
+from ..report.table import file_report, many_report, tally_line
+from ..report.tree import tree_report
+from .options import demangle_option, format_option, loader_inputs, surroundings
+from .output import Progress, terminal_style, write
+
+__all__ = ["resolve"]
+
+
+@dataclass(slots=True)
+class _Results:
+    """What comes in, one by one, and what must be kept of it to the end."""
+
+    stream: Iterator[Resolution | Passed]
+    progress: Progress
+    counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    broken: list[FileRow] = field(default_factory=list)
+    passed: int = 0
+    worst: int = 0
+
+    def __iter__(self) -> Iterator[Resolution]:
+        """The files that could be resolved; the others are noted."""
+        for result in self.stream:
+            if isinstance(result, Resolution):
+                self.counts[result.verdict] += 1
+                self.worst = max([self.worst, *(f.severity for f in result.findings)])
+                self.progress.clear()
+                yield result
+            elif result.broken:
+                self.broken.append(unreadable(result.subject, result.reason))
+                self.worst = Severity.ERROR
+            else:
+                self.passed += 1
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(
+            self.counts[Verdict.LOADS],
+            self.counts[Verdict.FAILS],
+            self.counts[Verdict.UNDECIDED],
+            len(self.broken),
+            self.passed,
+        )
+
+
+@click.command(no_args_is_help=True)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@surroundings
+@format_option("table", "tree", "json")
+@demangle_option
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.name.lower() for severity in reversed(Severity)]),
+    default="error",
+    show_default=True,
+    help="The least severe finding to exit with 1 for; undecided files are warnings.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print problems only.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Leave nothing out; in JSON, list all bindings."
+)
+@click.pass_context
+def resolve(
+    ctx: click.Context,
+    /,
+    targets: tuple[str, ...],
+    *,
+    form: str,
+    demangle: bool,
+    fail_on: str,
+    quiet: bool,
+    verbose: bool,
+    **surrounding: Any,
+) -> None:
+    """Say what the dynamic loader would do with files: LOADS, FAILS or UNDECIDED.
+
+    For what is missing it names who has it and how to repair it. A TARGET is a shared object, an
+    executable, a wheel or a directory (every ELF file in it), or ARCHIVE::MEMBER.
+
+    \b
+    Examples:
+      elfaudit resolve libtorch_hip.so
+      elfaudit resolve torch.whl --root /srv/rocm-image --with /opt/rocm/lib
+      elfaudit resolve torch.whl::torch/lib/libtorch_hip.so --format tree
+      elfaudit resolve build/ --preload /opt/rocm/lib/librocm_smi64.so.1
+      elfaudit resolve dist/*.whl --quiet --fail-on warning
+    """  # noqa: D301
+    style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
+    with Progress() as progress:
+        stream = resolve_all(targets, progress=progress, **loader_inputs(**surrounding))
+        results = _Results(stream, progress)
+        _WRITERS[form](results, style)
+    if results.worst >= Severity[fail_on.upper()]:
+        ctx.exit(1)
+
+
+def _write_table(results: _Results, style: Style) -> None:
+    rows: list[FileRow] = []
+    for resolution in results:
+        # A file that turns out to be the only one is shown with its libraries.
+        rows.append(FileRow.of(resolution, libraries=not rows))
+    _require_any(results)
+    if len(rows) == results.tally.files + results.passed == 1:
+        text = file_report(rows[0], style)
+    else:
+        text = many_report([*rows, *results.broken], results.tally, style)
+    if text:
+        write(text + "\n")
+
+
+def _write_tree(results: _Results, style: Style) -> None:
+    for resolution in results:
+        text = tree_report(resolution, style)
+        if text:
+            write(text + "\n\n")
+    _require_any(results)
+    if results.broken:
+        write(many_report(results.broken, results.tally, style) + "\n")
+    elif results.tally.files > 1 and not style.quiet:
+        write(tally_line(results.tally, style) + "\n")
+
+
+def _write_json(results: _Results, style: Style) -> None:
+    before = OPENING
+    for resolution in results:
+        row = file_document(resolution, demangled=style.demangle, all_bindings=style.verbose)
+        write(before + row)
+        before = SEPARATOR
+    _require_any(results)
+    write(ending(results.broken, results.tally))
+
+
+_WRITERS: dict[str, Callable[[_Results, Style], None]] = {
+    "table": _write_table,
+    "tree": _write_tree,
+    "json": _write_json,
+}
+
+
+def _require_any(results: _Results) -> None:
+    """Raise what stands in the way if not a single file could be resolved."""
+    results.progress.clear()
+    if any(results.counts.values()):
+        return
+    reasons = _reasons(results.broken)
+    raise RequestError(reasons or "there is no ELF file in it that a loader takes")
+
+
+def _reasons(broken: Sequence[FileRow]) -> str:
+    return "\nelfaudit: ".join(row.error or row.subject for row in broken)

@@ -1,0 +1,1 @@
+"""Facts to text: a pure function per format. Width and colour are arguments."""

@@ -1,0 +1,149 @@
+"""Resolutions as JSON: everything, nothing cut; the schema is ``elfaudit/schema/resolve.json``.
+
+A document is written piece by piece, so that thousands of files are never held at once:
+``OPENING``, then each file's :func:`file_document` with ``SEPARATOR`` between, then :func:`ending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..findings import Finding, Resolution
+from ..loader import Binding, LinkMap, LinkMapEntry, Status
+from .jsontext import SCHEMA_VERSION, dump, named
+from .rows import FileRow, Tally, found_by
+
+__all__ = ["OPENING", "SEPARATOR", "ending", "file_document"]
+
+
+OPENING = f'{{\n"schema_version": {SCHEMA_VERSION},\n"files": [\n'
+SEPARATOR = ",\n"
+
+
+def ending(broken: Sequence[FileRow], total: Tally) -> str:
+    """What follows the last file: the findings about unreadable files, and the counts."""
+    findings = [_finding(finding, demangled=False) for row in broken for finding in row.findings]
+    summary = {
+        "files": total.files,
+        "loads": total.loads,
+        "fails": total.fails,
+        "undecided": total.undecided,
+        "unreadable": total.unreadable,
+        "passed": total.passed,
+    }
+    return f'\n],\n"unreadable": {dump(findings)},\n"summary": {dump(summary)}\n}}\n'
+
+
+def file_document(
+    resolution: Resolution, *, demangled: bool = False, all_bindings: bool = False
+) -> str:
+    """One file of ``resolve``: verdict, findings with fixes, link map with every path tried.
+
+    Args:
+        resolution: the file.
+        demangled: whether to add the demangled form of every mangled name.
+        all_bindings: whether to list also the references that are bound, with their providers;
+            those that are not are always listed.
+    """
+    link_map = resolution.link_map
+    index = {entry: number for number, entry in enumerate(link_map.entries)}
+    row = {
+        "subject": resolution.subject,
+        "verdict": resolution.verdict.value,
+        "error": resolution.error,
+        "host": resolution.host.display if resolution.host else None,
+        "findings": [_finding(finding, demangled=demangled) for finding in resolution.findings],
+        "link_map": [_entry(entry, link_map, index) for entry in link_map.entries],
+        "ignored_preloads": [entry.name for entry in link_map.ignored_preloads],
+        "bindings": _bindings(resolution, index, demangled=demangled, every=all_bindings),
+    }
+    return dump(row)
+
+
+def _finding(finding: Finding, *, demangled: bool) -> dict[str, object]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.name.lower(),
+        "location": finding.location,
+        "message": finding.message,
+        "evidence": list(finding.evidence),
+        "symbols": [named(name, demangled=demangled) for name in finding.symbols],
+        "fixes": [
+            {
+                "title": fix.title,
+                "command": fix.command,
+                "applicability": fix.applicability.value,
+                "edits": [
+                    {"kind": edit.kind, "target": edit.target, "value": edit.value}
+                    for edit in fix.edits
+                ],
+            }
+            for fix in finding.fixes
+        ],
+    }
+
+
+def _entry(
+    entry: LinkMapEntry, link_map: LinkMap, index: dict[LinkMapEntry, int]
+) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "path": entry.path,
+        "file": None if entry.missing else entry.display,
+        "soname": entry.elf.soname if entry.elf else None,
+        "origin": entry.origin.value,
+        "found_by": found_by(entry, link_map),
+        "missing": entry.missing,
+        "loader": None if entry.loader is None else index.get(entry.loader),
+        "needed": [index[child] for child in link_map.edges.get(entry, ()) if child in index],
+        "steps": [
+            {
+                "path": step.path,
+                "origin": step.origin.value,
+                "declared_by": step.declared_by,
+                "outcome": step.outcome.value,
+                "detail": step.detail,
+            }
+            for step in entry.steps
+        ],
+    }
+
+
+def _bindings(
+    resolution: Resolution, index: dict[LinkMapEntry, int], *, demangled: bool, every: bool
+) -> dict[str, object]:
+    bindings = resolution.bindings
+    counts = dict.fromkeys(Status, 0)
+    listed: list[Binding] = []
+    for binding in bindings if every else _not_bound(resolution):
+        counts[binding.status] += 1
+        listed.append(binding)
+    if not every:
+        references = sum(len(each.references.keys) for each in bindings.indices.values())
+        counts[Status.BOUND] = references - len(listed)
+    return {
+        "counts": {status.value: count for status, count in counts.items()},
+        "references": [
+            {
+                **named(binding.name, demangled=demangled),
+                "version": binding.version,
+                "library": binding.library,
+                "status": binding.status.value,
+                "lazy": binding.lazy,
+                "by": index.get(binding.reference),
+                "provider": None if binding.provider is None else index.get(binding.provider),
+            }
+            for binding in listed
+        ],
+    }
+
+
+def _not_bound(resolution: Resolution) -> Iterator[Binding]:
+    bindings = resolution.bindings
+    yield from bindings.open_references()
+    for entry, index in bindings.indices.items():
+        references = index.references
+        for key in sorted(references.weak & references.undefined):
+            binding = bindings.of(entry, key)
+            if binding.status is Status.WEAK_ABSENT:
+                yield binding

@@ -1,0 +1,57 @@
+r"""What all JSON documents have in common.
+
+Names are any bytes in an ELF file, JSON is Unicode: a byte that is not UTF-8 stands as ``\xff``.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..elf import Symbol, SymbolBinding, SymbolType, SymbolVisibility
+from ..elf.cxxname import demangle
+from .style import legible
+
+__all__ = ["SCHEMA_VERSION", "attributes", "constant", "dump", "named"]
+
+SCHEMA_VERSION = 1
+
+
+def dump(value: object, *, indent: int | None = None) -> str:
+    """JSON text of plain values, in ASCII."""
+    return json.dumps(_text(value), indent=indent)
+
+
+def _text(value: object) -> object:
+    """``value`` with every string as JSON may have it."""
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, dict):
+        return {key: _text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    return value
+
+
+def named(name: str, *, demangled: bool) -> dict[str, object]:
+    """The name, and beside it the readable form if that is another one."""
+    row: dict[str, object] = {"name": name}
+    if demangled and (readable := demangle(name)) != name:
+        row["demangled"] = readable
+    return row
+
+
+def attributes(symbol: Symbol) -> dict[str, object]:
+    """Binding, type and visibility of a symbol."""
+    return {
+        "binding": constant(SymbolBinding, symbol.binding),
+        "type": constant(SymbolType, symbol.type),
+        "visibility": constant(SymbolVisibility, symbol.visibility),
+    }
+
+
+def constant(kind: type[SymbolBinding | SymbolType | SymbolVisibility], value: int) -> str | int:
+    """The name of an ``STB_*``, ``STT_*`` or ``STV_*``; the number where it has none."""
+    try:
+        return kind(value).name
+    except ValueError:
+        return value

@@ -1,0 +1,168 @@
+"""What a report of many files keeps of each: strings and numbers, none of its symbol tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..findings import Finding, Resolution, Severity, Verdict
+from ..loader import LinkMap, LinkMapEntry, Origin, Status
+
+__all__ = ["FileRow", "LibraryRow", "Tally", "found_by", "tally", "unreadable"]
+
+_DECLARED = frozenset((Origin.RPATH, Origin.RUNPATH))
+_ORIGIN_TOKENS = ("$ORIGIN", "${ORIGIN}")
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRow:
+    """One library of a file's link map, in words.
+
+    Attributes:
+        name: what it was asked for by.
+        path: where it is, as the user can name it; None if it was not found.
+        how: the rule that found it, or why there is none.
+        asked_by: the library that asked for it first, by its label; None for the program's own.
+        missing: whether it was not found although it should have been.
+    """
+
+    name: str
+    path: str | None
+    how: str
+    asked_by: str | None
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One file and what was found out about it.
+
+    Attributes:
+        subject: the file, as the user named it or can name it.
+        file: the same, as findings name it.
+        label: the same, short: for a member of an archive its path in there.
+        verdict: None if the file could not be read.
+        error: the message the loader would print; of an unreadable file, why it is that.
+        findings: all findings, in the order in which the loader would complain.
+        host: path of the main program of the process, or None.
+        assumed: names taken to be supplied by a Python interpreter that was not at hand.
+        libraries: the link map without the file itself; empty where that was not asked for.
+    """
+
+    subject: str
+    file: str
+    label: str
+    verdict: Verdict | None
+    error: str | None
+    findings: tuple[Finding, ...] = ()
+    host: str | None = None
+    assumed: tuple[str, ...] = ()
+    libraries: tuple[LibraryRow, ...] = ()
+
+    @classmethod
+    def of(cls, resolution: Resolution, *, libraries: bool = False) -> FileRow:
+        """What a report keeps of one resolution; its libraries only on request."""
+        link_map = resolution.link_map
+        return cls(
+            resolution.subject,
+            link_map.subject.display,
+            _label(resolution.subject),
+            resolution.verdict,
+            resolution.error,
+            resolution.findings,
+            resolution.host.display if resolution.host else None,
+            _assumed(resolution),
+            tuple(_libraries(link_map)) if libraries else (),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many files load, fail, are undecided or unreadable, and how many were passed over."""
+
+    loads: int = 0
+    fails: int = 0
+    undecided: int = 0
+    unreadable: int = 0
+    passed: int = 0
+
+    @property
+    def files(self) -> int:
+        """The files that have a verdict or should have one."""
+        return self.loads + self.fails + self.undecided + self.unreadable
+
+
+def tally(rows: Iterable[FileRow], passed: int = 0) -> Tally:
+    """Count verdicts."""
+    counts = dict.fromkeys((*Verdict, None), 0)
+    for row in rows:
+        counts[row.verdict] += 1
+    return Tally(
+        counts[Verdict.LOADS],
+        counts[Verdict.FAILS],
+        counts[Verdict.UNDECIDED],
+        counts[None],
+        passed,
+    )
+
+
+def unreadable(subject: str, reason: str) -> FileRow:
+    """The row of a file that could not be read: a finding of rule ``unreadable-file``."""
+    name = subject.rpartition("::")[2].rpartition("/")[2]
+    message = reason if name in reason.partition(": ")[0] else f"{subject}: {reason}"
+    finding = Finding("unreadable-file", Severity.ERROR, subject, message)
+    return FileRow(subject, subject, _label(subject), None, message, (finding,))
+
+
+def found_by(entry: LinkMapEntry, link_map: LinkMap) -> str:
+    """Why an entry is what it is: ``RUNPATH $ORIGIN of libtorch_hip.so``, ``ld.so.cache``."""
+    how: str = entry.origin.value
+    step = entry.steps[-1] if entry.steps else None
+    if step is None or entry.missing or entry.origin not in _DECLARED:
+        return how
+    owner = next((e for e in link_map.entries if e.display == step.declared_by), None)
+    if owner is None:
+        return how
+    element = _element(entry.origin, owner, step.path)
+    name = (owner.path or owner.name).rpartition("/")[2]
+    return f"{how} {element} of {name}" if element else f"{how} of {name}"
+
+
+def _element(origin: Origin, owner: LinkMapEntry, path: str) -> str | None:
+    """The element of an RPATH or RUNPATH, as written, that led to ``path``."""
+    dynamic = owner.elf.dynamic if owner.elf else None
+    if dynamic is None:
+        return None
+    paths = dynamic.rpath if origin is Origin.RPATH else dynamic.runpath
+    directory = (owner.path or "").rpartition("/")[0] or "/"
+    for element in (paths or "").split(":"):
+        expanded = element
+        for token in _ORIGIN_TOKENS:
+            expanded = expanded.replace(token, directory)
+        if expanded and path.startswith(f"{expanded.rstrip('/')}/"):
+            return element
+    return None
+
+
+def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
+    for entry in (*link_map.own, *link_map.missing):
+        if entry is link_map.subject or (entry.loader is None and entry is link_map.entries[0]):
+            continue
+        yield LibraryRow(
+            entry.name,
+            None if entry.missing else entry.display,
+            found_by(entry, link_map),
+            entry.loader.label if entry.loader else None,
+            entry.origin is Origin.MISSING,
+        )
+
+
+def _assumed(resolution: Resolution) -> tuple[str, ...]:
+    if resolution.host is not None:
+        return ()  # an interpreter that is at hand is asked, nothing is assumed of it
+    references = resolution.bindings.open_references()
+    return tuple(sorted({b.name for b in references if b.status is Status.ASSUMED}))
+
+
+def _label(subject: str) -> str:
+    return subject.partition("::")[2].lstrip("/") or subject

@@ -1,0 +1,103 @@
+"""The link map as a tree: who loads whom, and why that file stands for that name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..findings import Resolution
+from ..loader import LinkMap, LinkMapEntry, Origin
+from .naming import Naming, naming_of
+from .rows import FileRow, found_by
+from .style import Style, clean, shorten_path
+from .table import verdict_lines
+
+__all__ = ["tree_report"]
+
+
+def tree_report(resolution: Resolution, style: Style) -> str:
+    """One file: the verdict, then everything it loads, below whoever asked for it first.
+
+    Each library is shown in full where it is loaded; wherever else it is asked for, it is marked
+    as loaded already.
+    """
+    row = FileRow.of(resolution)
+    if style.quiet and not row.findings:
+        return ""
+    lines = list(verdict_lines(row, style))
+    if not style.quiet:
+        lines += ["", *_Tree(resolution.link_map, style, naming_of([row])).lines()]
+    return "\n".join(lines)
+
+
+class _Tree:
+    """The lines of one link map."""
+
+    def __init__(self, link_map: LinkMap, style: Style, naming: Naming) -> None:
+        self._map = link_map
+        self._style = style
+        self._naming = naming
+        self._subject = link_map.subject
+        self._program = link_map.entries[0]
+        other = self._program is not self._subject
+        # What the program of another process brought with it is not below the subject.
+        self._with_program = frozenset(link_map.global_scope if other else ())
+
+    def lines(self) -> Iterator[str]:
+        yield from self._below(self._subject)
+        preloaded = [e for e in self._map.entries if e.origin is Origin.PRELOAD]
+        for entry in preloaded:
+            yield from self._below(entry)
+        if self._program is not self._subject and self._style.verbose:
+            yield from self._below(self._program)
+
+    def _below(self, root: LinkMapEntry) -> Iterator[str]:
+        """A root and what it brought in, without recursion: a chain of libraries can be long."""
+        yield self._text(root, "", repeated=False)
+        stack = [(iter(self._children(root)), "")]
+        while stack:
+            children, prefix = stack[-1]
+            child = next(children, None)
+            if child is None:
+                stack.pop()
+                continue
+            entry, last, repeated = child
+            yield self._text(entry, prefix + ("└── " if last else "├── "), repeated=repeated)
+            if not repeated:
+                below = prefix + ("    " if last else "│   ")
+                stack.append((iter(self._children(entry)), below))
+
+    def _children(self, parent: LinkMapEntry) -> list[tuple[LinkMapEntry, bool, bool]]:
+        """(entry, whether it is the last, whether it was loaded by somebody else) in order."""
+        children = self._map.edges.get(parent, ())
+        return [
+            (child, number == len(children), child.loader is not parent)
+            for number, child in enumerate(children, 1)
+        ]
+
+    def _text(self, entry: LinkMapEntry, prefix: str, *, repeated: bool) -> str:
+        style = self._style
+        name = clean(entry.name)
+        if not repeated and entry.loader is None and not entry.missing:
+            return prefix + style.paint(
+                shorten_path(clean(self._naming.name(entry.display)), style.columns), "bold"
+            )
+        if entry.missing:
+            looks = ("red", "bold") if entry.origin is Origin.MISSING else ("yellow",)
+            return prefix + style.paint(f"{name} => {entry.origin.value}", *looks)
+        if not repeated:
+            return self._found(prefix + name, entry, found_by(entry, self._map))
+        if entry in self._with_program:
+            program = clean(self._program.label.rpartition("/")[2])
+            return self._found(prefix + name, entry, f"already loaded with {program}")
+        return prefix + style.paint(f"{name} [already loaded]", "dim")
+
+    def _found(self, head: str, entry: LinkMapEntry, reason: str) -> str:
+        reason = clean(f"[{reason}]")
+        room = self._style.columns - len(head) - len(reason) - 5
+        if room < len(entry.name) and entry.origin is Origin.RUNPATH:
+            # Whose RUNPATH it is can be seen: it is always the one above.
+            room += len(reason)
+            reason = reason.partition(" of ")[0].removesuffix("]") + "]"
+            room -= len(reason)
+        path = shorten_path(clean(self._naming.name(entry.display)), max(room, 0))
+        return f"{head} => {path} {self._style.paint(reason, 'dim')}"
