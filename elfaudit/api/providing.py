@@ -103,7 +103,7 @@ def _fits(symbol: Symbol, name: str, version: str | None, default: bool) -> bool
 def _members(
     places: Iterable[str | os.PathLike[str]] | None,
 ) -> Iterator[tuple[Member, str, bool]]:
-    """(file, path a process would open it by, whether it was named itself) of every file."""
+    """(file, its path as the user names it, whether it was named itself) of every file."""
     if places is None:
         place = library_places(TreeSource("/"))
         yield from ((member, member.path, False) for member in place.members())
@@ -128,7 +128,7 @@ def _open(place: str) -> Place | Member:
     if isinstance(source, FileSource):
         return source.member
     if isinstance(source, TreeSource):
-        return Place(source, base=source.root.rstrip("/"))
+        return Place(source, base=place.rstrip("/"))
     return Place(source, base=f"{source.label}::")
 
 

@@ -166,9 +166,7 @@ def _indices(
     return indices, damaged
 
 
-def _assumed(
-    link_map: LinkMap, indices: dict[LinkMapEntry, SymbolIndex]
-) -> frozenset[str]:
+def _assumed(link_map: LinkMap, indices: dict[LinkMapEntry, SymbolIndex]) -> frozenset[str]:
     return frozenset(python_symbols(indices[e].references for e in link_map.own if e in indices))
 
 

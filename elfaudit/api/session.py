@@ -50,6 +50,10 @@ class Subject:
     listed: bool  # named by the user, and not one of many in an archive or a directory
 
 
+# (as given, source, prefix of its paths in the overlay, path in it or None for every file)
+_Target = tuple[str, Source, str, str | None]
+
+
 class Session:
     """The surroundings of a resolve, shared by all its subjects.
 
@@ -79,7 +83,7 @@ class Session:
         self.store = ObjectStore()
         self._root = TreeSource(root) if root is not None else None
         self._overlay = Overlay(self._root, {})
-        self._targets = tuple(self._open_target(target) for target in targets)
+        self._targets, unopened = self._open_targets(targets)
         self._preload = tuple(self._file_in_root(name) for name in preload)
         self._library_path = tuple(library_path)
         self._host = host if host in ("auto", "none") else self._file_in_root(host)
@@ -87,25 +91,23 @@ class Session:
             raise RequestError(f"{host}: there is no such program to be the host")
         self._loaders: dict[str | None, Loader] = {}
         self.catalogue = Catalogue(self._places(with_), self.store)
-        self.problems = tuple(
-            problem for source in self._overlay.mounts.values() for problem in source.problems
-        )
+        self.problems = (*map(str, unopened), *self._overlay.problems)
 
     def subjects(self) -> Iterator[Subject]:
         """Every file asked about: those named, and all that may be ELF in archives and trees."""
         for target, source, prefix, path in self._targets:
             if path is not None:
                 member = self._overlay.find(prefix + path)
-                if member is None:
-                    raise SourceError(target, "there is no such file")
-                yield Subject(member, target, split_address(target)[0], listed=True)
+                if member is not None:
+                    yield Subject(_shown(member, target), target, split_address(target)[0], True)
                 continue
             for name in source.names():
                 if name.endswith(_TEXT_SUFFIXES):
                     continue
                 member = self._overlay.find(prefix + name)
                 if member is not None and member.size:
-                    yield Subject(member, member.display, target, listed=False)
+                    display = member.display if "::" in prefix else target.rstrip("/") + name
+                    yield Subject(_shown(member, display), display, target, False)
 
     def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
         """The loader for the process that would load a subject; whether that process is Python."""
@@ -187,17 +189,36 @@ class Session:
             if found is not None:
                 yield found
 
-    def _open_target(self, target: str) -> tuple[str, Source, str, str | None]:
+    def _open_targets(
+        self, targets: Sequence[str]
+    ) -> tuple[tuple[_Target, ...], list[SourceError]]:
+        """The targets that can be opened, and why the others cannot; at least one must."""
+        opened: list[_Target] = []
+        errors: list[SourceError] = []
+        for target in targets:
+            try:
+                opened.append(self._open_target(target))
+            except SourceError as error:
+                errors.append(error)
+        if errors and not opened:
+            raise errors[0]
+        return tuple(opened), errors
+
+    def _open_target(self, target: str) -> _Target:
         """(as given, source, prefix of its paths in the overlay, path in it or None for all)."""
         container, inside = split_address(target)
         source = open_source(container)
         if isinstance(source, FileSource):
             if inside is not None:
-                raise SourceError(container, f"is a file, not an archive: it has no {inside!r} in it")
+                raise SourceError(
+                    container, f"is a file, not an archive: it has no {inside!r} in it"
+                )
             path = self._file_in_root(container)
             prefix, separator, rest = path.partition("::")
             return target, self._overlay, f"{prefix}::" if separator else "", rest or path
         inside = None if inside is None else f"/{inside}"
+        if inside is not None and source.find(inside) is None:
+            raise SourceError(target, "there is no such file")
         if isinstance(source, TreeSource) and (base := self._inside_root(source.root)) is not None:
             tree = TreeSource(source.root, label=base or "/")
             return target, tree, base, inside
@@ -259,3 +280,8 @@ class Session:
     def _directory_in_root(self, tree: TreeSource) -> str:
         inside = self._inside_root(tree.root)
         return tree.root.rstrip("/") if inside is None else inside
+
+
+def _shown(member: Member, display: str) -> Member:
+    """The member under the name the user knows it by."""
+    return replace(member, display=display)

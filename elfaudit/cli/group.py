@@ -24,6 +24,7 @@ _COMMANDS = {
     "show": "The dynamic facts of ELF files.",
     "symbols": "The dynamic symbols of one file.",
 }
+_PLANNED = "patch-needed"  # named in the repairs that resolve suggests
 _INTERRUPTED = 130
 _NOBODY_READS = 141
 
@@ -49,6 +50,17 @@ class _Commands(click.Group):
         module = import_module(f".{cmd_name}", __package__)
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] == _PLANNED:
+            ctx.fail(
+                f"{_PLANNED!r} comes with the next release. Until then, on an unpacked file: "
+                "patchelf --add-needed NAME FILE (for --add), patchelf --add-rpath DIR FILE "
+                "(for --add-runpath)."
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

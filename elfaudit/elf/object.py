@@ -186,7 +186,7 @@ class ElfObject:
     def relocations(self) -> Relocations:
         """The symbols the file's relocations name."""
         if self.dynamic is None:
-            return Relocations(frozenset(), frozenset(), relative=False)
+            return Relocations(lambda _: set(), (), None, range(0), relative=False)
         return read_relocations(
             self._reader, self.layout, self.machine, self.dynamic, self._addresses
         )

@@ -9,9 +9,9 @@ tables and the overlap of ``DT_JMPREL`` with the others; the MIPS psABI for its 
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import ElfFormatError
 from .dynamic import Dynamic, DynamicTag
@@ -24,29 +24,6 @@ __all__ = ["Relocations", "read_relocations"]
 _MIPS = (8, 10)
 _ROWS = 1 << 15  # decoded at a time: the memory stays flat however long the table
 _MAX_PAIRS = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Relocations:
-    """The symbols a file's relocations name.
-
-    Attributes:
-        eager: (symbol index, relocation type) of ``DT_RELA`` / ``DT_REL``: bound at load.
-        lazy: the same of ``DT_JMPREL``: bound at the first call, unless bind-now is asked for.
-        relative: whether the file has ``DT_RELR``.
-
-    A pair stands once however many places it fills. Symbol index 0 (no symbol) is left out.
-    """
-
-    eager: frozenset[tuple[int, int]]
-    lazy: frozenset[tuple[int, int]]
-    relative: bool
-
-    def symbols(self) -> frozenset[int]:
-        """Indices of all symbols referenced."""
-        return frozenset(index for index, _ in self.eager) | frozenset(
-            index for index, _ in self.lazy
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +40,101 @@ class _Table:
         return self.offset + self.size
 
 
+class Relocations:
+    """The symbols a file's relocations name; made by :func:`read_relocations`.
+
+    A pair of symbol and type stands once however many places it fills; rows without a symbol (index
+    0) are left out. A table is decoded when something of it is first asked for, which may raise
+    :class:`~elfaudit.errors.ElfFormatError`: a large library has hundreds of thousands of rows, and
+    the verdict on a sound one needs none of them.
+
+    Attributes:
+        relative: whether the file has ``DT_RELR``.
+    """
+
+    def __init__(
+        self, decode: Callable[[_Table], set[int]], eager: tuple[_Table, ...],
+        lazy: _Table | None, unasked: range, *, relative: bool,
+    ) -> None:  # fmt: skip
+        self._decode = decode
+        self._eager_tables = eager
+        self._lazy_table = lazy
+        self._unasked = unasked
+        self.relative = relative
+
+    @cached_property
+    def eager(self) -> frozenset[tuple[int, int]]:
+        """(symbol index, relocation type) of what is bound at load: ``DT_RELA`` / ``DT_REL``."""
+        return _pairs(self._eager_info)
+
+    @cached_property
+    def lazy(self) -> frozenset[tuple[int, int]]:
+        """The same of ``DT_JMPREL``, bound at the first call unless bind-now is asked for."""
+        return _pairs(self._lazy_info)
+
+    @cached_property
+    def eager_symbols(self) -> frozenset[int]:
+        """Indices of the symbols that are looked up at load whatever happens."""
+        return _symbols(self._eager_info)
+
+    @cached_property
+    def lazy_symbols(self) -> frozenset[int]:
+        """Indices of the symbols that ``DT_JMPREL`` names."""
+        return _symbols(self._lazy_info)
+
+    def symbols(self) -> frozenset[int]:
+        """Indices of all symbols referenced."""
+        return self.eager_symbols | self.lazy_symbols
+
+    @cached_property
+    def _eager_info(self) -> set[int]:
+        """``symbol << 32 | type``, whatever the class of the file; rows without a symbol, too."""
+        infos = {index << 32 for index in self._unasked}
+        return infos.union(*(self._decode(table) for table in self._eager_tables))
+
+    @cached_property
+    def _lazy_info(self) -> set[int]:
+        return self._decode(self._lazy_table) if self._lazy_table else set()
+
+
+def _pairs(infos: set[int]) -> frozenset[tuple[int, int]]:
+    return frozenset([(info >> 32, info & 0xFFFFFFFF) for info in infos if info >> 32])
+
+
+def _symbols(infos: set[int]) -> frozenset[int]:
+    return frozenset([info >> 32 for info in infos]) - {0}
+
+
 def read_relocations(
     reader: Reader, layout: Layout, machine: int, dynamic: Dynamic, addresses: AddressMap
 ) -> Relocations:
-    """Decode every dynamic relocation table of the file.
+    """Find every dynamic relocation table of the file.
 
     Raises:
         ElfFormatError: a table is not inside the file, or has no whole number of rows.
     """
-    lazy_table = _lazy_table(dynamic, addresses)
-    lazy = _pairs(reader, layout, machine, lazy_table) if lazy_table else set()
-    eager: set[tuple[int, int]] = set()
-    for table in _eager_tables(layout, dynamic, addresses):
-        eager |= _pairs(reader, layout, machine, _without(table, lazy_table))
-    if machine in _MIPS:
-        eager.update((index, 0) for index in _mips_got_symbols(reader, dynamic))
+    lazy = _lazy_table(dynamic, addresses)
+    eager = tuple(_without(table, lazy) for table in _eager_tables(layout, dynamic, addresses))
+    for table in (*eager, *((lazy,) if lazy else ())):
+        _check(reader, table)
     return Relocations(
-        frozenset(eager), frozenset(lazy), relative=dynamic.value(DynamicTag.RELR) is not None
+        lambda table: _infos(reader, layout, machine, table),
+        eager,
+        lazy,
+        _mips_got_symbols(reader, dynamic) if machine in _MIPS else range(0),
+        relative=dynamic.value(DynamicTag.RELR) is not None,
     )
+
+
+def _check(reader: Reader, table: _Table) -> None:
+    if table.size % table.row:
+        raise ElfFormatError(
+            reader.name,
+            table.offset,
+            table.field,
+            f"{table.size} bytes are no whole rows of {table.row}",
+        )
+    reader.check(table.offset, table.size, table.field)
 
 
 def _eager_tables(layout: Layout, dynamic: Dynamic, addresses: AddressMap) -> Iterator[_Table]:
@@ -117,26 +171,19 @@ def _without(table: _Table, lazy: _Table | None) -> _Table:
     return _Table(table.offset, lazy.offset - table.offset, table.row, table.field)
 
 
-def _pairs(reader: Reader, layout: Layout, machine: int, table: _Table) -> set[tuple[int, int]]:
-    """Distinct (symbol, type) of a table, symbol 0 left out."""
-    if table.size % table.row:
-        raise ElfFormatError(
-            reader.name,
-            table.offset,
-            table.field,
-            f"{table.size} bytes are no whole rows of {table.row}",
-        )
-    reader.check(table.offset, table.size, table.field)
-    found: set[tuple[int, int]] = set()
+def _infos(reader: Reader, layout: Layout, machine: int, table: _Table) -> set[int]:
+    """Distinct ``symbol << 32 | type`` of a table."""
+    found: set[int] = set()
     step = _ROWS * table.row
     for offset in range(table.offset, table.end, step):
         raw = reader.read(offset, min(step, table.end - offset), table.field)
-        words = layout.words(raw, 4)
-        stride = table.row // 4
-        if layout.bits == 64:
-            found |= _wide(words, stride, layout, machine)
+        infos = layout.words(raw, layout.word_size)[1 :: table.row // layout.word_size]
+        if layout.bits == 32:
+            found.update((i >> 8 << 32) | (i & 0xFF) for i in set(infos))
+        elif machine in _MIPS and layout.little:
+            found.update(_mips_info(i) for i in set(infos))
         else:
-            found |= _narrow(words, stride)
+            found.update(infos)
         if len(found) > _MAX_PAIRS:
             raise ElfFormatError(
                 reader.name, offset, table.field, f"more than {_MAX_PAIRS} different references"
@@ -144,22 +191,13 @@ def _pairs(reader: Reader, layout: Layout, machine: int, table: _Table) -> set[t
     return found
 
 
-def _narrow(words: array[int], stride: int) -> set[tuple[int, int]]:
-    """Rows of ``Elf32_Rel`` or ``Elf32_Rela``: ``r_info`` is ``sym << 8 | type``."""
-    return {(info >> 8, info & 0xFF) for info in set(words[1::stride]) if info > 0xFF}
+def _mips_info(info: int) -> int:
+    """``r_info`` of 64-bit little-endian MIPS as everybody else has it.
 
-
-def _wide(words: array[int], stride: int, layout: Layout, machine: int) -> set[tuple[int, int]]:
-    """Rows of ``Elf64_Rel`` or ``Elf64_Rela``: ``r_info`` is ``sym << 32 | type``.
-
-    On MIPS it is a structure, the symbol first and the type last in either byte order.
+    There it is a structure, the symbol first and the types last, byte by byte, in either order.
     """
-    symbol_first = not layout.little or machine in _MIPS
-    high, low = (2, 3) if symbol_first else (3, 2)
-    symbols, types = words[high::stride], words[low::stride]
-    if machine in _MIPS and layout.little:
-        types.byteswap()
-    return {pair for pair in set(zip(symbols, types, strict=True)) if pair[0]}
+    symbol, types = info & 0xFFFFFFFF, (info >> 32).to_bytes(4, "little")
+    return symbol << 32 | int.from_bytes(types, "big")
 
 
 def _mips_got_symbols(reader: Reader, dynamic: Dynamic) -> range:

@@ -8,10 +8,13 @@ one is asked for. libtorch_cpu.so has 75,000 of them.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from itertools import accumulate, compress, count
+from operator import add
+from typing import cast
 
 from ..errors import ElfFormatError
 from .hashtable import HashTable
@@ -61,6 +64,7 @@ _EXPORTED_TYPES = frozenset(set(SymbolType) - {SymbolType.SECTION, SymbolType.FI
 # Names may share their ends. A table of which every name is nearly the whole of the strings is an
 # attack: a file of megabytes with terabytes of names.
 _MAX_NAMES = 128 << 20
+_MANY = 64  # symbols from which on the whole string table is cut at once
 _NAMES_STEP = 16 << 20
 _HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
 
@@ -68,6 +72,7 @@ _HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HI
 _EXPORTED_INFO = bytes(
     info >> 4 in EXPORTED_BINDINGS and info & 15 in _EXPORTED_TYPES for info in range(256)
 )
+_TLS_INFO = bytes(info & 15 == SymbolType.TLS for info in range(256))
 _VISIBLE_OTHER = bytes(other & 3 not in _HIDDEN_VISIBILITIES for other in range(256))
 
 
@@ -214,7 +219,25 @@ class SymbolTable:
         if self._text is None:
             return [self._name(index) for index in range(first, end)]
         text, find = self._text, self._text.find
-        return [text[start : find("\0", start)] for start in starts]
+        whole = self._whole_strings
+        if whole is None:
+            return [text[start : find("\0", start)] for start in starts]
+        found = list(map(whole.get, starts))
+        if None not in found:
+            return cast("list[str]", found)
+        return [  # what is not there is the tail of another name
+            text[start : find("\0", start)] if name is None else name
+            for start, name in zip(starts, found, strict=True)
+        ]
+
+    @cached_property
+    def _whole_strings(self) -> dict[int, str] | None:
+        """Every string of the table by its offset, cut at C speed; None where that does not pay."""
+        if self._text is None or len(self) < _MANY:
+            return None
+        pieces = self._text.split("\0")
+        starts = map(add, accumulate(map(len, pieces), initial=0), count())  # and a NUL for each
+        return dict(zip(starts, pieces, strict=False))
 
     @cached_property
     def _text(self) -> str | None:
@@ -236,24 +259,16 @@ class SymbolTable:
     @cached_property
     def export_indices(self) -> list[int]:
         """Rows of :meth:`exports`."""
-        return [
-            index
-            for index, (section, exported, visible, value, info) in enumerate(
-                zip(
-                    self.sections,
-                    self.info.translate(_EXPORTED_INFO),
-                    self.other.translate(_VISIBLE_OTHER),
-                    self.values,
-                    self.info,
-                    strict=True,
-                )
-            )
-            if exported
-            and visible
-            and section != SHN_UNDEF
-            # A value of 0 is no definition, except of absolute and thread-local symbols.
-            and (value or section == SHN_ABS or info & 15 == SymbolType.TLS)
-        ]
+        sections = self.sections
+        # A value of 0 is no definition, except of absolute and thread-local symbols.
+        valued = _flags(map(bool, self.values)) | _flags(self.info.translate(_TLS_INFO))
+        if SHN_ABS in sections:
+            valued |= _flags(map(SHN_ABS.__eq__, sections))
+        exported = _flags(self.info.translate(_EXPORTED_INFO))
+        visible = _flags(self.other.translate(_VISIBLE_OTHER))
+        defined = _flags(map(SHN_UNDEF.__ne__, sections))
+        chosen = valued & exported & visible & defined
+        return list(compress(range(len(self)), chosen.to_bytes(len(self), "little")))
 
     def is_export(self, index: int) -> bool:
         """Whether one row is among :attr:`export_indices`, without looking at the others."""
@@ -354,3 +369,8 @@ def _name_bound(strings: bytes) -> int:
             break
         block *= 2
     return 2 * block
+
+
+def _flags(column: Iterable[bool] | bytes) -> int:
+    """A column of yes and no, a byte each, as one number: columns are then combined at once."""
+    return int.from_bytes(bytes(column), "little")

@@ -34,5 +34,7 @@ class Case:
     @property
     def model(self) -> ElfObject:
         """The subject: its machine is the one of the whole process."""
-        assert self.link_map.subject.elf is not None
-        return self.link_map.subject.elf
+        elf = self.link_map.subject.elf
+        if elf is None:
+            raise ValueError(f"{self.link_map.subject.display}: the subject of a case has a file")
+        return elf

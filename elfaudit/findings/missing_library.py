@@ -29,14 +29,16 @@ _MOST_DIRECTORIES = 12
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding per name that was not found; preloads that were not are only warned of."""
-    for entry in case.link_map.missing:
+    missing = case.link_map.missing
+    users = _users(case) if missing else {}
+    for entry in missing:
         external = entry.origin is Origin.EXTERNAL
         yield Finding(
             "external-library" if external else "missing-library",
             Severity.WARNING if external else Severity.ERROR,
             entry.loader.display if entry.loader else entry.name,
             _message(entry, external=external),
-            tuple(_evidence(case, entry)),
+            tuple(_evidence(entry, users.get(entry, []))),
             tuple(_fixes(case, entry)),
         )
     for entry in case.link_map.ignored_preloads:
@@ -54,25 +56,40 @@ def _message(entry: LinkMapEntry, *, external: bool) -> str:
         return f"{entry.name}: is not in what is audited; taken to come from elsewhere"
     fatal = next((step for step in entry.steps if step.outcome is Outcome.NOT_ELF), None)
     if fatal is not None:
-        return f"{fatal.path}: {fatal.detail}"
+        # Programs are refused after the file was opened, under the name that was asked for.
+        named = (fatal.detail or "").startswith("cannot dynamically load")
+        return f"{entry.name if named else fatal.path}: {fatal.detail}"
+    # A candidate of the other class is passed over, but remembered if nothing else is found.
+    other = next((step for step in entry.steps if step.outcome is Outcome.WRONG_CLASS), None)
+    if other is not None:
+        return f"{entry.name}: {other.detail}"
     return f"{entry.name}: cannot open shared object file: No such file or directory"
 
 
-def _evidence(case: Case, entry: LinkMapEntry) -> Iterator[str]:
-    users = [e.label for e, edges in case.link_map.edges.items() if entry in edges]
+def _users(case: Case) -> dict[LinkMapEntry, list[str]]:
+    """Who lists each entry."""
+    users: dict[LinkMapEntry, list[str]] = {}
+    for entry, edges in case.link_map.edges.items():
+        for other in edges:
+            users.setdefault(other, []).append(entry.label)
+    return users
+
+
+def _evidence(entry: LinkMapEntry, users: list[str]) -> Iterator[str]:
     if users:
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         yield f"needed by {', '.join(users[:3])}{more}"
     directories = list(dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps))
     if directories:
         shown = ", ".join(directories[:_MOST_DIRECTORIES])
-        more = f" and {len(directories) - _MOST_DIRECTORIES} more" if (
-            len(directories) > _MOST_DIRECTORIES
-        ) else ""
+        left = len(directories) - _MOST_DIRECTORIES
+        more = f" and {left} more" if left > 0 else ""
         yield f"looked in {shown}{more}"
     for step in entry.steps:
         if step.outcome not in (Outcome.ABSENT, Outcome.FOUND):
-            yield f"{step.path}: {step.outcome.value}" + (f" ({step.detail})" if step.detail else "")
+            yield f"{step.path}: {step.outcome.value}" + (
+                f" ({step.detail})" if step.detail else ""
+            )
 
 
 def _fixes(case: Case, entry: LinkMapEntry) -> Iterator[Fix]:
@@ -85,7 +102,8 @@ def _fixes(case: Case, entry: LinkMapEntry) -> Iterator[Fix]:
         name = posixpath.basename(entry.loader.path or entry.loader.name)
         yield Fix(
             f"it is there as {provider.path}: add {directory} to the RUNPATH of {name}",
-            f"elfaudit patch-needed {target_of(entry.loader)} --add-runpath {shlex.quote(directory)}",
+            f"elfaudit patch-needed {target_of(entry.loader)} "
+            f"--add-runpath {shlex.quote(directory)}",
             (Edit("add-runpath", entry.loader.display, directory),),
             Applicability.UNSAFE,
         )

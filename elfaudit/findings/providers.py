@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..elf import ElfObject, Symbol
+from ..elf import ElfObject, Layout, Symbol
 from ..errors import ElfAuditError
 from ..loader import ObjectStore
 from ..loader.ldcache import read_cache
-from ..sources import Member, Source
+from ..sources import FileSource, Member, Source, TreeSource
 
 __all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
 
@@ -50,6 +50,22 @@ class Place:
                 if member is not None:
                     yield member
 
+    def needed_name(self, member: Member, elf: ElfObject) -> str:
+        """The name by which the loader finds a file in its directory.
+
+        That is its SONAME if there is a file (a link, mostly) of that name which is the same, else
+        its own: a library without the link that ``ldconfig`` makes is not found by its SONAME.
+        """
+        directory, name = posixpath.split(member.path)
+        if elf.soname in (None, name):
+            return name
+        source: Source = self.source
+        if isinstance(source, FileSource):  # which knows of nothing beside it
+            source, directory = TreeSource(directory), ""
+        beside = source.find(f"{directory.rstrip('/')}/{elf.soname}")
+        same = beside is not None and beside.identity == member.identity
+        return elf.soname if same and elf.soname else name
+
     def _paths(self) -> Iterator[str]:
         if self.directories is None:
             yield from self.source.names()
@@ -68,7 +84,8 @@ class Provider:
         member: the file.
         path: the path a process would open it by.
         elf: its facts.
-        soname: the name to add to DT_NEEDED: its SONAME, else its file name.
+        soname: the name to add to DT_NEEDED: its SONAME, unless its directory only has it under its
+            file name.
     """
 
     symbol: Symbol | None
@@ -99,6 +116,9 @@ def library_places(root: Source) -> Place:
     return Place(root, tuple(dict.fromkeys(directories)))
 
 
+_Library = tuple[Member, str, ElfObject, Place]  # the path is the one a process would use
+
+
 class Catalogue:
     """The libraries of some places, looked at when first asked and remembered.
 
@@ -110,7 +130,7 @@ class Catalogue:
     def __init__(self, places: Iterable[Place], store: ObjectStore) -> None:
         self._places = tuple(places)
         self._store = store
-        self._members: list[tuple[Member, str, ElfObject]] | None = None
+        self._members: dict[tuple[int, Layout], list[_Library]] | None = None
         self._names: dict[Hashable, frozenset[str]] = {}
         self._searches = 0
         self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
@@ -129,33 +149,34 @@ class Catalogue:
         """The libraries of that machine whose SONAME or file name is ``name``."""
         return [
             Provider(None, member, path, elf, name)
-            for member, path, elf in self._libraries(model)
+            for member, path, elf, _ in self._libraries(model)
             if elf.soname == name or posixpath.basename(member.path) == name
         ]
 
     def _search(self, names: list[str], model: ElfObject) -> dict[str, list[Provider]]:
         found: dict[str, list[Provider]] = {}
         self._searches += 1
-        for member, path, elf in self._libraries(model):
+        for member, path, elf, place in self._libraries(model):
             try:
                 for symbol in self._definitions(names, member, elf):
-                    soname = elf.soname or posixpath.basename(member.path)
+                    soname = place.needed_name(member, elf)
                     provider = Provider(symbol, member, path, elf, soname)
                     found.setdefault(symbol.name, []).append(provider)
             except ElfAuditError:
                 continue  # a damaged library supplies nothing; it is no subject of this question
-            finally:
-                elf.release()
         return found
 
     def _definitions(self, names: list[str], member: Member, elf: ElfObject) -> Iterator[Symbol]:
         wanted: Iterable[str] = names
         if self._searches > 1 or len(names) > _FEW:
             wanted = self._exported_names(member, elf).intersection(names)
+        if not wanted:
+            return
         for name in wanted:
             definitions = exported_symbols(elf, name)
             if definitions:
                 yield definitions[0]
+        elf.release()
 
     def _exported_names(self, member: Member, elf: ElfObject) -> frozenset[str]:
         names = self._names.get(member.identity)
@@ -167,17 +188,19 @@ class Catalogue:
                 table = elf.symbols
                 every = table.names
                 names = frozenset([every[row] for row in table.export_indices])
+                elf.release()
             self._names[member.identity] = names
         return names
 
-    def _libraries(self, model: ElfObject) -> Iterator[tuple[Member, str, ElfObject]]:
+    def _libraries(self, model: ElfObject) -> list[_Library]:
         if self._members is None:
-            self._members = list(self._open())
-        for member, path, elf in self._members:
-            if (elf.machine, elf.layout) == (model.machine, model.layout):
-                yield member, path, elf
+            self._members = {}
+            for library in self._open():
+                key = (library[2].machine, library[2].layout)
+                self._members.setdefault(key, []).append(library)
+        return self._members.get((model.machine, model.layout), [])
 
-    def _open(self) -> Iterator[tuple[Member, str, ElfObject]]:
+    def _open(self) -> Iterator[_Library]:
         seen: set[Hashable] = set()
         for place in self._places:
             for member in place.members():
@@ -189,7 +212,7 @@ class Catalogue:
                 except ElfAuditError:
                     continue  # linker scripts, debug files and the like live among libraries
                 if elf.dynamic is not None and not elf.is_program:
-                    yield member, place.base + member.path, elf
+                    yield member, place.base + member.path, elf, place
 
 
 def exported_symbols(elf: ElfObject, name: str) -> list[Symbol]:

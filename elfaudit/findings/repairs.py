@@ -21,13 +21,15 @@ def provider_fixes(case: Case, entry: LinkMapEntry, provider: Provider) -> Itera
     """Ways to make ``provider`` part of the scope of ``entry``, the most lasting one first."""
     yield add_needed(case, entry, provider.soname, provider.path, provider.member.identity)
     option = link_option(provider.soname)
+    on_disk = "::" not in provider.path
+    directory = f"-L{shlex.quote(posixpath.dirname(provider.path))} " if on_disk else ""
     yield Fix(
         f"relink {posixpath.basename(entry.path or entry.name)} with {option}",
-        f"-Wl,--no-as-needed -L{shlex.quote(posixpath.dirname(provider.path))} {option}",
+        f"-Wl,--no-as-needed {directory}{option}",
         (),
         Applicability.DISPLAY_ONLY,
     )
-    if "::" not in provider.path:
+    if on_disk:
         yield Fix(
             "or, without changing a file, preload it",
             f"export LD_PRELOAD={shlex.quote(provider.path)}",
@@ -45,21 +47,26 @@ def target_of(entry: LinkMapEntry) -> str:
 
 
 def link_option(soname: str) -> str:
-    """The linker option that names a library: ``-lz``, or ``-l:NAME`` where it is no ``lib*.so``."""
+    """The linker option for a library: ``-lz``, or ``-l:NAME`` where it is no ``lib*.so``."""
     match = _LIBRARY.match(soname)
     return f"-l{match['stem']}" if match else f"-l:{soname}"
 
 
-def add_needed(
-    case: Case, entry: LinkMapEntry, soname: str, path: str, identity: Hashable
-) -> Fix:
-    """List the library at ``path`` in DT_NEEDED; with a RUNPATH where the loader would not find it."""
+def add_needed(case: Case, entry: LinkMapEntry, soname: str, path: str, identity: Hashable) -> Fix:
+    """List the library at ``path`` in DT_NEEDED; with a RUNPATH if the loader would not find it."""
     title = f"add {soname} to DT_NEEDED of {posixpath.basename(entry.path or entry.name)}"
     command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(soname)}"
     edits = [Edit("add-needed", entry.display, soname)]
     if case.finds(soname, entry) == identity:
         return Fix(title, command, tuple(edits), Applicability.SAFE)
     directory = _runpath_for(entry, posixpath.dirname(path))
+    if directory is None:
+        return Fix(
+            f"{title}, once {path.partition('::')[0]} is installed where the loader looks",
+            command,
+            tuple(edits),
+            Applicability.DISPLAY_ONLY,
+        )
     edits.append(Edit("add-runpath", entry.display, directory))
     return Fix(
         f"{title}, and {directory} to its RUNPATH: the loader does not look there",
@@ -69,11 +76,17 @@ def add_needed(
     )
 
 
-def _runpath_for(entry: LinkMapEntry, theirs: str) -> str:
-    """A directory, relative to ``$ORIGIN`` where both are of one archive or tree laid over."""
-    ours = posixpath.dirname(entry.path or "")
-    mount = theirs.partition("::")[0] if "::" in theirs else None
-    if mount is None or not ours.startswith(f"{mount}::"):
+def _runpath_for(entry: LinkMapEntry, theirs: str) -> str | None:
+    """The directory as a RUNPATH has to name it; None where it has no path until it is installed.
+
+    It is relative to ``$ORIGIN`` where both files are of one archive or of one tree laid over the
+    root, or of two wheels: those are installed into the same ``site-packages``.
+    """
+    if "::" not in theirs:
         return theirs
-    relative = posixpath.relpath(theirs.partition("::")[2], ours.partition("::")[2])
+    mount, _, directory = theirs.partition("::")
+    ours, separator, place = posixpath.dirname(entry.path or "").partition("::")
+    if not separator or (mount != ours and not (mount.endswith(".whl") and ours.endswith(".whl"))):
+        return None
+    relative = posixpath.relpath(directory or "/", place or "/")
     return "$ORIGIN" if relative == "." else f"$ORIGIN/{relative}"

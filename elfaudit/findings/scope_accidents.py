@@ -8,9 +8,9 @@ Why they matter: the next release of the library in between drops its dependency
 is started without the preload, and the import fails with ``undefined symbol``. Of two definitions
 the first in load order wins for everybody, whichever was meant.
 
-How it is decided: only symbols that an object leaves undefined count, and only where the provider is
-neither in its own DT_NEEDED nor the main program. Weak and unique definitions, of which C++ makes
-many on purpose, are no duplicates.
+How it is decided: only symbols that an object leaves undefined count, not weakly (those may be
+absent), and only where the provider is neither in its own DT_NEEDED nor the main program. Weak and
+unique definitions, of which C++ makes many on purpose, are no duplicates.
 
 Fix: list the library that is really used in DT_NEEDED.
 """
@@ -31,11 +31,10 @@ __all__ = ["check"]
 
 def check(case: Case) -> Iterator[Finding]:
     """Findings about the objects that are in the process because of the subject."""
-    duplicates = _duplicates(case)
     for entry in case.link_map.own:
         if entry in case.bindings.indices and _is_audited(case, entry):
             yield from _indirect(case, entry)
-            yield from _doubled(case, entry, duplicates)
+            yield from _doubled(case, entry)
 
 
 def _is_audited(case: Case, entry: LinkMapEntry) -> bool:
@@ -50,20 +49,23 @@ def _is_audited(case: Case, entry: LinkMapEntry) -> bool:
 def _indirect(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
     """Symbols from libraries that ``entry`` does not list itself."""
     listed = _listed(case, entry)
-    by_provider: dict[LinkMapEntry, list[str]] = defaultdict(list)
-    for key in case.bindings.indices[entry].references.undefined:
+    by_provider: dict[LinkMapEntry, set[str]] = defaultdict(set)
+    references = case.bindings.indices[entry].references
+    for key in references.keys - references.weak:
         provider = case.bindings.provider(entry, key)
         if provider is None or provider in listed or _always_there(case, provider, key):
             continue
         if any(case.bindings.indices[e].exports.answers(key) for e in listed if not e.missing):
             continue  # the library it lists has it too; another one only comes first
-        by_provider[provider].append(split_key(key)[0])
-    for provider, names in by_provider.items():
-        yield _indirect_finding(case, entry, provider, sorted(names))
+        by_provider[provider].add(key)
+    for provider, keys in by_provider.items():
+        names = sorted(split_key(key)[0] for key in case.bindings.looked_up(entry, keys))
+        if names:
+            yield _indirect_finding(case, entry, provider, names)
 
 
 def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
-    """Whether the provider is in every such process: the program, the C library, the interpreter."""
+    """Whether every such process has the provider: the program, the C library, the interpreter."""
     name = provider.soname
     if provider.loader is None or name == "libc.so.6" or name.startswith("ld"):
         return True
@@ -81,7 +83,7 @@ def _indirect_finding(
 ) -> Finding:
     soname = provider.soname
     preloaded = provider.origin is Origin.PRELOAD
-    how = "only by LD_PRELOAD" if preloaded else f"only through {_chain(case, entry, provider)}"
+    how = "only by LD_PRELOAD" if preloaded else f"only through {_chain(entry, provider)}"
     more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     fix = add_needed(case, entry, soname, provider.path or "", provider.identity)
     return Finding(
@@ -96,47 +98,43 @@ def _indirect_finding(
     )
 
 
-def _chain(case: Case, entry: LinkMapEntry, provider: LinkMapEntry) -> str:
+def _chain(entry: LinkMapEntry, provider: LinkMapEntry) -> str:
     """Who brought the provider in, as far up as is short: ``librccl.so.1``."""
     user = provider.loader
     return user.name if user is not None and user is not entry else entry.name
 
 
-def _duplicates(case: Case) -> dict[str, tuple[LinkMapEntry, ...]]:
-    """Keys that more than one object of the subject's scope defines as a strong symbol."""
-    seen: dict[LinkMapEntry, frozenset[str]] = {}
-    found: dict[str, tuple[LinkMapEntry, ...]] = {}
-    for entry in case.link_map.own:
-        index = case.bindings.indices.get(entry)
-        if index is None or (entry.elf is not None and entry.elf.is_program):
+def _doubled(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
+    """Symbols ``entry`` uses that more than one library of the scope defines as a strong one."""
+    wanted = case.bindings.indices[entry].references.keys
+    owners: dict[str, tuple[LinkMapEntry, ...]] = {}
+    twice: set[str] = set()
+    for owner in case.link_map.own:
+        index = case.bindings.indices.get(owner)
+        if index is None or (owner.elf is not None and owner.elf.is_program):
             continue  # a program defines the library's data again on purpose: copy relocations
-        strong = index.exports.strong
-        for earlier, keys in seen.items():
-            for key in keys & strong:
-                found[key] = (*found.get(key, (earlier,)), entry)
-        seen[entry] = strong
-    return found
-
-
-def _doubled(
-    case: Case, entry: LinkMapEntry, duplicates: dict[str, tuple[LinkMapEntry, ...]]
-) -> Iterator[Finding]:
-    """Symbols ``entry`` uses that two libraries of the scope define."""
-    if not duplicates:
-        return
+        for key in wanted & index.exports.strong:
+            if key in owners:
+                twice.add(key)
+            owners[key] = (*owners.get(key, ()), owner)
     groups: dict[tuple[LinkMapEntry, ...], list[str]] = defaultdict(list)
-    for key in case.bindings.indices[entry].references.undefined & duplicates.keys():
-        groups[duplicates[key]].append(split_key(key)[0])
-    for owners, names in groups.items():
-        unique = tuple(dict.fromkeys(owners))
-        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        first, *others = [o.soname for o in unique]
-        yield Finding(
-            "duplicate-definition",
-            Severity.WARNING,
-            entry.display,
-            f"{sorted(names)[0]}{more} is defined by {first} and by {', '.join(others)}: "
-            f"{first} wins, it is loaded first",
-            tuple(owner.display for owner in unique),
-            symbols=tuple(sorted(names)),
-        )
+    for key in case.bindings.looked_up(entry, twice):
+        groups[owners[key]].append(split_key(key)[0])
+    for group, names in groups.items():
+        yield _duplicate_finding(entry, group, sorted(names))
+
+
+def _duplicate_finding(
+    entry: LinkMapEntry, owners: tuple[LinkMapEntry, ...], names: list[str]
+) -> Finding:
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    first, *others = [owner.soname for owner in owners]
+    return Finding(
+        "duplicate-definition",
+        Severity.WARNING,
+        entry.display,
+        f"{names[0]}{more} is defined by {first} and by {', '.join(others)}: "
+        f"{first} wins, it is loaded first",
+        tuple(owner.display for owner in owners),
+        symbols=tuple(names),
+    )

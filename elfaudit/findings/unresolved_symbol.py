@@ -6,9 +6,10 @@ passes has a definition that fits.
 Why it matters: Python imports with RTLD_NOW, so one such symbol kills the import. A program that
 binds lazily dies when it first calls the function.
 
-How it is decided: ``do_lookup_x`` and ``check_match`` of glibc over the whole scope. Where a library
-of the scope is itself missing, the symbol is *undecided*: it may be in there. Where the process is a
-Python interpreter that is not at hand, its own names are *assumed*.
+How it is decided: ``do_lookup_x`` and ``check_match`` of glibc over the whole scope. Where a
+library of the scope is itself missing, the symbol is *undecided*: it may be in there. Where the
+process is a Python interpreter that is not at hand, its own names are *assumed*. What only a
+preload or the program itself calls is a warning: those are bound when the call comes.
 
 Fix: add the library that has it to DT_NEEDED, relink with it, or preload it.
 """
@@ -30,13 +31,13 @@ _MOST_SINGLE = 20  # so many symbols of one object are reported one by one, more
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """Unresolved symbols in the order in which the loader meets the objects, grouped by provider."""
+    """Unresolved symbols in the order in which the loader meets them, grouped by provider."""
     by_entry: dict[LinkMapEntry, list[Binding]] = defaultdict(list)
     for binding in case.bindings.open_references():
         if binding.status in (Status.UNRESOLVED, Status.UNDECIDED):
             by_entry[binding.reference].append(binding)
-    # Objects are relocated last to first: the deepest dependency complains before its users.
-    for entry in reversed(case.link_map.entries):
+    # Objects are bound after what they need: the deepest dependency complains before its users.
+    for entry in case.link_map.relocated:
         bindings = by_entry.get(entry, [])
         names = {b.name for b in bindings if b.library is None}
         providers = case.catalogue.exporting(names, case.model)
@@ -67,18 +68,31 @@ def _finding(
 ) -> Finding:
     first = bindings[0]
     undecided = first.status is Status.UNDECIDED
+    later = not undecided and _only_called_later(case, entry, bindings)
     fixes: tuple[Fix, ...] = ()
     if providers:
         fixes = tuple(provider_fixes(case, entry, providers[0]))
     return Finding(
         "undecided-symbol" if undecided else "unresolved-symbol",
-        Severity.WARNING if undecided else Severity.ERROR,
+        Severity.WARNING if undecided or later else Severity.ERROR,
         entry.display,
         _message(entry, bindings),
         tuple(_evidence(bindings, providers, undecided=undecided)),
         fixes,
         tuple(binding.name for binding in bindings),
     )
+
+
+def _only_called_later(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> bool:
+    """Whether the process lives without the symbols until they are called.
+
+    ``dlopen`` with RTLD_NOW binds at once what it loads itself; the program and its preloads are
+    bound lazily, unless they ask for the contrary.
+    """
+    dynamic = entry.elf.dynamic if entry.elf else None
+    there_before = bool(case.link_map.local_scope) and entry in case.link_map.global_scope
+    lazy = all(binding.lazy for binding in bindings)
+    return there_before and lazy and dynamic is not None and not dynamic.bind_now
 
 
 def _message(entry: LinkMapEntry, bindings: list[Binding]) -> str:
@@ -92,7 +106,6 @@ def _evidence(
     bindings: list[Binding], providers: list[Provider], *, undecided: bool
 ) -> Iterator[str]:
     for provider in providers:
-        assert provider.symbol is not None
         soname = f" (SONAME {provider.elf.soname})" if provider.elf.soname else ""
         yield f"{provider.member.display}{soname} exports {provider.symbol}"
     if len(providers) > 1:

@@ -43,9 +43,7 @@ def _names(entries: Iterable[LinkMapEntry]) -> dict[str, LinkMapEntry]:
     return {name: e for e in entries if not e.missing for name in (e.name, e.soname)}
 
 
-def _finding(
-    case: Case, entry: LinkMapEntry, provider: LinkMapEntry, need: VersionNeed
-) -> Finding:
+def _finding(case: Case, entry: LinkMapEntry, provider: LinkMapEntry, need: VersionNeed) -> Finding:
     symbols = tuple(
         binding.name for binding in case.bindings.requiring(entry, need.library, need.name)
     )

@@ -7,13 +7,13 @@ object answers is taken out of the set, the rest goes on to the next object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import References, SymbolIndex, split_key
+from .lookup import References, Relocated, SymbolIndex, relocated, split_key
 
 __all__ = ["Binding", "Bindings", "Status", "bind"]
 
@@ -76,22 +76,31 @@ class Bindings:
         self.indices = indices
         self._assumed = frozenset(assumed)
         self._absent = Status.UNDECIDED if undecided else Status.UNRESOLVED
+        self._decoded: dict[LinkMapEntry, Relocated] = {}
         self._groups = tuple(_groups(link_map, indices))
-        self._undefined = _bind_groups(self._groups, indices, _undefined_keys)
+        undefined = {entry: index.references for entry, index in indices.items()}
+        self._undefined = _bind_groups(self._groups, indices, undefined)
 
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
-        for entry, index in self.indices.items():
-            for key in sorted(index.references.keys):
+        for entry in self.indices:
+            for key in sorted(self._relocated(entry).references.keys):
                 yield self.of(entry, key)
 
     def open_references(self) -> Iterator[Binding]:
         """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""
         for entry in self.indices:
             references = self.indices[entry].references
-            left = self._undefined[entry].left & references.undefined
-            for key in sorted(left - references.weak):
+            left = (self._undefined[entry].left & references.keys) - references.weak
+            for key in sorted(self.looked_up(entry, left)):
                 yield self.of(entry, key)
+
+    def looked_up(self, entry: LinkMapEntry, keys: Set[str]) -> Set[str]:
+        """Those of some undefined symbols of an object that its relocations name.
+
+        The loader never looks for the others.
+        """
+        return keys & self._relocated(entry).references.keys if keys else keys
 
     def requiring(self, entry: LinkMapEntry, library: str, version: str) -> Iterator[Binding]:
         """The bindings of one object that ask for a version from a library, names sorted."""
@@ -104,13 +113,15 @@ class Bindings:
 
     def provider(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
         """The object that a reference of ``entry`` binds to, or None."""
-        if key in self.indices[entry].references.undefined:
-            return self._undefined[entry].found.get(key)
-        return self._everything[entry].found.get(key)
+        walked = self._undefined if key in self.indices[entry].references.keys else self._everything
+        return walked[entry].found.get(key)
 
     def of(self, entry: LinkMapEntry, key: str) -> Binding:
         """The binding of one reference of one object."""
         references = self.indices[entry].references
+        relocated = self._relocated(entry)
+        if key not in references.keys:
+            references = relocated.references
         name, version = split_key(key)
         provider = self.provider(entry, key)
         if provider is not None:
@@ -120,11 +131,20 @@ class Bindings:
         else:
             status = Status.ASSUMED if name in self._assumed else self._absent
         library = references.libraries.get(key)
-        return Binding(entry, name, version, library, status, key in references.lazy, provider)
+        return Binding(entry, name, version, library, status, key in relocated.lazy, provider)
 
     @cached_property
     def _everything(self) -> Mapping[LinkMapEntry, _Walked]:
-        return _bind_groups(self._groups, self.indices, _all_keys)
+        references = {entry: self._relocated(entry).references for entry in self.indices}
+        return _bind_groups(self._groups, self.indices, references)
+
+    def _relocated(self, entry: LinkMapEntry) -> Relocated:
+        """What an object's relocations look up; its file is read once more for it."""
+        if entry not in self._decoded:
+            assert entry.elf is not None
+            self._decoded[entry] = relocated(entry.elf)
+            entry.elf.release()
+        return self._decoded[entry]
 
 
 def bind(
@@ -154,20 +174,9 @@ class _Walked:
 
 
 _Group = tuple[tuple[LinkMapEntry, ...], tuple[LinkMapEntry, ...]]
-_Keys = Callable[[References], frozenset[str]]
 
 
-def _undefined_keys(references: References) -> frozenset[str]:
-    return references.undefined
-
-
-def _all_keys(references: References) -> frozenset[str]:
-    return references.keys
-
-
-def _groups(
-    link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]
-) -> Iterator[_Group]:
+def _groups(link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]) -> Iterator[_Group]:
     """(scope, the objects that look in it), for every scope of the process."""
     global_scope = tuple(entry for entry in link_map.global_scope if entry in indices)
     local_scope = tuple(entry for entry in link_map.local_scope if entry in indices)
@@ -186,23 +195,24 @@ def _symbolic(entry: LinkMapEntry) -> bool:
 
 
 def _bind_groups(
-    groups: Iterable[_Group], indices: Mapping[LinkMapEntry, SymbolIndex], keys: _Keys
+    groups: Iterable[_Group],
+    indices: Mapping[LinkMapEntry, SymbolIndex],
+    references: Mapping[LinkMapEntry, References],
 ) -> dict[LinkMapEntry, _Walked]:
     walked: dict[LinkMapEntry, _Walked] = {}
     for scope, members in groups:
-        result = _walk([indices[e].references for e in members], scope, indices, keys)
+        result = _walk([references[e].keys for e in members], scope, indices)
         walked.update((entry, result) for entry in members)
     return walked
 
 
 def _walk(
-    askers: Sequence[References],
+    wanted: Iterable[frozenset[str]],
     scope: Sequence[LinkMapEntry],
     indices: Mapping[LinkMapEntry, SymbolIndex],
-    keys: _Keys,
 ) -> _Walked:
-    """The first object of the scope that answers each key the askers have."""
-    left: set[str] = set().union(*map(keys, askers))
+    """The first object of the scope that answers each key that somebody wants."""
+    left: set[str] = set().union(*wanted)
     versioned = {key for key in left if "\0" in key}
     plain = left - versioned
     names = {key[: key.index("\0")] for key in versioned}

@@ -20,6 +20,7 @@ __all__ = [
     "LoaderEnvironment",
     "host_hwcaps",
     "host_library_path",
+    "host_platform",
     "host_preload",
     "running_interpreter",
 ]
@@ -81,6 +82,7 @@ def running_interpreter() -> tuple[str, str] | None:
     return f"{sys.version_info[0]}.{sys.version_info[1]}", os.path.realpath(path)
 
 
+_CPU_INFO = 1 << 16  # far more than one CPU takes
 _X86_LEVELS = (
     ("x86-64-v2", {"cx16", "lahf_lm", "popcnt", "pni", "ssse3", "sse4_1", "sse4_2"}),
     ("x86-64-v3", {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe", "xsave"}),
@@ -93,19 +95,43 @@ def host_hwcaps() -> tuple[str, ...] | None:
 
     Source: the x86-64 psABI, "micro-architecture levels"; each contains the one before.
     """
-    if platform.machine() != "x86_64":
+    flags = _cpu().get("flags")
+    if flags is None:
         return None
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            line = next((row for row in file if row.startswith("flags")), None)
-    except OSError:
-        return None
-    if line is None:
-        return None
-    flags = set(line.split())
     levels: list[str] = []
     for level, wanted in _X86_LEVELS:
         if not wanted <= flags:
             break
         levels.insert(0, level)
     return tuple(levels)
+
+
+_HASWELL = {"avx2", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
+_XEON_PHI = {"avx512cd", "avx512er", "avx512pf"}
+
+
+def host_platform() -> str | None:
+    """``$PLATFORM`` of this machine where it is not simply the machine's name, else None.
+
+    Source: ``init_cpu_features`` (glibc ``sysdeps/x86/cpu-features.c``).
+    """
+    cpu = _cpu()
+    flags = cpu.get("flags", set())
+    if "GenuineIntel" not in cpu.get("vendor_id", set()):
+        return None
+    if flags >= _XEON_PHI:
+        return "xeon_phi"
+    return "haswell" if flags >= _HASWELL else None
+
+
+def _cpu() -> dict[str, set[str]]:
+    """The words of each line that ``/proc/cpuinfo`` has on the first CPU; nothing if not x86-64."""
+    if platform.machine() != "x86_64":
+        return {}
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            first = file.read(_CPU_INFO).partition("\n\n")[0]
+    except OSError:
+        return {}
+    rows = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): set(words.split()) for name, _, words in rows}

@@ -46,7 +46,8 @@ class Loader:
         it is the program itself.
 
         Args:
-            member, elf: the file asked about.
+            member: the file asked about.
+            elf: its facts.
             name: the name the file is asked for by.
 
         Raises:
@@ -66,9 +67,7 @@ class Loader:
 class _Process:
     """The objects of one process, while it is put together."""
 
-    def __init__(
-        self, environment: LoaderEnvironment, searcher: Searcher
-    ) -> None:
+    def __init__(self, environment: LoaderEnvironment, searcher: Searcher) -> None:
         self._environment = environment
         self._searcher = searcher
         self._entries: list[LinkMapEntry] = []
@@ -77,6 +76,8 @@ class _Process:
         self._edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = {}
         self._ignored: list[LinkMapEntry] = []
         self._program: LinkMapEntry | None = None
+        self._residents: dict[LinkMapEntry, None] = {}  # in the process, not listed by anyone yet
+        self._absences: dict[str, list[LinkMapEntry]] = {}
 
     def program(self, path: str) -> LinkMapEntry:
         """The entry of the main program."""
@@ -93,6 +94,7 @@ class _Process:
         """Start the process: program, preloads, and the dependencies of both, breadth first."""
         self._program = program
         self._add(program)
+        self._reside(program)
         roots = [program]
         for name in self._environment.preload:
             entry = self._resolve(name, program, Origin.PRELOAD)
@@ -102,6 +104,24 @@ class _Process:
             elif entry not in roots:
                 roots.append(entry)
         return self._closure(roots)
+
+    def _reside(self, program: LinkMapEntry) -> None:
+        """Make the loader itself known, by the path the kernel took it from (``PT_INTERP``).
+
+        It is in every process from the start, but in a scope only where an object lists it.
+        """
+        interp = program.elf.interp if program.elf else None
+        path = interp or self._searcher.machine.interpreter
+        search = self._searcher.search(path, program, program) if "/" in path else None
+        if search is None or search.found is None or search.found.identity == program.identity:
+            return
+        found = search.found
+        entry = LinkMapEntry(
+            found.elf.soname or path, found.path, found.member.display, found.elf, found.identity,
+            program, Origin.LOADED, search.steps,
+        )  # fmt: skip
+        self._residents[entry] = None
+        self._register(entry)
 
     def open(self, subject: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
         """``dlopen``: the scope of the subject, breadth first, what is loaded already included."""
@@ -139,25 +159,25 @@ class _Process:
     def _dependencies(self, entry: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
         if entry not in self._edges:
             dynamic = entry.elf.dynamic if entry.elf else None
-            names = (
-                (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed) if dynamic else ()
-            )
+            names = (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed) if dynamic else ()
             optional = set(dynamic.auxiliaries) if dynamic else set()
             found = [self._resolve(name, entry, None) for name in dict.fromkeys(names)]
             # An auxiliary filtee that is not there is simply not used (_dl_map_object_deps).
-            self._edges[entry] = tuple(
-                e for e in found if not (e.missing and e.name in optional)
-            )
-            self._entries = [
-                e for e in self._entries if not (e.missing and e.name in optional and e in found)
-            ]
+            self._edges[entry] = tuple(e for e in found if not (e.missing and e.name in optional))
+            if optional:
+                self._entries = [
+                    e for e in self._entries
+                    if not (e.missing and e.name in optional and e in found)
+                ]  # fmt: skip
         return self._edges[entry]
 
     def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
         """The entry that ``name`` stands for when ``requester`` asks for it."""
+        if "/" in name:  # tokens first: the same text is another file elsewhere
+            name = self._searcher.expand_name(name, requester) or name
         known = self._by_name.get(name)
         if known is not None:
-            return known
+            return self._listed(known)
         search = self._searcher.search(name, requester, self._program)
         if search.found is None:
             return self._absent(name, requester, search)
@@ -165,7 +185,7 @@ class _Process:
         known = self._by_identity.get(found.identity)
         if known is not None:
             self._by_name[name] = known
-            return known
+            return self._listed(known)
         origin = as_ if as_ is not None else found.origin
         entry = LinkMapEntry(
             name, found.path, found.member.display, found.elf, found.identity, requester, origin,
@@ -178,19 +198,32 @@ class _Process:
         # In a root without a loader nothing can be said of what is not in it.
         origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
         entry = LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
-        for other in self._entries:
-            if other.missing and other.name == name and other.loader is not requester:
-                return other if other.steps == entry.steps else self._add(entry)
-        return self._add(entry)
+        absences = self._absences.setdefault(name, [])
+        for other in absences:
+            if other.steps == entry.steps and other in self._entries:
+                return other
+        absences.append(entry)
+        self._entries.append(entry)
+        return entry
+
+    def _listed(self, entry: LinkMapEntry) -> LinkMapEntry:
+        """An entry that is in the process already, now that an object lists it."""
+        if entry in self._residents:
+            del self._residents[entry]
+            self._entries.append(entry)
+        return entry
 
     def _add(self, entry: LinkMapEntry) -> LinkMapEntry:
         self._entries.append(entry)
-        if entry.elf is not None:
-            self._by_identity[entry.identity] = entry
-            self._by_name.setdefault(entry.name, entry)
-            if entry.elf.soname:
-                self._by_name.setdefault(entry.elf.soname, entry)
-            if "/" not in entry.name and entry.path:
-                self._by_name.setdefault(entry.path, entry)
+        self._register(entry)
         return entry
 
+    def _register(self, entry: LinkMapEntry) -> None:
+        """Make an object known by its file, its path, its SONAME and the name it was asked for."""
+        self._by_identity[entry.identity] = entry
+        if entry.path:
+            self._by_name.setdefault(entry.path, entry)
+        if entry.loader is not None:  # the name on the command line is nobody's name for it
+            self._by_name.setdefault(entry.name, entry)
+        if entry.elf is not None and entry.elf.soname:
+            self._by_name.setdefault(entry.elf.soname, entry)

@@ -22,6 +22,8 @@ _NEW_MAGIC = b"glibc-ld.so.cache1.1"
 _OLD_MAGIC = b"ld.so-1.7.0\0"
 _OLD_ENTRY = 12
 _HEADER_SIZE = 48
+_FLAGS = 28
+_ORDERS = {2: "<", 3: ">"}
 _ENTRY = {"<": struct.Struct("<iIIIQ"), ">": struct.Struct(">iIIIQ")}
 _MAX_SIZE = 64 << 20
 _EXTENSION_MAGIC = 0xEAA42174
@@ -40,13 +42,18 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class LoaderCache:
-    """The cache by library name, in the file's order."""
+    """The cache by library name, in the file's order.
+
+    Attributes:
+        entries: the libraries.
+        little: byte order of the machine it was made for; None if the file does not say. A loader
+            of the other order ignores it.
+    """
 
     entries: Mapping[str, tuple[CacheEntry, ...]] = field(default_factory=dict)
+    little: bool | None = None
 
-    def lookup(
-        self, name: str, flags: int | None, hwcaps: tuple[str, ...]
-    ) -> CacheEntry | None:
+    def lookup(self, name: str, flags: int | None, hwcaps: tuple[str, ...]) -> CacheEntry | None:
         """The one entry the loader would take: the best usable hwcaps level, else the plain one.
 
         Args:
@@ -72,7 +79,12 @@ def read_cache(root: Source) -> LoaderCache:
     start = _new_format_start(raw)
     if start is None:
         return LoaderCache()
-    return LoaderCache(_entries(raw[start:]))
+    raw = raw[start:]
+    order = _byte_order(raw) if len(raw) >= _HEADER_SIZE else None
+    if order is None:
+        return LoaderCache()
+    stated = raw[_FLAGS] & 3 in _ORDERS
+    return LoaderCache(_entries(raw, order), order == "<" if stated else None)
 
 
 def _new_format_start(raw: bytes) -> int | None:
@@ -87,18 +99,15 @@ def _new_format_start(raw: bytes) -> int | None:
     return None
 
 
-def _entries(raw: bytes) -> dict[str, tuple[CacheEntry, ...]]:
-    if len(raw) < _HEADER_SIZE:
-        return {}
-    order = _byte_order(raw)
-    if order is None:
-        return {}
+def _entries(raw: bytes, order: str) -> dict[str, tuple[CacheEntry, ...]]:
     (count,) = struct.unpack_from(f"{order}I", raw, 20)
     levels = _hwcap_names(raw, order)
     found: dict[str, list[CacheEntry]] = {}
-    table = raw[_HEADER_SIZE : _HEADER_SIZE + count * _ENTRY[order].size]
-    usable = len(table) // _ENTRY[order].size * _ENTRY[order].size
-    for flags, key, value, _, hwcap in _ENTRY[order].iter_unpack(table[:usable]):
+    size = count * _ENTRY[order].size
+    if size > len(raw) - _HEADER_SIZE:  # "Check for corruption, avoiding overflow."
+        return {}
+    table = raw[_HEADER_SIZE : _HEADER_SIZE + size]
+    for flags, key, value, _, hwcap in _ENTRY[order].iter_unpack(table):
         name, path = _string(raw, key), _string(raw, value)
         if not name or not path:
             continue
@@ -114,9 +123,9 @@ def _entries(raw: bytes) -> dict[str, tuple[CacheEntry, ...]]:
 
 def _byte_order(raw: bytes) -> str | None:
     """From the flags byte (2 little, 3 big); 0 in caches older than it: whichever makes sense."""
-    flag = raw[28] & 3
-    if flag in (2, 3):
-        return "<" if flag == 2 else ">"
+    stated = _ORDERS.get(raw[_FLAGS] & 3)
+    if stated is not None:
+        return stated
     for order in "<>":
         count, length = struct.unpack_from(f"{order}II", raw, 20)
         if _HEADER_SIZE + count * _ENTRY[order].size + length <= len(raw):

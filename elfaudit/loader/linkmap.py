@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -125,6 +125,43 @@ class LinkMap:
         return tuple(entry for entry in self.entries if entry.missing)
 
     @property
+    def relocated(self) -> tuple[LinkMapEntry, ...]:
+        """The objects in the order in which the loader binds them: dependencies before their users.
+
+        Source: ``_dl_sort_maps_dfs`` (glibc ``elf/dl-sort-maps.c``), read backwards; of a cycle the
+        object that was loaded last comes first, and the root of a scope always comes last.
+        """
+        order: dict[LinkMapEntry, None] = {}
+        for scope in (self.global_scope, self.local_scope):
+            visited = set(order)
+            pending: list[LinkMapEntry] = []
+            for root in reversed(scope):
+                if root not in visited:
+                    visited.add(root)
+                    pending += _after_dependencies(root, self.edges, visited)
+            order.update(dict.fromkeys(entry for entry in pending if entry is not scope[0]))
+            order.update(dict.fromkeys(scope[:1]))
+        return tuple(order)
+
+    @property
     def own(self) -> tuple[LinkMapEntry, ...]:
         """The subject and everything that is in the process because of it."""
         return self.local_scope or self.global_scope
+
+
+def _after_dependencies(
+    root: LinkMapEntry,
+    edges: Mapping[LinkMapEntry, tuple[LinkMapEntry, ...]],
+    visited: set[LinkMapEntry],
+) -> Iterator[LinkMapEntry]:
+    """What ``root`` leads to and was not visited before, each behind what it needs itself."""
+    stack = [(root, iter(edges.get(root, ())))]
+    while stack:
+        entry, rest = stack[-1]
+        child = next((e for e in rest if e not in visited and not e.missing), None)
+        if child is None:
+            stack.pop()
+            yield entry
+        else:
+            visited.add(child)
+            stack.append((child, iter(edges.get(child, ()))))

@@ -14,8 +14,9 @@ answers a key if
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
+from itertools import compress
 
 from ..elf import (
     ElfObject,
@@ -26,7 +27,16 @@ from ..elf import (
     VersionNeed,
 )
 
-__all__ = ["Exports", "References", "SymbolIndex", "index_symbols", "key_of", "split_key"]
+__all__ = [
+    "Exports",
+    "References",
+    "Relocated",
+    "SymbolIndex",
+    "index_symbols",
+    "key_of",
+    "relocated",
+    "split_key",
+]
 
 _HIDDEN = 0x8000
 _FIRST_OWN_VERSION = 3  # check_match: an unversioned reference takes version indices below this
@@ -36,6 +46,7 @@ _STRONG_INFO = bytes(
     and info & 15 in (SymbolType.FUNC, SymbolType.OBJECT, SymbolType.GNU_IFUNC)
     for info in range(256)
 )
+_WEAK_INFO = bytes(info >> 4 == SymbolBinding.WEAK for info in range(256))
 _LOCALLY_BOUND = frozenset(
     (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN, SymbolVisibility.PROTECTED)
 )
@@ -79,20 +90,16 @@ class Exports:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the relocations of an object ask for.
+    """What an object asks of the others.
 
     Attributes:
         keys: all of it.
         weak: keys that may stay unresolved.
-        lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
-        undefined: keys the object has no definition for itself.
         libraries: key to the SONAME its version is required from.
     """
 
     keys: frozenset[str]
     weak: frozenset[str]
-    lazy: frozenset[str]
-    undefined: frozenset[str]
     libraries: dict[str, str]
 
 
@@ -101,7 +108,9 @@ class SymbolIndex:
     """Both sides of an object, and its versions.
 
     Attributes:
-        exports, references: what it answers, and what it asks for.
+        exports: what it answers.
+        references: its undefined symbols. Only those that a relocation names are ever looked up;
+            which these are is asked of :func:`relocated` where it matters.
         needs: the versions it requires.
         defined_versions: the names of those it defines, its own (base) name included.
     """
@@ -119,9 +128,10 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
     versions = elf.versions
+    _ = elf.relocations  # not decoded yet, but its tables must be inside the file
     return SymbolIndex(
         _exports(elf.symbols),
-        _references(elf),
+        _references(elf.symbols, elf.symbols.undefined_indices),
         versions.needs,
         frozenset(definition.name for definition in versions.definitions),
     )
@@ -130,49 +140,72 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
 def _exports(symbols: SymbolTable) -> Exports:
     names = symbols.names
     rows = symbols.export_indices
-    strong = frozenset(_strong_keys(symbols, rows))
-    versioned = symbols.version_indices
+    strong = symbols.info.translate(_STRONG_INFO)
+    raw = symbols.version_indices
     own = any(not definition.base for definition in symbols.versions.definitions)
-    if versioned is None or (not own and max(versioned, default=0) < _HIDDEN):
+    if raw is None or (not own and max(raw, default=0) < _HIDDEN):
         # No definition has a version: each one answers whatever version is asked for.
-        every = frozenset([names[row] for row in rows])
-        return Exports(_EMPTY, every, every, strong)
-    versions = symbols.versions.names
+        every = frozenset(map(names.__getitem__, rows))
+        strong_rows = compress(rows, map(strong.__getitem__, rows))
+        return Exports(_EMPTY, every, every, frozenset(map(names.__getitem__, strong_rows)))
+    suffix = {index: f"\0{version.name}" for index, version in symbols.versions.names.items()}
     exact: set[str] = set()
     any_version: set[str] = set()
     plain: set[str] = set()
-    lone: dict[str, int] = {}
+    strong_keys: set[str] = set()
+    candidates: list[str] = []
     for row in rows:
-        raw = versioned[row]
-        index = raw & ~_HIDDEN
-        name = names[row]
-        known = versions.get(index)
-        if known is not None:
-            exact.add(f"{name}\0{known.name}")
-        elif not raw & _HIDDEN:
+        name = key = names[row]
+        index = raw[row] & ~_HIDDEN
+        visible = index == raw[row]
+        if index in suffix:
+            key = name + suffix[index]
+            exact.add(key)
+        elif visible:
             any_version.add(name)
         if index < _FIRST_OWN_VERSION:
             plain.add(name)
-        elif not raw & _HIDDEN:
-            lone[name] = lone.get(name, 0) + 1
-    plain.update(name for name, count in lone.items() if count == 1)
-    return Exports(frozenset(exact), frozenset(any_version), frozenset(plain), strong)
+        elif visible:
+            candidates.append(name)
+        if strong[row]:
+            strong_keys.add(key)
+    plain.update(_lone(candidates))
+    return Exports(
+        frozenset(exact), frozenset(any_version), frozenset(plain), frozenset(strong_keys)
+    )
 
 
-def _strong_keys(symbols: SymbolTable, rows: list[int]) -> Iterable[str]:
-    strong = symbols.info.translate(_STRONG_INFO)
-    names = symbols.names
-    if symbols.version_indices is None or not symbols.versions.definitions:
-        return [names[row] for row in rows if strong[row]]
-    version_of = symbols.version_of
-    return [key_of(names[row], version_of(row)[0]) for row in rows if strong[row]]
+def _lone(names: list[str]) -> set[str]:
+    """The names that stand only once."""
+    once = set(names)
+    if len(once) < len(names):
+        once.difference_update(name for name, count in Counter(names).items() if count > 1)
+    return once
 
 
-def _references(elf: ElfObject) -> References:
+@dataclass(frozen=True, slots=True)
+class Relocated:
+    """What the relocations of an object look up.
+
+    Attributes:
+        references: all of it, symbols that the object defines itself included.
+        lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
+    """
+
+    references: References
+    lazy: frozenset[str]
+
+
+def relocated(elf: ElfObject) -> Relocated:
+    """Decode what the relocations of an object look up.
+
+    Raises:
+        ElfFormatError: its symbol, version or relocation tables are damaged.
+    """
     symbols = elf.symbols
     count = len(symbols)
-    eager = {index for index, _ in elf.relocations.eager}
     sections, info, other = symbols.sections, symbols.info, symbols.other
+    eager = elf.relocations.eager_symbols
     # A local symbol, or a definition nobody may override, is bound where it stands, unlooked for.
     rows = [
         row
@@ -181,14 +214,16 @@ def _references(elf: ElfObject) -> References:
         and info[row] >> 4 != SymbolBinding.LOCAL
         and not (sections[row] and other[row] & 3 in _LOCALLY_BOUND)
     ]
+    keys, _ = _reference_keys(symbols, rows)
+    lazy = frozenset([key for row, key in zip(rows, keys, strict=True) if row not in eager])
+    return Relocated(_references(symbols, rows), lazy)
+
+
+def _references(symbols: SymbolTable, rows: list[int]) -> References:
     keys, libraries = _reference_keys(symbols, rows)
-    named = list(zip(rows, keys, strict=True))
+    weak = symbols.info.translate(_WEAK_INFO)
     return References(
-        keys=frozenset(keys),
-        weak=frozenset([key for row, key in named if info[row] >> 4 == SymbolBinding.WEAK]),
-        lazy=frozenset([key for row, key in named if row not in eager]),
-        undefined=frozenset([key for row, key in named if not sections[row]]),
-        libraries=libraries,
+        frozenset(keys), frozenset(compress(keys, map(weak.__getitem__, rows))), libraries
     )
 
 

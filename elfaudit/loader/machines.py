@@ -38,29 +38,62 @@ _X86_HWCAPS = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
 _S390_HWCAPS = ("z16", "z15", "z14", "z13")
 _POWER_HWCAPS = ("power10", "power9")
 
-# (e_machine, bits, little-endian)
+# By e_machine, bits, and whether little-endian.
 _MACHINES = {
     (62, 64, True): Machine(
-        "x86_64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2", True, 0x0303, _X86_HWCAPS
+        "x86_64",
+        "x86_64-linux-gnu",
+        "/lib64/ld-linux-x86-64.so.2",
+        wide=True,
+        cache_flags=0x0303,
+        hwcaps=_X86_HWCAPS,
     ),
-    (62, 32, True): Machine("x32", "x86_64-linux-gnux32", "/libx32/ld-linux-x32.so.2", False, 0x0803),
-    (3, 32, True): Machine("i686", "i386-linux-gnu", "/lib/ld-linux.so.2", False, 0x0003),
+    (62, 32, True): Machine(
+        "x32", "x86_64-linux-gnux32", "/libx32/ld-linux-x32.so.2", wide=False, cache_flags=0x0803
+    ),
+    (3, 32, True): Machine(
+        "i686", "i386-linux-gnu", "/lib/ld-linux.so.2", wide=False, cache_flags=0x0003
+    ),
     (183, 64, True): Machine(
-        "aarch64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1", True, 0x0A03
+        "aarch64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1", wide=True, cache_flags=0x0A03
     ),
-    (40, 32, True): Machine("armv7l", "arm-linux-gnueabihf", "/lib/ld-linux-armhf.so.3", False, 0x0903),
+    (40, 32, True): Machine(
+        "armv7l", "arm-linux-gnueabihf", "/lib/ld-linux-armhf.so.3", wide=False, cache_flags=0x0903
+    ),
     (243, 64, True): Machine(
-        "riscv64", "riscv64-linux-gnu", "/lib/ld-linux-riscv64-lp64d.so.1", True, None
+        "riscv64",
+        "riscv64-linux-gnu",
+        "/lib/ld-linux-riscv64-lp64d.so.1",
+        wide=True,
+        cache_flags=None,
     ),
-    (22, 64, False): Machine("s390x", "s390x-linux-gnu", "/lib/ld64.so.1", True, 0x0403, _S390_HWCAPS),
+    (22, 64, False): Machine(
+        "s390x",
+        "s390x-linux-gnu",
+        "/lib/ld64.so.1",
+        wide=True,
+        cache_flags=0x0403,
+        hwcaps=_S390_HWCAPS,
+    ),
     (21, 64, True): Machine(
-        "ppc64le", "powerpc64le-linux-gnu", "/lib64/ld64.so.2", True, 0x0503, _POWER_HWCAPS
+        "ppc64le",
+        "powerpc64le-linux-gnu",
+        "/lib64/ld64.so.2",
+        wide=True,
+        cache_flags=0x0503,
+        hwcaps=_POWER_HWCAPS,
     ),
-    (21, 64, False): Machine("ppc64", "powerpc64-linux-gnu", "/lib64/ld64.so.1", True, 0x0503),
+    (21, 64, False): Machine(
+        "ppc64", "powerpc64-linux-gnu", "/lib64/ld64.so.1", wide=True, cache_flags=0x0503
+    ),
     (258, 64, True): Machine(
-        "loongarch64", "loongarch64-linux-gnu", "/lib64/ld-linux-loongarch-lp64d.so.1", True, None
+        "loongarch64",
+        "loongarch64-linux-gnu",
+        "/lib64/ld-linux-loongarch-lp64d.so.1",
+        wide=True,
+        cache_flags=None,
     ),
-}  # fmt: skip
+}
 
 
 def machine_of(elf: ElfObject) -> Machine:

@@ -15,7 +15,9 @@ from .lookup import References, split_key
 
 __all__ = ["extension_version", "find_interpreter", "is_extension_name", "python_symbols"]
 
-_EXTENSION = re.compile(r"\.(?:cpython-(?P<digits>\d+)(?P<flags>[a-z]*)-[\w-]+|abi3(?:-[\w-]+)?)\.so$")
+_EXTENSION = re.compile(
+    r"\.(?:cpython-(?P<digits>\d+)(?P<flags>[a-z]*)-[\w-]+|abi3(?:-[\w-]+)?)\.so$"
+)
 _WHEEL_TAG = re.compile(r"-cp(?P<digits>\d+)-(?:cp\d+(?P<flags>[a-z]*)|abi3|none)-[^-/]+\.whl$")
 _DIRECTORIES = ("/usr/local/bin", "/usr/bin", "/opt/venv/bin", "/opt/conda/bin")
 _VERSIONS = tuple(f"3.{minor}" for minor in range(20, 7, -1))
@@ -52,9 +54,9 @@ def find_interpreter(root: Source, version: str | None) -> str | None:
 
 
 def python_symbols(references: Iterable[References]) -> Iterator[str]:
-    """The names among those referenced that an interpreter supplies: ``Py*``, ``_Py*``, stable ABI."""
+    """The names among those referenced that are an interpreter's: ``Py*``, ``_Py*``, stable ABI."""
     stable: frozenset[str] | None = None
-    for name in {split_key(key)[0] for each in references for key in each.undefined}:
+    for name in {split_key(key)[0] for each in references for key in each.keys}:
         if name.startswith(("Py", "_Py")):
             yield name
             continue
@@ -66,7 +68,7 @@ def python_symbols(references: Iterable[References]) -> Iterator[str]:
 
 def refers_to_python(references: References) -> bool:
     """Whether an object refers to something of the interpreter that it does not have itself."""
-    return any(key.startswith(("Py", "_Py")) for key in references.undefined)
+    return any(key.startswith(("Py", "_Py")) for key in references.keys)
 
 
 def exports_module(elf: ElfObject) -> bool:

@@ -1,7 +1,7 @@
 """The glibc search order: from a name asked for to the file that stands for it.
 
-Source: ``_dl_map_object``, ``open_path``, ``open_verify``, ``fillin_rpath`` (glibc ``elf/dl-load.c``),
-``_dl_dst_substitute`` for the tokens.
+Source: ``_dl_map_object``, ``open_path``, ``open_verify``, ``fillin_rpath`` and, for the tokens,
+``_dl_dst_substitute`` (glibc ``elf/dl-load.c``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from ..elf import ElfObject, Flags1, Kind
+from ..elf import ElfObject, FileType, Flags1
 from ..errors import ElfFormatError, NotElfError, SourceError
 from ..sources import Member
 from .environment import LoaderEnvironment
@@ -24,6 +24,7 @@ __all__ = ["Found", "Search", "Searcher"]
 
 _TOKEN = re.compile(r"\$(?:(ORIGIN|PLATFORM|LIB)\b|\{(ORIGIN|PLATFORM|LIB)\})")
 _MAX_ELEMENTS = 4096
+_OSABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU (VALID_ELF_OSABI)
 _MULTIARCH_LIB = "lib/{triplet}"
 
 
@@ -60,14 +61,20 @@ class Searcher:
         model: an object of the machine whose loader searches (the main program or the subject).
     """
 
-    def __init__(self, environment: LoaderEnvironment, store: ObjectStore, model: ElfObject) -> None:
+    def __init__(
+        self, environment: LoaderEnvironment, store: ObjectStore, model: ElfObject
+    ) -> None:
         self._environment = environment
         self._store = store
         self._model = model
         self.machine: Machine = machine_of(model)
         self._cache: LoaderCache = read_cache(environment.root)
-        self._hwcaps = self.machine.hwcaps if environment.hwcaps is None else tuple(
-            level for level in environment.hwcaps if level in self.machine.hwcaps
+        if self._cache.little not in (None, model.layout.little):
+            self._cache = LoaderCache()
+        self._hwcaps = (
+            self.machine.hwcaps
+            if environment.hwcaps is None
+            else tuple(level for level in environment.hwcaps if level in self.machine.hwcaps)
         )
         self.whole = any(
             environment.root.find(path) is not None
@@ -82,18 +89,16 @@ class Searcher:
         """Look for ``name`` on behalf of ``requester`` (None: the command line, LD_PRELOAD)."""
         steps: list[SearchStep] = []
         for path, origin, declared_by in self._candidates(name, requester, program):
-            found, step = self._try(path, origin, declared_by)
+            found, step = self._try(path, origin, declared_by, started=requester is None)
             steps.append(step)
             if found is not None:
                 return Search(found, tuple(steps))
-            if step.outcome is Outcome.NOT_ELF or (
-                step.outcome in (Outcome.WRONG_CLASS, Outcome.WRONG_MACHINE) and "/" in name
-            ):
+            if step.outcome is Outcome.NOT_ELF:
                 return Search(None, tuple(steps), step.detail)
         return Search(None, tuple(steps))
 
     def expand(self, text: str, origin: str | None) -> str | None:
-        """``text`` with ``$ORIGIN``, ``$LIB`` and ``$PLATFORM`` replaced; None if one is unknown."""
+        """``text`` with ``$ORIGIN``, ``$LIB``, ``$PLATFORM`` replaced; None if one is unknown."""
         if "$" not in text:
             return text
         values = {
@@ -105,22 +110,31 @@ class Searcher:
             return None
         return _TOKEN.sub(lambda m: values[m[1] or m[2]] or "", text)
 
+    def expand_name(self, name: str, requester: LinkMapEntry | None) -> str | None:
+        """A name from DT_NEEDED (or the command line) with its tokens replaced (``expand_dst``)."""
+        return self.expand(name, _origin_of(requester, self._environment.directory))
+
     def _candidates(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> Iterator[tuple[str, Origin, str | None]]:
         """(path, origin, declared by) in the order in which they are tried."""
         if "/" in name:
-            path = self.expand(name, _origin_of(requester, self._environment.directory))
+            path = self.expand_name(name, requester)
             if path is not None:
                 yield self._absolute(path), Origin.DIRECT, None
             return
         for directory, origin, declared_by in self._directories(requester, program):
-            for level in self._hwcaps:
-                path = f"{directory}/glibc-hwcaps/{level}/{name}"
-                if self._environment.root.find(path) is not None:
-                    yield path, origin, declared_by
-            yield f"{directory}/{name}", origin, declared_by
+            for path in self._in_directory(directory, name):
+                yield path, origin, declared_by
         yield from self._system_candidates(name, requester)
+
+    def _in_directory(self, directory: str, name: str) -> Iterator[str]:
+        """The paths of a name in one directory: for the CPU at hand first (``open_path``)."""
+        for level in self._hwcaps:
+            path = _join(directory, f"glibc-hwcaps/{level}/{name}")
+            if self._environment.root.find(path) is not None:
+                yield path
+        yield _join(directory, name)
 
     def _directories(
         self, requester: LinkMapEntry | None, program: LinkMapEntry | None
@@ -155,14 +169,16 @@ class Searcher:
         if no_defaults:
             return
         for directory in self.defaults:
-            for level in self._hwcaps:
-                path = f"{directory}/glibc-hwcaps/{level}/{name}"
-                if self._environment.root.find(path) is not None:
-                    yield path, Origin.DEFAULT, None
-            yield f"{directory}/{name}", Origin.DEFAULT, None
+            for path in self._in_directory(directory, name):
+                yield path, Origin.DEFAULT, None
 
     def _split(self, paths: str, owner: LinkMapEntry) -> Iterator[str]:
-        """The elements of an RPATH or RUNPATH; an empty one is the current directory."""
+        """The elements of an RPATH or RUNPATH; an empty one is the current directory.
+
+        A path that is empty as a whole has no elements (``decompose_rpath``).
+        """
+        if not paths:
+            return
         origin = _origin_of(owner, self._environment.directory)
         for element in paths.split(":", _MAX_ELEMENTS)[:_MAX_ELEMENTS]:
             expanded = self.expand(element, origin)
@@ -170,36 +186,37 @@ class Searcher:
                 yield self._absolute(expanded)
 
     def _try(
-        self, path: str, origin: Origin, declared_by: str | None
+        self, path: str, origin: Origin, declared_by: str | None, *, started: bool
     ) -> tuple[Found | None, SearchStep]:
+        """Look at one path; ``started`` for a program, which nobody may have as a library."""
+
         def step(outcome: Outcome, detail: str | None = None) -> SearchStep:
             return SearchStep(path, origin, declared_by, outcome, detail)
 
         try:
             member = self._environment.root.find(path)
-            if member is None:
-                return None, step(Outcome.ABSENT)
-            elf = self._store.read(member)
-        except NotElfError as error:
-            return None, step(Outcome.NOT_ELF, "file too short" if error.offset else "invalid ELF header")
-        except ElfFormatError as error:
-            return None, step(Outcome.NOT_ELF, str(error))
         except SourceError as error:
             return None, step(Outcome.UNREADABLE, error.problem)
-        if elf.layout.bits != self._model.layout.bits:
-            wrong = f"wrong ELF class: ELFCLASS{elf.layout.bits}"
-            return None, step(Outcome.WRONG_CLASS, wrong)
-        if elf.machine != self._model.machine or elf.layout.little != self._model.layout.little:
-            return None, step(Outcome.WRONG_MACHINE, "cannot open shared object file")
-        if elf.kind is Kind.RELOCATABLE or elf.dynamic is None:
-            return None, step(Outcome.NOT_ELF, "only ET_DYN and ET_EXEC can be loaded")
+        if member is None:
+            return None, step(Outcome.ABSENT)
+        try:
+            elf = self._store.read(member)
+        except ElfFormatError as error:
+            return None, step(*_refusal_of_bytes(member, error, self._model))
+        except SourceError as error:
+            return None, step(Outcome.UNREADABLE, error.problem)
+        outcome, detail = _refusal(elf, self._model, started=started)
+        if outcome is not Outcome.FOUND:
+            return None, step(outcome, detail)
         return Found(path, member, elf, origin), step(Outcome.FOUND)
 
     def _absolute(self, path: str) -> str:
         if path.startswith("/") or "::" in path:
             return path
-        return f"{self._environment.directory.rstrip('/')}/{path}" if path else (
-            self._environment.directory
+        return (
+            f"{self._environment.directory.rstrip('/')}/{path}"
+            if path
+            else (self._environment.directory)
         )
 
     def _lib_token(self) -> str:
@@ -227,6 +244,55 @@ class Searcher:
             yield "/usr/lib64"
         yield "/lib"
         yield "/usr/lib"
+
+
+def _join(directory: str, name: str) -> str:
+    """The path of a file in a directory; slashes at the directory's end count as one."""
+    return f"{directory.rstrip('/')}/{name}"
+
+
+def _refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order
+    elf: ElfObject, model: ElfObject, *, started: bool
+) -> tuple[Outcome, str | None]:
+    """Why the loader does not take an ELF file, in its own words (``open_verify``); or FOUND."""
+    header = elf.header
+    if header.layout.bits != model.layout.bits:
+        return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{header.layout.bits}"
+    if (header.machine, header.layout.little) != (model.machine, model.layout.little):
+        return Outcome.WRONG_MACHINE, "cannot open shared object file"
+    if header.osabi not in _OSABIS and header.osabi != model.header.osabi:
+        return Outcome.NOT_ELF, "ELF file OS ABI invalid"
+    if header.type not in (FileType.DYN, FileType.EXEC):
+        return Outcome.NOT_ELF, "only ET_DYN and ET_EXEC can be loaded"
+    if not started and header.type == FileType.EXEC:
+        return Outcome.NOT_ELF, "cannot dynamically load executable"
+    if elf.dynamic is None:
+        return Outcome.NOT_ELF, "object file has no dynamic section"
+    if not started and Flags1.PIE in elf.dynamic.flags_1:
+        return Outcome.NOT_ELF, "cannot dynamically load position-independent executable"
+    return Outcome.FOUND, None
+
+
+def _refusal_of_bytes(  # noqa: PLR0911
+    member: Member, error: ElfFormatError, model: ElfObject
+) -> tuple[Outcome, str]:
+    """The same for a file that cannot be read as ELF."""
+    if member.size < (64 if model.layout.bits == 64 else 52):
+        return Outcome.NOT_ELF, "file too short"
+    if isinstance(error, NotElfError):
+        return Outcome.NOT_ELF, "invalid ELF header"
+    ident = member.open().read(20)
+    if ident[4] != (2 if model.layout.bits == 64 else 1):
+        return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{32 * ident[4]}"
+    # The machine is looked at before the byte order, and in the order of the loader's own.
+    if int.from_bytes(ident[18:], "little" if model.layout.little else "big") != model.machine:
+        return Outcome.WRONG_MACHINE, "cannot open shared object file"
+    if ident[5] != (1 if model.layout.little else 2):
+        order = "little" if model.layout.little else "big"
+        return Outcome.NOT_ELF, f"ELF file data encoding not {order}-endian"
+    if error.field == "e_phoff":  # the program headers are not all in the file
+        return Outcome.NOT_ELF, "cannot read file data"
+    return Outcome.NOT_ELF, f"{error.field} at offset {error.offset:#x}: {error.problem}"
 
 
 def _origin_of(entry: LinkMapEntry | None, directory: str) -> str | None:

@@ -113,14 +113,16 @@ def _bindings(
     resolution: Resolution, index: dict[LinkMapEntry, int], *, demangled: bool, every: bool
 ) -> dict[str, object]:
     bindings = resolution.bindings
+    not_bound = list(_not_bound(resolution))
+    listed = list(bindings) if every else not_bound
     counts = dict.fromkeys(Status, 0)
-    listed: list[Binding] = []
-    for binding in bindings if every else _not_bound(resolution):
+    for binding in not_bound:
         counts[binding.status] += 1
-        listed.append(binding)
-    if not every:
-        references = sum(len(each.references.keys) for each in bindings.indices.values())
-        counts[Status.BOUND] = references - len(listed)
+    undefined = sum(
+        len(bindings.looked_up(entry, index.references.keys))
+        for entry, index in bindings.indices.items()
+    )
+    counts[Status.BOUND] = undefined - len(not_bound)
     return {
         "counts": {status.value: count for status, count in counts.items()},
         "references": [
@@ -142,8 +144,7 @@ def _not_bound(resolution: Resolution) -> Iterator[Binding]:
     bindings = resolution.bindings
     yield from bindings.open_references()
     for entry, index in bindings.indices.items():
-        references = index.references
-        for key in sorted(references.weak & references.undefined):
+        for key in sorted(bindings.looked_up(entry, index.references.weak)):
             binding = bindings.of(entry, key)
             if binding.status is Status.WEAK_ABSENT:
                 yield binding

@@ -75,11 +75,12 @@ class TreeSource:
         """The regular file at ``path``, or None when there is none."""
         if path.endswith(("/", "/.")):
             return None  # says that it is a directory
-        host = self.host_path(path)
+        # Where the root is the machine's own there is nothing to confine: the kernel may follow.
+        host = path if self.root == "/" and path.startswith("/") else self.host_path(path)
         if host is None:
             return None
         try:
-            status = os.stat(host, follow_symlinks=False)
+            status = os.stat(host, follow_symlinks=self.root == "/")
         except (OSError, ValueError):
             return None
         if not stat.S_ISREG(status.st_mode):

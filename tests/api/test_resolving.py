@@ -1,10 +1,9 @@
-"""The story, and what else ``resolve`` says, beside what the real loader does with the same files."""
+"""The story, and what else ``resolve`` says, beside what the real loader does with these files."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,12 +31,12 @@ def edits_of(fix: Fix) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The story built for this machine, so that its own loader can be asked."""
     require_loader()
     out = tmp_path_factory.mktemp("story").resolve()
     build_story(out)
-    yield out
+    return out
 
 
 @pytest.mark.oracle
@@ -126,9 +125,7 @@ class TestStory:
             "add-needed": "librocm_smi64.so.1",
             "add-runpath": "/opt/rocm/lib",
         }
-        assert finding.fixes[1].command == (
-            "-Wl,--no-as-needed -L/opt/rocm/lib -lrocm_smi64"
-        )
+        assert finding.fixes[1].command == ("-Wl,--no-as-needed -L/opt/rocm/lib -lrocm_smi64")
         assert finding.fixes[2].command == "export LD_PRELOAD=/opt/rocm/lib/librocm_smi64.so.1"
 
     def test_the_unpacked_files_of_a_root(self, story: Path) -> None:
@@ -258,7 +255,7 @@ class TestAll:
         assert (cut.broken, text.broken, relocatable.broken) == (True, False, False)
         assert "ET_REL" in relocatable.reason
 
-    def test_what_the_user_names_should_be_elf(self, story: Path, tmp_path: Path) -> None:
+    def test_what_the_user_names_should_be_elf(self, tmp_path: Path) -> None:
         (tmp_path / "libtext.so").write_text("INPUT(libsound.so)")
         (result,) = resolve_all([str(tmp_path / "libtext.so")], root=None)
         assert isinstance(result, Passed)

@@ -1,0 +1,1 @@
+"""Benchmarks: run by hand (``python tests/bench/bench.py``), never by pytest."""

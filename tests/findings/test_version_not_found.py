@@ -1,0 +1,82 @@
+"""Rule ``version-not-found``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elfaudit.api import resolve
+from elfaudit.findings import Severity
+from tests.oracle import Workshop
+from tests.oracle.compare import judge
+
+pytestmark = pytest.mark.oracle
+
+SCRIPT = "V2 { global: f; g; local: *; };"
+CODE = "int f(void) { return 1; } int g(void) { return 2; }"
+ASK = "int f(void); int g(void); int ask(void) { return f() + g(); }"
+
+
+def test_the_symbols_concerned(workshop: Workshop, host: Path) -> None:
+    two = workshop.library("libtwo.so", CODE, script=SCRIPT)
+    ask = workshop.library("libask.so", ASK, needed=[two], runpath="$ORIGIN")
+    workshop.library("libtwo.so", CODE, script=SCRIPT.replace("V2", "V1"))
+    _, ours = judge(host, ask)
+    finding = ours.findings[0]
+    assert (finding.rule, finding.severity) == ("version-not-found", Severity.ERROR)
+    assert finding.symbols == ("f", "g")
+    assert finding.evidence == ("2 symbols are required with that version",)
+
+
+def test_before_an_undefined_symbol(workshop: Workshop, host: Path) -> None:
+    two = workshop.library("libtwo.so", CODE, script=SCRIPT)
+    code = ASK + "int nobody(void); int more(void) { return nobody(); }"
+    ask = workshop.library("libask.so", code, needed=[two], runpath="$ORIGIN")
+    workshop.library("libtwo.so", CODE, script=SCRIPT.replace("V2", "V1"))
+    real, ours = judge(host, ask)
+    assert real.error is not None
+    assert "version" in real.error
+    assert {f.rule for f in ours.findings} == {"version-not-found", "unresolved-symbol"}
+
+
+def test_after_a_missing_library(workshop: Workshop, host: Path) -> None:
+    two = workshop.library("libtwo.so", CODE, script=SCRIPT)
+    ask = workshop.library("libask.so", ASK, needed=[two, "libgone.so"], runpath="$ORIGIN")
+    workshop.library("libtwo.so", CODE, script=SCRIPT.replace("V2", "V1"))
+    judge(host, ask)
+
+
+def test_a_name_in_two_libraries(workshop: Workshop, host: Path) -> None:
+    """The version of the same name elsewhere does not count."""
+    one = workshop.library("libone.so", "int f(void) { return 1; }", script="V { global: f; };")
+    two = workshop.library("libtwo.so", "int g(void) { return 1; }", script="V { global: g; };")
+    ask = workshop.library("libask.so", ASK, needed=[one, two], runpath="$ORIGIN")
+    judge(host, ask)
+    workshop.library("libtwo.so", "int g(void) { return 1; }", script="W { global: g; };")
+    real, _ = judge(host, ask)
+    assert real.error is not None
+    assert "libtwo.so: version `V' not found" in real.error
+
+
+def test_a_library_that_another_name_stands_for(workshop: Workshop, host: Path) -> None:
+    """The file that a version is required from is found by SONAME, like everything."""
+    two = workshop.library("libtwo.so", CODE, script=SCRIPT)
+    ask = workshop.library("libask.so", ASK, needed=[two], runpath="$ORIGIN")
+    two.unlink()
+    pre = workshop.library("libpre.so", CODE, soname="libtwo.so", script=SCRIPT.replace("V2", "V3"))
+    _, ours = judge(host, ask, preload=[pre])
+    assert ours.error == f"{pre}: version `V2' not found (required by {ask})"
+
+
+def test_libc_of_the_future(workshop: Workshop, host: Path) -> None:
+    newer = workshop.library(
+        "libc.so.6", "int f(void) { return 1; } int g(void) { return 1; }",
+        script="GLIBC_9.99 { global: f; g; };",
+    )  # fmt: skip
+    ask = workshop.library("libask.so", ASK, needed=[newer])
+    newer.unlink()
+    real, _ = judge(host, ask)
+    assert real.error is not None
+    assert "version `GLIBC_9.99' not found" in real.error
+    assert resolve(str(ask), host="none").findings[0].rule == "version-not-found"

@@ -1,0 +1,96 @@
+"""Where ours is not yet what the real loader says: the smallest example of each difference.
+
+Each is expected to fail; one that begins to agree fails the suite until it is moved to its module.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.oracle import Workshop
+from tests.oracle.compare import judge
+from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, patch
+
+pytestmark = pytest.mark.oracle
+
+DT_NEEDED, DT_DEBUG, DT_SYMBOLIC = 1, 21, 16
+F = "int f(void) { return 1; }"
+ASK = "int f(void); int ask(void) { return f(); }"
+
+
+@pytest.mark.parametrize("option", ["-F", "-f"])
+@pytest.mark.xfail(reason="filtees should be in the list before the object that names them")
+def test_filtees(workshop: Workshop, host: Path, option: str) -> None:
+    workshop.library("libreal.so", F)
+    workshop.library("libfilter.so", F, runpath="$ORIGIN", flags=[f"-Wl,{option},libreal.so"])
+    ask = workshop.library("libask.so", ASK, needed=["libfilter.so"], runpath="$ORIGIN")
+    judge(host, ask)
+
+
+@pytest.mark.xfail(reason="unique symbols are found by scope, not in one table of the process")
+def test_a_unique_symbol_and_an_object_that_looks_in_itself_first(
+    workshop: Workshop, host: Path
+) -> None:
+    code = 'int f = 1; __asm__(".type f,%gnu_unique_object"); int {0}(void) {{ return f; }}'
+    workshop.library("liba.so", code.format("a"))
+    symbolic = workshop.library("libb.so", code.format("b"))
+    add_dynamic_entry(symbolic, DT_SYMBOLIC)
+    top = workshop.library("libtop.so", needed=["liba.so", "libb.so"], runpath="$ORIGIN")
+    judge(host, top)
+
+
+@pytest.mark.xfail(reason="the loader aborts (an assertion of check_match), we bind the symbol")
+def test_a_library_that_lost_its_versions_and_the_table_of_them(
+    workshop: Workshop, host: Path
+) -> None:
+    two = workshop.library("libtwo.so", F, script="V2 { global: f; };")
+    ask = workshop.library("libask.so", ASK, needed=[two], runpath="$ORIGIN")
+    workshop.library("libtwo.so", F)
+    judge(host, ask)
+
+
+@pytest.mark.xfail(reason="the loader aborts (an assertion of _dl_check_map_versions)")
+def test_a_version_required_from_a_library_that_nobody_lists(
+    workshop: Workshop, host: Path
+) -> None:
+    two = workshop.library("libtwo.so", F, script="V2 { global: f; };")
+    ask = workshop.library("libask.so", ASK, needed=[two], runpath="$ORIGIN")
+    patch(ask, dynamic_entry_offset(ask, DT_NEEDED), struct.pack("<Q", DT_DEBUG))
+    judge(host, ask)
+
+
+@pytest.mark.xfail(reason="of several the first by name is told, not the first relocation")
+def test_several_undefined_symbols_of_one_object(workshop: Workshop, host: Path) -> None:
+    names = [f"f{number}" for number in reversed(range(6))]
+    uses = "".join(f"int {name}(void); " for name in names)
+    code = f"{uses} int ask(void) {{ return {' + '.join(f'{name}()' for name in names)}; }}"
+    judge(host, workshop.library("libask.so", code))
+
+
+@pytest.mark.xfail(reason="DF_1_NOOPEN is not looked at")
+def test_an_object_that_must_not_be_opened(workshop: Workshop, host: Path) -> None:
+    judge(host, workshop.library("libask.so", F, flags=["-Wl,-z,nodlopen"]))
+
+
+@pytest.mark.xfail(reason="what stops the program itself comes before what stops the dlopen")
+def test_a_preload_that_cannot_be_bound(workshop: Workshop, host: Path) -> None:
+    pre = workshop.library("libpre.so", "int nobody(void); int (*p)(void) = nobody;")
+    ask = workshop.library("libask.so", ASK, needed=["libgone.so"])
+    judge(host, ask, preload=[pre])
+
+
+@pytest.mark.parametrize("kind", ["directory", "device", "loop"])
+@pytest.mark.xfail(reason="sources do not tell what is no regular file from what is not there")
+def test_a_candidate_that_is_no_file(workshop: Workshop, host: Path, kind: str) -> None:
+    workshop.library("b/libwho.so", F)
+    candidate = workshop.directory / "a/libwho.so"
+    candidate.parent.mkdir()
+    if kind == "directory":
+        candidate.mkdir()
+    else:
+        candidate.symlink_to({"device": "/dev/null", "loop": "libwho.so"}[kind])
+    ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a:$ORIGIN/b")
+    judge(host, ask)

@@ -1,0 +1,48 @@
+"""Keys of references, and what answers them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elfaudit.elf import read_elf
+from elfaudit.loader.lookup import index_symbols, key_of, relocated, split_key
+
+
+@pytest.mark.parametrize(("name", "version"), [("f", None), ("f", "V1"), ("f", ""), ("", None)])
+def test_keys(name: str, version: str | None) -> None:
+    assert split_key(key_of(name, version)) == (name, version)
+
+
+def test_of_a_library_with_versions(prebuilt: Path) -> None:
+    exports = index_symbols(read_elf(prebuilt / "machines/x86_64/libdemo.so")).exports
+    answered = {
+        key: exports.answers(key_of("old_api", key)) for key in ("DEMO_1.0", "DEMO_2.0", "X", None)
+    }
+    assert answered == {"DEMO_1.0": True, "DEMO_2.0": True, "X": False, None: True}
+    assert not exports.answers("demo_absent")
+
+
+def test_references_of_a_library(prebuilt: Path) -> None:
+    references = index_symbols(read_elf(prebuilt / "machines/x86_64/libdemo.so")).references
+    names = {"dep_call", "dep_data", "dep_tls"}
+    assert {key_of(name, "DEP_1.0") for name in names} <= references.keys
+    assert references.libraries[key_of("dep_call", "DEP_1.0")] == "libdep.so.1"
+    # The address of what is called is taken, too.
+    assert not relocated(read_elf(prebuilt / "machines/x86_64/libdemo.so")).lazy
+    assert "demo_absent" in references.weak
+
+
+def test_what_is_only_called_is_lazy(story: Path) -> None:
+    library = story / "site-packages/torch/lib/libtorch_hip.so"
+    found = relocated(read_elf(library))
+    assert "rsmi_init" in found.lazy
+    assert "_ZTVN4c10d5StoreE" in found.references.keys - found.lazy
+
+
+def test_without_a_version_table(prebuilt: Path) -> None:
+    exports = index_symbols(read_elf(prebuilt / "shapes/libdlopen.so")).exports
+    assert exports.any_version == exports.plain
+    for name in exports.plain:
+        assert exports.answers(key_of(name, "ANY"))

@@ -1,0 +1,126 @@
+"""Our answer in the form of the real loader's, and the two side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from elfaudit.api import resolve
+from elfaudit.findings import Resolution
+from elfaudit.loader import Status
+
+from .loader import Answer, Key, dlopen
+
+__all__ = ["agree", "answer_of", "differences", "differing_bindings", "judge"]
+
+_OF_THE_LOADER = "/ld-linux"
+_ALLOCATOR = ("malloc", "calloc", "realloc", "free")
+
+
+def answer_of(resolution: Resolution) -> Answer:
+    """What we say, in the words of the judge."""
+    link_map = resolution.link_map
+    program = link_map.entries[0]
+    objects = tuple(
+        entry.path
+        for entry in link_map.entries
+        if entry.path and entry is not program and _OF_THE_LOADER not in entry.path
+    )
+    bindings: dict[Key, str] = {}
+    undefined: set[tuple[str, str]] = set()
+    for binding in resolution.bindings:
+        user = binding.reference.path or ""
+        if binding.status is Status.BOUND:
+            assert binding.provider is not None
+            bindings[(user, binding.name, binding.version)] = binding.provider.path or ""
+        elif binding.status is not Status.WEAK_ABSENT:
+            undefined.add((user, binding.name))
+    missing = tuple(entry.name for entry in link_map.missing)
+    return Answer(
+        objects, resolution.error, bindings, _tried(resolution), frozenset(undefined), missing
+    )
+
+
+def judge(
+    host: Path,
+    subject: Path,
+    *,
+    preload: Iterable[str | Path] = (),
+    library_path: str | None = None,
+    cwd: Path | None = None,
+) -> tuple[Answer, Resolution]:
+    """The real answer to ``dlopen`` and ours, which must agree in every respect."""
+    preload = tuple(preload)
+    real = dlopen(host, subject, preload=preload, library_path=library_path, cwd=cwd)
+    before = os.getcwd()
+    os.chdir(cwd or before)
+    try:
+        resolution = resolve(
+            str(subject),
+            host=str(host),
+            preload=map(str, preload),
+            library_path=(library_path or "").replace(";", ":").split(":") if library_path else (),
+        )
+    finally:
+        os.chdir(before)
+    agree(real, resolution, cwd=cwd)
+    return real, resolution
+
+
+def agree(real: Answer, resolution: Resolution, *, cwd: Path | None = None) -> None:
+    """Fail with what differs."""
+    found = differences(real, answer_of(resolution), cwd=cwd)
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+def differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -> list[str]:
+    """Everything in which two answers differ: load order, error, providers."""
+    found = []
+    if real.error != ours.error:
+        found.append(f"error: real {real.error!r}, ours {ours.error!r}")
+    if real.error is None:
+        objects = tuple(_absolute(path, cwd) for path in real.objects)
+        if objects != ours.objects:
+            found.append(f"objects: real {objects}, ours {ours.objects}")
+        found += [
+            f"binding {key}: real {pair[0]}, ours {pair[1]}"
+            for key, pair in differing_bindings(real, ours, cwd=cwd).items()
+        ]
+    return found
+
+
+Pair = tuple[str | None, str | None]
+
+
+def differing_bindings(real: Answer, ours: Answer, *, cwd: Path | None = None) -> dict[Key, Pair]:
+    """(real, our) provider of each reference that the two bind differently."""
+    theirs = {
+        (_absolute(user, cwd), name, version): _absolute(provider, cwd)
+        for (user, name, version), provider in real.bindings.items()
+    }
+    found: dict[Key, Pair] = {}
+    for key in sorted(theirs.keys() | ours.bindings.keys(), key=str):
+        user, name, _ = key
+        pair = theirs.get(key), ours.bindings.get(key)
+        # The loader relocates itself before it can tell, and looks these four up for itself. A
+        # reference to an object's own protected or hidden definition needs no lookup to be known.
+        known = pair[1] is None and (name in _ALLOCATOR or pair[0] == user)
+        if pair[0] != pair[1] and _OF_THE_LOADER not in user and not known:
+            found[key] = pair
+    return found
+
+
+def _absolute(path: str, cwd: Path | None) -> str:
+    """The loader keeps the paths of an empty path element relative; ours are all absolute."""
+    if path.startswith("/"):
+        return path
+    return os.path.join(cwd or os.getcwd(), path.removeprefix("./"))
+
+
+def _tried(resolution: Resolution) -> tuple[str, ...]:
+    entries = resolution.link_map.entries
+    return tuple(step.path for entry in entries for step in entry.steps)
