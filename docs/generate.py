@@ -1,8 +1,8 @@
 """Write what the documentation can take from the program itself.
 
-``python docs/generate.py`` writes ``docs/cli.md`` and the output shown under every ``$ command`` of the
-README; ``--check`` says what would change and exits with 1. Run from anywhere; commands run in the
-repository's root.
+``python docs/generate.py`` writes ``docs/cli.md`` and the output shown under every ``$ command`` of
+the README; ``--check`` says what would change and exits with 1. Run it from anywhere; the commands
+run in the repository's root.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ README = ROOT / "README.md"
 REFERENCE = ROOT / "docs" / "cli.md"
 WIDTH = 100
 
+_EXIT_CODES = """\
+Every command exits with 0 when all is well, 1 when it found something, and 2 when it could not run.
+Errors are one sentence on standard error.
+"""
 _CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -30,8 +34,7 @@ def reference() -> str:
     parts = [
         "# Commands\n",
         "<!-- Written by docs/generate.py; do not edit. -->\n",
-        "Every command exits with 0 when all is well, 1 when it found something, and 2 when it could\n"
-        "not run. Errors are one sentence on standard error.\n",
+        _EXIT_CODES,
     ]
     for name in ("", *_command_names()):
         title = f"elfaudit {name}".strip()

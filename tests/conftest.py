@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,21 @@ def _tool(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} (binutils) is not installed")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what compiles and downloads last: a broken reader should be told first."""
+    items.sort(key=lambda item: bool(item.get_closest_marker("real")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``ELFAUDIT_REQUIRED`` set, as in CI, only tests of fetched files may skip."""
+    report = yield
+    required = os.environ.get("ELFAUDIT_REQUIRED") and not item.get_closest_marker("real")
+    if required and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"must not skip here: {report.longrepr}"
+    return report

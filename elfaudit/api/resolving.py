@@ -95,9 +95,12 @@ def resolve_all(
 
     Args:
         targets: files, ``archive::member``, wheels (every ELF file in it), directories (likewise).
+        root: as for :func:`resolve`, like the next four.
+        with_: likewise.
+        host: likewise.
+        preload: likewise.
+        library_path: likewise.
         progress: called with the name of each file before it is looked at.
-
-    The other arguments are those of :func:`resolve`.
 
     Yields:
         A :class:`Resolution`, or a :class:`Passed` for what could not or need not be resolved, in

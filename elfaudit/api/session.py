@@ -99,7 +99,9 @@ class Session:
             if path is not None:
                 member = self._overlay.find(prefix + path)
                 if member is not None:
-                    yield Subject(_shown(member, target), target, split_address(target)[0], True)
+                    yield Subject(
+                        _shown(member, target), target, split_address(target)[0], listed=True
+                    )
                 continue
             for name in source.names():
                 if name.endswith(_TEXT_SUFFIXES):
@@ -107,7 +109,7 @@ class Session:
                 member = self._overlay.find(prefix + name)
                 if member is not None and member.size:
                     display = member.display if "::" in prefix else target.rstrip("/") + name
-                    yield Subject(_shown(member, display), display, target, False)
+                    yield Subject(_shown(member, display), display, target, listed=False)
 
     def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
         """The loader for the process that would load a subject; whether that process is Python."""

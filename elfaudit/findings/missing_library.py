@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..loader import LinkMapEntry, Origin, Outcome
 from .case import Case
-from .model import Applicability, Edit, Finding, Fix, Severity
-from .repairs import target_of
+from .model import Applicability, Finding, Fix, Severity
+from .providers import Provider
+from .repairs import add_needed
 
 __all__ = ["check"]
 
@@ -33,13 +34,14 @@ def check(case: Case) -> Iterator[Finding]:
     users = _users(case) if missing else {}
     for entry in missing:
         external = entry.origin is Origin.EXTERNAL
+        found = case.catalogue.named(entry.name, case.model)
         yield Finding(
             "external-library" if external else "missing-library",
             Severity.WARNING if external else Severity.ERROR,
             entry.loader.display if entry.loader else entry.name,
             _message(entry, external=external),
-            tuple(_evidence(entry, users.get(entry, []))),
-            tuple(_fixes(case, entry)),
+            tuple(_evidence(entry, users.get(entry, []), found)),
+            tuple(_fixes(case, entry, found)),
         )
     for entry in case.link_map.ignored_preloads:
         yield Finding(
@@ -75,7 +77,7 @@ def _users(case: Case) -> dict[LinkMapEntry, list[str]]:
     return users
 
 
-def _evidence(entry: LinkMapEntry, users: list[str]) -> Iterator[str]:
+def _evidence(entry: LinkMapEntry, users: list[str], found: Sequence[Provider]) -> Iterator[str]:
     if users:
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         yield f"needed by {', '.join(users[:3])}{more}"
@@ -85,6 +87,8 @@ def _evidence(entry: LinkMapEntry, users: list[str]) -> Iterator[str]:
         left = len(directories) - _MOST_DIRECTORIES
         more = f" and {left} more" if left > 0 else ""
         yield f"looked in {shown}{more}"
+    for provider in found:
+        yield f"it is there as {provider.member.display}, where the loader does not look"
     for step in entry.steps:
         if step.outcome not in (Outcome.ABSENT, Outcome.FOUND):
             yield f"{step.path}: {step.outcome.value}" + (
@@ -92,24 +96,16 @@ def _evidence(entry: LinkMapEntry, users: list[str]) -> Iterator[str]:
             )
 
 
-def _fixes(case: Case, entry: LinkMapEntry) -> Iterator[Fix]:
+def _fixes(case: Case, entry: LinkMapEntry, found: Sequence[Provider]) -> Iterator[Fix]:
+    """How to let the loader find the first of the libraries that have the name."""
     if entry.loader is None:
         return
-    for provider in case.catalogue.named(entry.name, case.model)[:1]:
-        if "::" in provider.path:
-            continue
-        directory = posixpath.dirname(provider.path)
-        name = posixpath.basename(entry.loader.path or entry.loader.name)
-        yield Fix(
-            f"it is there as {provider.path}: add {directory} to the RUNPATH of {name}",
-            f"elfaudit patch-needed {target_of(entry.loader)} "
-            f"--add-runpath {shlex.quote(directory)}",
-            (Edit("add-runpath", entry.loader.display, directory),),
-            Applicability.UNSAFE,
-        )
-        yield Fix(
-            "or, without changing a file, tell the loader where it is",
-            f"export LD_LIBRARY_PATH={shlex.quote(directory)}",
-            (),
-            Applicability.DISPLAY_ONLY,
-        )
+    for provider in found[:1]:
+        yield add_needed(case, entry.loader, entry.name, provider.path, provider.member.identity)
+        if "::" not in provider.path:
+            yield Fix(
+                "or, without changing a file, tell the loader where it is",
+                f"export LD_LIBRARY_PATH={shlex.quote(posixpath.dirname(provider.path))}",
+                (),
+                Applicability.DISPLAY_ONLY,
+            )

@@ -14,7 +14,7 @@ from ..sources import FileSource, Member, Source, TreeSource
 
 __all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
 
-# The first few names are asked of the hash tables; more, or a second time, of decoded sets of names.
+# The first few names are asked of the hash tables; more, or a second time, of sets of names.
 _FEW = 8
 _LIBRARY_DIRECTORIES = (
     "/usr/local/lib",

@@ -53,27 +53,41 @@ def link_option(soname: str) -> str:
 
 
 def add_needed(case: Case, entry: LinkMapEntry, soname: str, path: str, identity: Hashable) -> Fix:
-    """List the library at ``path`` in DT_NEEDED; with a RUNPATH if the loader would not find it."""
-    title = f"add {soname} to DT_NEEDED of {posixpath.basename(entry.path or entry.name)}"
-    command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(soname)}"
-    edits = [Edit("add-needed", entry.display, soname)]
-    if case.finds(soname, entry) == identity:
-        return Fix(title, command, tuple(edits), Applicability.SAFE)
+    """List the library at ``path`` in DT_NEEDED; with a RUNPATH if the loader would not find it.
+
+    If it is listed already, the RUNPATH is all there is to add.
+    """
+    listed = entry.elf is not None and soname in entry.elf.needed
+    title = "" if listed else f"add {soname} to DT_NEEDED of {_base(entry)}"
+    command = f"elfaudit patch-needed {target_of(entry)}"
+    edits: list[Edit] = []
+    if not listed:
+        command += f" --add {shlex.quote(soname)}"
+        edits.append(Edit("add-needed", entry.display, soname))
+        if case.finds(soname, entry) == identity:
+            return Fix(title, command, tuple(edits), Applicability.SAFE)
     directory = _runpath_for(entry, posixpath.dirname(path))
     if directory is None:
-        return Fix(
-            f"{title}, once {path.partition('::')[0]} is installed where the loader looks",
-            command,
-            tuple(edits),
-            Applicability.DISPLAY_ONLY,
+        place = path.partition("::")[0]
+        how = (
+            f"install {place} where the loader looks"
+            if listed
+            else (f"{title}, once {place} is installed where the loader looks")
         )
+        return Fix(how, None if listed else command, tuple(edits), Applicability.DISPLAY_ONLY)
     edits.append(Edit("add-runpath", entry.display, directory))
     return Fix(
-        f"{title}, and {directory} to its RUNPATH: the loader does not look there",
+        f"add {directory} to the RUNPATH of {_base(entry)}: it lists {soname} already"
+        if listed
+        else f"{title}, and {directory} to its RUNPATH: the loader does not look there",
         f"{command} --add-runpath {shlex.quote(directory)}",
         tuple(edits),
         Applicability.UNSAFE,
     )
+
+
+def _base(entry: LinkMapEntry) -> str:
+    return posixpath.basename(entry.path or entry.name)
 
 
 def _runpath_for(entry: LinkMapEntry, theirs: str) -> str | None:

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ..loader import Binding, LinkMapEntry, Status
+from . import version_not_found
 from .case import Case
 from .model import Finding, Fix, Severity
 from .providers import Provider
@@ -32,9 +33,12 @@ _MOST_SINGLE = 20  # so many symbols of one object are reported one by one, more
 
 def check(case: Case) -> Iterator[Finding]:
     """Unresolved symbols in the order in which the loader meets them, grouped by provider."""
+    # Where the library is there and lacks the version, that is the finding, not each symbol of it.
+    unmet = {(entry, need.library, need.name) for entry, _, need in version_not_found.unmet(case)}
     by_entry: dict[LinkMapEntry, list[Binding]] = defaultdict(list)
     for binding in case.bindings.open_references():
-        if binding.status in (Status.UNRESOLVED, Status.UNDECIDED):
+        told = (binding.reference, binding.library, binding.version) in unmet
+        if binding.status in (Status.UNRESOLVED, Status.UNDECIDED) and not told:
             by_entry[binding.reference].append(binding)
     # Objects are bound after what they need: the deepest dependency complains before its users.
     for entry in case.link_map.relocated:

@@ -20,11 +20,17 @@ from ..loader import LinkMapEntry
 from .case import Case
 from .model import Finding, Severity
 
-__all__ = ["check"]
+__all__ = ["check", "unmet"]
 
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding per version, library and object that asks for it."""
+    for entry, provider, need in unmet(case):
+        yield _finding(case, entry, provider, need)
+
+
+def unmet(case: Case) -> Iterator[tuple[LinkMapEntry, LinkMapEntry, VersionNeed]]:
+    """(who asks, the library loaded under the name, what it does not define) of each such need."""
     indices = case.bindings.indices
     names = _names(reversed(tuple(indices)))
     for entry, index in indices.items():
@@ -35,7 +41,7 @@ def check(case: Case) -> Iterator[Finding]:
             if provider is None or known is None or not known.defined_versions:
                 continue  # missing, which is a finding of its own; or without versions: accepted
             if need.name not in known.defined_versions:
-                yield _finding(case, entry, provider, need)
+                yield entry, provider, need
 
 
 def _names(entries: Iterable[LinkMapEntry]) -> dict[str, LinkMapEntry]:
@@ -52,6 +58,6 @@ def _finding(case: Case, entry: LinkMapEntry, provider: LinkMapEntry, need: Vers
         Severity.WARNING if need.weak else Severity.ERROR,
         entry.display,
         f"{provider.label}: version `{need.name}' not found (required by {entry.label})",
-        (f"{len(symbols)} symbols are required with that version",) if symbols else (),
+        (f"symbols required with that version: {len(symbols)}",) if symbols else (),
         symbols=symbols,
     )

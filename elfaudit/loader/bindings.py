@@ -7,11 +7,14 @@ object answers is taken out of the set, the rest goes on to the next object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import cast
 
+from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
 from .lookup import References, Relocated, SymbolIndex, relocated, split_key
 
@@ -95,7 +98,7 @@ class Bindings:
             for key in sorted(self.looked_up(entry, left)):
                 yield self.of(entry, key)
 
-    def looked_up(self, entry: LinkMapEntry, keys: Set[str]) -> Set[str]:
+    def looked_up(self, entry: LinkMapEntry, keys: AbstractSet[str]) -> AbstractSet[str]:
         """Those of some undefined symbols of an object that its relocations name.
 
         The loader never looks for the others.
@@ -141,9 +144,9 @@ class Bindings:
     def _relocated(self, entry: LinkMapEntry) -> Relocated:
         """What an object's relocations look up; its file is read once more for it."""
         if entry not in self._decoded:
-            assert entry.elf is not None
-            self._decoded[entry] = relocated(entry.elf)
-            entry.elf.release()
+            elf = cast("ElfObject", entry.elf)  # what is indexed was found
+            self._decoded[entry] = relocated(elf)
+            elf.release()
         return self._decoded[entry]
 
 

@@ -47,8 +47,6 @@ class LoaderEnvironment:
             machine.
         platform: value of ``$PLATFORM``; None: the machine's usual one.
         directory: the current directory, for relative paths and empty path elements.
-        python: whether the process is a Python interpreter although ``main_program`` is unknown;
-            its symbols are then assumed.
     """
 
     root: Source
@@ -59,7 +57,6 @@ class LoaderEnvironment:
     hwcaps: tuple[str, ...] | None = None
     platform: str | None = None
     directory: str = "/"
-    python: bool = False
 
 
 def host_library_path(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:

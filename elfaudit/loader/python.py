@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ..elf import ElfObject
 from ..sources import Source
 from .lookup import References, split_key
 
@@ -69,12 +68,6 @@ def python_symbols(references: Iterable[References]) -> Iterator[str]:
 def refers_to_python(references: References) -> bool:
     """Whether an object refers to something of the interpreter that it does not have itself."""
     return any(key.startswith(("Py", "_Py")) for key in references.keys)
-
-
-def exports_module(elf: ElfObject) -> bool:
-    """Whether a file is an extension module by what it exports (``PyInit_…``)."""
-    names = elf.symbols.names
-    return any(names[row].startswith("PyInit_") for row in elf.symbols.export_indices)
 
 
 def _stable_abi() -> frozenset[str]:

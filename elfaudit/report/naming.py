@@ -59,7 +59,7 @@ def naming_of(rows: Sequence[FileRow]) -> Naming:
 def _before(row: FileRow) -> str:
     """What a file's absolute path has in front of the relative one the user gave; or nothing."""
     relative = not row.subject.startswith(("/", "."))
-    if relative and row.file.endswith(f"/{row.subject}"):
-        prefix = row.file[: -len(row.subject)]
+    if relative and row.path.endswith(f"/{row.subject}"):
+        prefix = row.path[: -len(row.subject)]
         return "" if prefix == "/" else prefix
     return ""

@@ -47,6 +47,7 @@ class FileRow:
         host: path of the main program of the process, or None.
         assumed: names taken to be supplied by a Python interpreter that was not at hand.
         libraries: the link map without the file itself; empty where that was not asked for.
+        path: the file as the loader opens it.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class FileRow:
     host: str | None = None
     assumed: tuple[str, ...] = ()
     libraries: tuple[LibraryRow, ...] = ()
+    path: str = ""
 
     @classmethod
     def of(cls, resolution: Resolution, *, libraries: bool = False) -> FileRow:
@@ -73,6 +75,7 @@ class FileRow:
             resolution.host.display if resolution.host else None,
             _assumed(resolution),
             tuple(_libraries(link_map)) if libraries else (),
+            link_map.subject.path or "",
         )
 
 

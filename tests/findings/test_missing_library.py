@@ -80,7 +80,10 @@ class TestFixes:
         copy = Path(shutil.copy(story / "variants/repaired/lib/libtorch_hip.so", tmp_path))
         (wheel,) = story.glob("*.whl")
         ours = resolve(str(copy), root=None, with_=[str(wheel)])
-        assert [f.fixes for f in ours.findings if f.rule == "external-library"] == [()] * 3
+        found = [f for f in ours.findings if f.rule == "external-library"]
+        assert [len(f.fixes) for f in found] == [1, 1, 0]
+        assert found[1].fixes[0].applicability is Applicability.DISPLAY_ONLY
+        assert f"there as {wheel}::torch/lib/" in "".join(found[1].evidence)
 
 
 class TestPreload:

@@ -26,7 +26,7 @@ def test_the_symbols_concerned(workshop: Workshop, host: Path) -> None:
     finding = ours.findings[0]
     assert (finding.rule, finding.severity) == ("version-not-found", Severity.ERROR)
     assert finding.symbols == ("f", "g")
-    assert finding.evidence == ("2 symbols are required with that version",)
+    assert finding.evidence == ("symbols required with that version: 2",)
 
 
 def test_before_an_undefined_symbol(workshop: Workshop, host: Path) -> None:

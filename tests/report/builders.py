@@ -33,4 +33,4 @@ def row(
 ) -> FileRow:
     name = subject or file
     label = name.partition("::")[2] or name
-    return FileRow(name, file, label, verdict, error, findings, host, assumed, libraries)
+    return FileRow(name, file, label, verdict, error, findings, host, assumed, libraries, file)
