@@ -30,7 +30,34 @@ if TYPE_CHECKING:
         resolve,
         resolve_all,
     )
-    from .elf import ElfObject, Kind, Symbol, SymbolTable, read_elf
+    from .elf import (
+        DlopenNote,
+        Dynamic,
+        DynamicTag,
+        ElfObject,
+        FileType,
+        Flags,
+        Flags1,
+        Header,
+        Kind,
+        Layout,
+        Note,
+        Relocations,
+        Segment,
+        SegmentType,
+        Stack,
+        Symbol,
+        SymbolBinding,
+        SymbolTable,
+        SymbolType,
+        SymbolVisibility,
+        Tls,
+        VersionDefinition,
+        VersionName,
+        VersionNeed,
+        Versions,
+        read_elf,
+    )
     from .elf.cxxname import demangle, in_namespace, namespace_of
     from .errors import (
         ElfAuditError,
@@ -61,6 +88,8 @@ if TYPE_CHECKING:
         SearchStep,
         Status,
     )
+    from .sources import Member
+    from .stream import ByteStream
 
     __version__: str
 
@@ -68,31 +97,54 @@ __all__ = [
     "Applicability",
     "Binding",
     "Bindings",
+    "ByteStream",
+    "DlopenNote",
+    "Dynamic",
+    "DynamicTag",
     "Edit",
     "ElfAuditError",
     "ElfFormatError",
     "ElfObject",
+    "FileType",
     "Finding",
     "Fix",
+    "Flags",
+    "Flags1",
+    "Header",
     "Kind",
+    "Layout",
     "LinkMap",
     "LinkMapEntry",
+    "Member",
     "NotElfError",
     "NotLoadableError",
+    "Note",
     "Origin",
     "Outcome",
     "Passed",
     "Provider",
+    "Relocations",
     "RequestError",
     "Resolution",
     "SearchStep",
+    "Segment",
+    "SegmentType",
     "Severity",
     "Side",
     "SourceError",
+    "Stack",
     "Status",
     "Symbol",
+    "SymbolBinding",
     "SymbolTable",
+    "SymbolType",
+    "SymbolVisibility",
+    "Tls",
     "Verdict",
+    "VersionDefinition",
+    "VersionName",
+    "VersionNeed",
+    "Versions",
     "WheelError",
     "__version__",
     "count_symbols",
@@ -108,37 +160,22 @@ __all__ = [
     "resolve_all",
 ]
 
-_HOMES = {
-    ".api": (
-        "Passed", "Side", "count_symbols", "find_providers", "json_schema", "list_symbols",
-        "open_elf", "resolve", "resolve_all",
-    ),
-    ".elf": ("ElfObject", "Kind", "Symbol", "SymbolTable", "read_elf"),
-    ".elf.cxxname": ("demangle", "in_namespace", "namespace_of"),
-    ".errors": (
-        "ElfAuditError", "ElfFormatError", "NotElfError", "NotLoadableError", "RequestError",
-        "SourceError", "WheelError",
-    ),
-    ".findings": (
-        "Applicability", "Edit", "Finding", "Fix", "Provider", "Resolution", "Severity", "Verdict",
-    ),
-    ".loader": (
-        "Binding", "Bindings", "LinkMap", "LinkMapEntry", "Origin", "Outcome", "SearchStep",
-        "Status",
-    ),
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# Where they are, in the order of what it costs to look.
+_HOMES = (".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".sources")
 
 
 def __getattr__(name: str) -> object:
-    if name == "__version__":
-        value: object = _version()
-    elif name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name], __name__), name)
-    else:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = _version() if name == "__version__" else _found(name)
     globals()[name] = value
     return value
+
+
+def _found(name: str) -> object:
+    homes = (import_module(home, __name__) for home in _HOMES)
+    found: object = next(getattr(home, name) for home in homes if hasattr(home, name))
+    return found
 
 
 def _version() -> str:

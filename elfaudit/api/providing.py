@@ -9,7 +9,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from ..elf import ElfObject, Symbol, read_elf
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Place, Provider, library_places
-from ..sources import FileSource, Member, TreeSource, open_source, split_address
+from ..sources import (
+    FileSource,
+    FolderSource,
+    Member,
+    TreeSource,
+    open_source,
+    split_address,
+)
 
 __all__ = ["answers", "find_providers"]
 
@@ -25,9 +32,10 @@ def find_providers(
     Args:
         names: symbols as the file has them (mangled); ``name@VERSION`` asks for that version only,
             ``name@@VERSION`` for it as the default one.
-        places: directories and wheels, in which every file named like a shared object is asked;
-            files; ``archive::member``. None: the library directories of this machine, those
-            ``ld.so.cache`` lists and ``/opt/*/lib`` included.
+        places: directories and wheels, in which every file named like a shared object is asked,
+            in a directory also those that links in it lead to; files; ``archive::member``. None:
+            the library directories of this machine, those ``ld.so.cache`` lists and ``/opt/*/lib``
+            included.
         progress: called with the name of each file before it is looked at.
 
     Yields:
@@ -127,7 +135,7 @@ def _open(place: str) -> Place | Member:
         return member
     if isinstance(source, FileSource):
         return source.member
-    if isinstance(source, TreeSource):
+    if isinstance(source, FolderSource):
         return Place(source, base=place.rstrip("/"))
     return Place(source, base=f"{source.label}::")
 

@@ -114,9 +114,6 @@ def resolve_all(
     session = Session(
         targets, root=root, with_=with_, host=host, preload=preload, library_path=library_path
     )
-    for problem in session.problems:
-        name, _, reason = problem.partition(": ")
-        yield Passed(name, reason, broken=True)
     for subject in session.subjects():
         if progress is not None:
             progress(subject.name)
@@ -127,6 +124,8 @@ def resolve_all(
             yield Passed(subject.name, str(error), broken=subject.listed)
         except ElfAuditError as error:
             yield Passed(subject.name, str(error), broken=True)
+    for problem in session.problems:
+        yield Passed(problem.name, str(problem), broken=True)
 
 
 def _resolve(session: Session, subject: Subject) -> Resolution:

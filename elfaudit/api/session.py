@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..elf import ElfObject
@@ -19,11 +19,14 @@ from ..loader.python import (
     refers_to_python,
 )
 from ..sources import (
+    HOST,
     FileSource,
+    FolderSource,
     Member,
     Overlay,
     Source,
     TreeSource,
+    WheelSource,
     mount_name,
     open_source,
     split_address,
@@ -50,8 +53,17 @@ class Subject:
     listed: bool  # named by the user, and not one of many in an archive or a directory
 
 
-# (as given, source, prefix of its paths in the overlay, path in it or None for every file)
-_Target = tuple[str, Source, str, str | None]
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One thing asked about: the source, what comes before its paths in the process, and the path.
+
+    ``path`` is None for every file of the source.
+    """
+
+    given: str
+    source: Source
+    base: str
+    path: str | None
 
 
 class Session:
@@ -83,33 +95,67 @@ class Session:
         self.store = ObjectStore()
         self._root = TreeSource(root) if root is not None else None
         self._overlay = Overlay(self._root, {})
-        self._targets, unopened = self._open_targets(targets)
-        self._preload = tuple(self._file_in_root(name) for name in preload)
+        self._unopened: list[SourceError] = []
+        self._targets = self._open_targets(targets)
+        self._preload = tuple(self._path_in_process(name) for name in preload)
         self._library_path = tuple(library_path)
-        self._host = host if host in ("auto", "none") else self._file_in_root(host)
-        if host not in ("auto", "none") and self._overlay.find(self._host) is None:
-            raise RequestError(f"{host}: there is no such program to be the host")
+        self._host = host if host in ("auto", "none") else self._path_in_process(host)
+        if host not in ("auto", "none"):
+            self._require_program(host)
         self._loaders: dict[str | None, Loader] = {}
         self.catalogue = Catalogue(self._places(with_), self.store)
-        self.problems = (*map(str, unopened), *self._overlay.problems)
+
+    def _require_program(self, host: str) -> None:
+        """Refuse a host that is not there, or that nobody can run as a program."""
+        member = self._overlay.find(self._host)
+        if member is None:
+            raise RequestError(f"{host}: there is no such program to be the host")
+        try:
+            self.store.read(member).require_loadable()
+        except ElfAuditError as error:
+            raise RequestError(f"{host} cannot be the host: {error}") from error
+
+    @property
+    def problems(self) -> tuple[SourceError, ...]:
+        """Targets that cannot be opened, and what of the others cannot be looked at.
+
+        Complete once all :meth:`subjects` were asked for.
+        """
+        sources = (target.source for target in self._targets)
+        return (*self._unopened, *(problem for source in sources for problem in source.problems))
 
     def subjects(self) -> Iterator[Subject]:
         """Every file asked about: those named, and all that may be ELF in archives and trees."""
-        for target, source, prefix, path in self._targets:
-            if path is not None:
-                member = self._overlay.find(prefix + path)
-                if member is not None:
-                    yield Subject(
-                        _shown(member, target), target, split_address(target)[0], listed=True
-                    )
+        for target in self._targets:
+            if target.path is not None:
+                yield self._subject(target, target.path, target.given)
                 continue
-            for name in source.names():
-                if name.endswith(_TEXT_SUFFIXES):
-                    continue
-                member = self._overlay.find(prefix + name)
-                if member is not None and member.size:
-                    display = member.display if "::" in prefix else target.rstrip("/") + name
-                    yield Subject(_shown(member, display), display, target, listed=False)
+            seen: set[Hashable] = set()
+            for name in target.source.names():
+                member = None
+                if not name.endswith(_TEXT_SUFFIXES):
+                    member = self._overlay.find(target.base + name)
+                if member is not None and member.size and member.identity not in seen:
+                    seen.add(member.identity)
+                    yield self._subject(target, name, target.source.label, member)
+
+    def _subject(
+        self, target: _Target, path: str, given: str, member: Member | None = None
+    ) -> Subject:
+        """One file of a target under the name by which the user can ask for it again.
+
+        Raises:
+            SourceError: it is gone.
+        """
+        listed = target.path is not None
+        if member is None:
+            member = self._overlay.find(target.base + path)
+        if member is None:
+            raise SourceError(given, "there is no such file")
+        wheel = isinstance(target.source, WheelSource)
+        name = given if listed else member.display if wheel else given.rstrip("/") + path
+        member = replace(member, display=name)
+        return Subject(member, name, split_address(target.given)[0], listed)
 
     def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
         """The loader for the process that would load a subject; whether that process is Python."""
@@ -125,7 +171,7 @@ class Session:
                 library_path=self._library_path,
                 hwcaps=host_hwcaps() if self._is_this_machine else None,
                 platform=host_platform() if self._is_this_machine else None,
-                directory=os.getcwd() if self._is_this_machine else "/",
+                directory=_current_directory() if self._is_this_machine else "/",
             )
             self._loaders[program] = Loader(environment, self.store)
         return self._loaders[program], python
@@ -165,21 +211,24 @@ class Session:
         if elf.is_program or self._host == "none":
             return None
         if self._host != "auto":
+            if not self._runs(self._host, elf):
+                raise RequestError(f"{self._host} is not of the machine of {subject.name}")
             return self._host
         if not python or self._root is None:
             return None
         version = extension_version(subject.member.path) or extension_version(subject.container)
-        for path in self._interpreters(version):
-            member = self._overlay.find(path)
-            if member is None:
-                continue
-            try:
-                candidate = self.store.read(member)
-            except ElfAuditError:
-                continue  # a wrapper script, say
-            if (candidate.machine, candidate.layout) == (elf.machine, elf.layout):
-                return path
-        return None
+        return next((p for p in self._interpreters(version) if self._runs(p, elf)), None)
+
+    def _runs(self, program: str, elf: ElfObject) -> bool:
+        """Whether a program of the process is of the machine of a file."""
+        member = self._overlay.find(program)
+        if member is None:
+            return False
+        try:
+            found = self.store.read(member)
+        except ElfAuditError:
+            return False  # a wrapper script, say
+        return (found.machine, found.layout) == (elf.machine, elf.layout)
 
     def _interpreters(self, version: str | None) -> Iterator[str]:
         if self._is_this_machine:
@@ -191,42 +240,37 @@ class Session:
             if found is not None:
                 yield found
 
-    def _open_targets(
-        self, targets: Sequence[str]
-    ) -> tuple[tuple[_Target, ...], list[SourceError]]:
-        """The targets that can be opened, and why the others cannot; at least one must."""
+    def _open_targets(self, targets: Sequence[str]) -> tuple[_Target, ...]:
+        """The targets that can be opened; at least one must."""
         opened: list[_Target] = []
-        errors: list[SourceError] = []
         for target in targets:
             try:
                 opened.append(self._open_target(target))
             except SourceError as error:
-                errors.append(error)
-        if errors and not opened:
-            raise errors[0]
-        return tuple(opened), errors
+                self._unopened.append(error)
+        if self._unopened and not opened:
+            raise self._unopened[0]
+        return tuple(opened)
 
-    def _open_target(self, target: str) -> _Target:
-        """(as given, source, prefix of its paths in the overlay, path in it or None for all)."""
-        container, inside = split_address(target)
+    def _open_target(self, given: str) -> _Target:
+        container, inside = split_address(given)
         source = open_source(container)
         if isinstance(source, FileSource):
             if inside is not None:
-                raise SourceError(
-                    container, f"is a file, not an archive: it has no {inside!r} in it"
-                )
-            path = self._file_in_root(container)
-            prefix, separator, rest = path.partition("::")
-            return target, self._overlay, f"{prefix}::" if separator else "", rest or path
-        inside = None if inside is None else f"/{inside}"
-        if inside is not None and source.find(inside) is None:
-            raise SourceError(target, "there is no such file")
-        if isinstance(source, TreeSource) and (base := self._inside_root(source.root)) is not None:
-            tree = TreeSource(source.root, label=base or "/")
-            return target, tree, base, inside
-        prefix = mount_name(source)
-        self._overlay.mounts[prefix] = source
-        return target, source, prefix, inside
+                why = f"is a file, not an archive: it has no {inside!r} in it"
+                raise SourceError(container, why)
+            path = self._path_of(container)
+            target = _Target(given, source, "", path)
+        else:
+            if isinstance(source, WheelSource):
+                base = mount_name(source)
+                self._overlay.mounts[base] = source
+            else:
+                base = self._path_of(container)
+            target = _Target(given, source, base.rstrip("/"), f"/{inside}" if inside else None)
+        if target.path is not None and self._overlay.find(target.base + target.path) is None:
+            raise SourceError(given, "there is no such file, or a link that leads out of the root")
+        return target
 
     def _inside_root(self, path: str) -> str | None:
         """A real path of this machine as the root has it, without a trailing slash; or None."""
@@ -235,55 +279,59 @@ class Session:
             return None
         return path[len(root) :].rstrip("/")
 
-    def _file_in_root(self, path: str) -> str:
-        """The path by which a process in the root would open a file of this machine.
+    def _path_of(self, path: str) -> str:
+        """The path by which the process opens a file or directory of this machine.
 
-        A file outside the root is reached through its directory, laid over the root.
+        What is in the root has its path there; anything else is laid over it.
         """
-        if not os.path.exists(path):
-            return path  # a library name, to be searched for, or a path in the root, or nothing
-        if self._root is not None:
-            if path.startswith("/") and self._root.find(path) is not None:
-                return path
-            absolute = os.path.abspath(path)
-            if self._root.root == "/":
-                return absolute
-            real = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(path))
-            inside = self._inside_root(real)
-            if inside is not None:
-                return inside
-        directory = TreeSource(os.path.dirname(path) or ".", show_inside=False)
-        self._overlay.mounts.setdefault(mount_name(directory), directory)
-        return f"{mount_name(directory)}/{os.path.basename(path)}"
+        absolute = os.path.abspath(path)
+        if self._is_this_machine:
+            return absolute
+        folder, name = os.path.split(absolute)
+        real = os.path.realpath(absolute if os.path.isdir(absolute) else folder)
+        inside = self._inside_root(real if os.path.isdir(absolute) else os.path.join(real, name))
+        if inside is not None:
+            return inside
+        self._overlay.mounts.setdefault(HOST, FolderSource("/"))
+        return HOST + absolute
+
+    def _path_in_process(self, name: str) -> str:
+        """A preload or a host as the process opens it: of the root, else of this machine."""
+        in_root = self._root is not None and name.startswith("/") and self._root.find(name)
+        if in_root or not os.path.exists(name):
+            return name  # a name without a slash is searched for; a path that is nowhere is told
+        return self._path_of(name)
 
     def _places(self, with_: Iterable[str]) -> Iterator[Place]:
         """Where to look for providers, the nearest first."""
-        for prefix, source in self._overlay.mounts.items():
-            yield Place(source, base=prefix)
-        beside: dict[str, None] = {}
-        for _, source, prefix, path in self._targets:
-            if source is not self._overlay and "::" not in prefix:
-                yield Place(source, base=prefix)
-            elif path is not None and "::" not in prefix:
-                beside[os.path.dirname(path)] = None
-        if self._root is not None and beside:
-            yield Place(self._root, tuple(beside))
+        for target in self._targets:
+            if not isinstance(target.source, FileSource):
+                yield Place(target.source, base=target.base)
+            elif target.path is not None:
+                folder = FolderSource(os.path.dirname(target.given) or ".")
+                yield Place(folder, ("",), base=os.path.dirname(target.path).rstrip("/"))
         for path in with_:
-            source = open_source(path)
-            if isinstance(source, TreeSource):
-                yield Place(source, base=self._directory_in_root(source))
-            elif isinstance(source, FileSource):
-                yield Place(source)
-            else:
+            source = open_source(split_address(path)[0])
+            if isinstance(source, WheelSource):
                 yield Place(source, base=mount_name(source))
+            elif isinstance(source, FolderSource):
+                yield Place(source, base=self._place_base(source.directory).rstrip("/"))
+            else:
+                yield Place(source, base=self._place_base(""))
         if self._root is not None:
             yield library_places(self._root)
 
-    def _directory_in_root(self, tree: TreeSource) -> str:
-        inside = self._inside_root(tree.root)
-        return tree.root.rstrip("/") if inside is None else inside
+    def _place_base(self, directory: str) -> str:
+        """The path of a directory of this machine for a process that does not have it yet."""
+        if self._root is None or self._is_this_machine:
+            return directory
+        inside = self._inside_root(directory) if directory else None
+        return HOST + directory if inside is None else inside
 
 
-def _shown(member: Member, display: str) -> Member:
-    """The member under the name the user knows it by."""
-    return replace(member, display=display)
+def _current_directory() -> str:
+    """The current directory; the root if it is gone, where nothing relative can be found anyway."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"

@@ -65,7 +65,7 @@ _SURROUNDINGS = (
         "--library-path",
         multiple=True,
         metavar="DIRS",
-        help="As LD_LIBRARY_PATH: directories, separated by colons. Repeatable.",
+        help="As LD_LIBRARY_PATH: directories, separated by : or ;. Repeatable.",
     ),
     click.option(
         "--env",
@@ -95,7 +95,9 @@ def loader_inputs(
     # Not at the top: `show` has options, too, but needs no loader.
     from ..loader.environment import host_library_path, host_preload  # noqa: PLC0415
 
-    paths = tuple(path for given in library_path for path in given.split(":"))
+    paths = tuple(
+        path for given in library_path for path in host_library_path({"LD_LIBRARY_PATH": given})
+    )
     return {
         "root": None if root == "none" else root,
         "with_": with_,

@@ -11,7 +11,7 @@ from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..report.sheet import show_document, show_sheet
 from .options import format_option
-from .output import printable, terminal_style, write
+from .output import Progress, printable, terminal_style, write
 
 __all__ = ["show"]
 
@@ -38,9 +38,11 @@ def show(ctx: click.Context, targets: tuple[str, ...], *, symbols_count: bool, f
     failures: list[ElfAuditError] = []
     for target in targets:
         try:
-            elf = open_elf(target)
-            # Rendered even for JSON: damage shows before anything is printed.
-            text = show_sheet(elf, style, count_symbols=symbols_count)
+            with Progress() as progress:
+                progress(target)  # a large member of an archive takes a while
+                elf = open_elf(target)
+                # Rendered even for JSON: damage shows before anything is printed.
+                text = show_sheet(elf, style, count_symbols=symbols_count)
         except ElfAuditError as error:
             failures.append(error)
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import click
 
@@ -11,7 +12,7 @@ from ..elf import Symbol
 from ..report.style import Style
 from ..report.symbols import symbol_lines, symbols_document, symbols_table
 from .options import demangle_option, format_option
-from .output import terminal_style, write
+from .output import Progress, terminal_style, write
 
 __all__ = ["symbols"]
 
@@ -41,21 +42,25 @@ def symbols(
     thunks of its members included; a text search also finds names that only mention it. With
     --demangle, --match also looks at the demangled name.
 
+    Symbols are printed as they are found, and a name is never cut: in the table it is the last
+    column, and a long one runs over the width of the terminal. With --format plain, names only.
+
     \b
     Examples:
       elfaudit symbols libdemo.so --exports
       elfaudit symbols torch.whl::torch/lib/libtorch_cpu.so --exports --namespace c10d --count
       elfaudit symbols libtorch_python.so --undefined --match '^Py' --format plain
     """  # noqa: D301
-    where = Side(side) if side else Side.ALL
-    if count:
-        number = count_symbols(
-            target, side=where, match=match, namespace=namespace, demangled=demangle
-        )
-        write(f"{number}\n")
-        return
-    found = list_symbols(target, side=where, match=match, namespace=namespace, demangled=demangle)
-    for text in _texts(target, found, form, terminal_style(demangle=demangle)):
+    asked: dict[str, Any] = {"match": match, "namespace": namespace, "demangled": demangle}
+    asked["side"] = Side(side) if side else Side.ALL
+    with Progress() as progress:
+        progress(target)  # a large member of an archive takes a while
+        if count:
+            texts: Iterable[str] = [f"{count_symbols(target, **asked)}\n"]
+        else:
+            found = list_symbols(target, **asked)
+            texts = _texts(target, found, form, terminal_style(demangle=demangle))
+    for text in texts:
         write(text)
 
 

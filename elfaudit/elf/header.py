@@ -68,6 +68,8 @@ class Header:
         entry: virtual address of the entry point.
         segment_offset, segment_size, segment_count: ``e_phoff``, ``e_phentsize``, ``e_phnum``.
         section_offset, section_count: ``e_shoff``, ``e_shnum``: told, never used to find anything.
+        version: ``e_version``.
+        padding: the bytes of ``e_ident`` from ``EI_PAD`` on.
     """
 
     layout: Layout
@@ -82,6 +84,8 @@ class Header:
     segment_count: int
     section_offset: int
     section_count: int
+    version: int
+    padding: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +153,13 @@ def read_header(reader: Reader) -> Header:
     _one_of(reader, ident, 6, "EI_VERSION", {1: 1})
     layout = _LAYOUTS[bits, order]
     raw = reader.read(16, layout.header.size, "ELF header")
-    (kind, machine, _, entry, phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, _) = (
-        layout.header.unpack(raw)
-    )
+    kind, machine, version, entry, *rest = layout.header.unpack(raw)
+    phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, _ = rest
     if phnum == _PN_XNUM and shoff:
         phnum = _extended_segment_count(reader, layout, shoff, shentsize)
     return Header(
         layout, ident[7], ident[8], kind, machine, flags, entry,
-        phoff, phentsize, phnum, shoff, shnum,
+        phoff, phentsize, phnum, shoff, shnum, version, ident[9:16],
     )  # fmt: skip
 
 

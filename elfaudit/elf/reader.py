@@ -96,7 +96,7 @@ class Reader:
         """The NUL-terminated string at ``offset``, which must end before ``end``.
 
         Raises:
-            ElfFormatError: no NUL before ``end`` (or the end of the file), or a string over 4 MiB.
+            ElfFormatError: no NUL before ``end`` (or the end of the file), or a string over 1 MiB.
         """
         end = min(end, self.size, offset + _MAX_STRING)
         parts = bytearray()

@@ -83,14 +83,6 @@ class Versions:
     definitions: tuple[VersionDefinition, ...]
     names: Mapping[int, VersionName]
 
-    def defines(self, name: str) -> bool:
-        """Whether ``name`` is a version this file defines.
-
-        The base definition counts: no symbol has it, but ``match_symbol`` (glibc
-        ``elf/dl-version.c``) accepts it as what another file requires.
-        """
-        return any(definition.name == name for definition in self.definitions)
-
 
 def read_versions(
     reader: Reader, layout: Layout, dynamic: Dynamic, addresses: AddressMap, strings: bytes

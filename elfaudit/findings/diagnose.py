@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from . import (
     damaged_object,
     missing_library,
+    refused_object,
     scope_accidents,
     unresolved_symbol,
     version_not_found,
@@ -18,6 +19,7 @@ __all__ = ["diagnose", "first_error", "verdict"]
 
 # In the order in which the loader would complain: file, version, symbol; then what it never says.
 _RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    refused_object.check,
     missing_library.check,
     damaged_object.check,
     version_not_found.check,

@@ -10,7 +10,8 @@ from ..elf import ElfObject, Layout, Symbol
 from ..errors import ElfAuditError
 from ..loader import ObjectStore
 from ..loader.ldcache import read_cache
-from ..sources import FileSource, Member, Source, TreeSource
+from ..loader.lookup import answers_plain, plain_names
+from ..sources import FileSource, FolderSource, Member, Source
 
 __all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
 
@@ -61,7 +62,7 @@ class Place:
             return name
         source: Source = self.source
         if isinstance(source, FileSource):  # which knows of nothing beside it
-            source, directory = TreeSource(directory), ""
+            source, directory = FolderSource(directory), ""
         beside = source.find(f"{directory.rstrip('/')}/{elf.soname}")
         same = beside is not None and beside.identity == member.identity
         return elf.soname if same and elf.soname else name
@@ -136,7 +137,10 @@ class Catalogue:
         self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
 
     def exporting(self, names: Collection[str], model: ElfObject) -> dict[str, list[Provider]]:
-        """The libraries of the machine of ``model`` that export each name; none for the others."""
+        """The libraries of the machine of ``model`` that answer each name, asked for unversioned.
+
+        Names that none of them answers are left out.
+        """
         kind = (model.machine, model.layout.bits, model.layout.little)
         new = [name for name in names if (name, *kind) not in self._asked]
         if new:
@@ -174,7 +178,7 @@ class Catalogue:
             return
         for name in wanted:
             definitions = exported_symbols(elf, name)
-            if definitions:
+            if definitions and answers_plain(elf.symbols, definitions):
                 yield definitions[0]
         elf.release()
 
@@ -185,9 +189,7 @@ class Catalogue:
             if index is not None:
                 names = index.exports.plain
             else:
-                table = elf.symbols
-                every = table.names
-                names = frozenset([every[row] for row in table.export_indices])
+                names = plain_names(elf.symbols)
                 elf.release()
             self._names[member.identity] = names
         return names

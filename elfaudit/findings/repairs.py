@@ -7,7 +7,9 @@ import re
 import shlex
 from collections.abc import Hashable, Iterator
 
+from ..elf import ElfObject
 from ..loader import LinkMapEntry
+from ..sources import HOST
 from .case import Case
 from .model import Applicability, Edit, Fix
 from .providers import Provider
@@ -57,33 +59,43 @@ def add_needed(case: Case, entry: LinkMapEntry, soname: str, path: str, identity
 
     If it is listed already, the RUNPATH is all there is to add.
     """
-    listed = entry.elf is not None and soname in entry.elf.needed
-    title = "" if listed else f"add {soname} to DT_NEEDED of {_base(entry)}"
-    command = f"elfaudit patch-needed {target_of(entry)}"
-    edits: list[Edit] = []
-    if not listed:
-        command += f" --add {shlex.quote(soname)}"
-        edits.append(Edit("add-needed", entry.display, soname))
-        if case.finds(soname, entry) == identity:
-            return Fix(title, command, tuple(edits), Applicability.SAFE)
+    if entry.elf is not None and soname in entry.elf.needed:
+        return _lead_to(entry, entry.elf, soname, path)
+    title = f"add {soname} to DT_NEEDED of {_base(entry)}"
+    command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(soname)}"
+    edit = Edit("add-needed", entry.display, soname)
+    if case.finds(soname, entry) == identity:
+        return Fix(title, command, (edit,), Applicability.SAFE)
     directory = _runpath_for(entry, posixpath.dirname(path))
     if directory is None:
-        place = path.partition("::")[0]
-        how = (
-            f"install {place} where the loader looks"
-            if listed
-            else (f"{title}, once {place} is installed where the loader looks")
-        )
-        return Fix(how, None if listed else command, tuple(edits), Applicability.DISPLAY_ONLY)
-    edits.append(Edit("add-runpath", entry.display, directory))
+        title = f"{title}, once {_holder(path)} is installed where the loader looks"
+        return Fix(title, command, (edit,), Applicability.DISPLAY_ONLY)
     return Fix(
-        f"add {directory} to the RUNPATH of {_base(entry)}: it lists {soname} already"
-        if listed
-        else f"{title}, and {directory} to its RUNPATH: the loader does not look there",
+        f"{title}, and {directory} to its RUNPATH: the loader does not look there",
         f"{command} --add-runpath {shlex.quote(directory)}",
-        tuple(edits),
+        (edit, Edit("add-runpath", entry.display, directory)),
         Applicability.UNSAFE,
     )
+
+
+def _lead_to(entry: LinkMapEntry, elf: ElfObject, soname: str, path: str) -> Fix:
+    """Let the loader find a library that is listed and lies where it does not look."""
+    directory = _runpath_for(entry, posixpath.dirname(path))
+    runpath = elf.dynamic.runpath if elf.dynamic else None
+    if directory is None or directory in (runpath or "").split(":"):
+        where = "where the loader looks" if directory is None else f"where {directory} leads"
+        return Fix(f"install {_holder(path)} {where}", None, (), Applicability.DISPLAY_ONLY)
+    return Fix(
+        f"add {directory} to the RUNPATH of {_base(entry)}: it lists {soname} already",
+        f"elfaudit patch-needed {target_of(entry)} --add-runpath {shlex.quote(directory)}",
+        (Edit("add-runpath", entry.display, directory),),
+        Applicability.UNSAFE,
+    )
+
+
+def _holder(path: str) -> str:
+    """The wheel, or the file of this machine, that a library is in."""
+    return path.removeprefix(HOST) if path.startswith(HOST) else path.partition("::")[0]
 
 
 def _base(entry: LinkMapEntry) -> str:

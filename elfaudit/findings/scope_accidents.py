@@ -17,11 +17,13 @@ Fix: list the library that is really used in DT_NEEDED.
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterator
 
 from ..loader import LinkMapEntry, Origin
 from ..loader.lookup import split_key
+from ..loader.machines import machine_of
 from .case import Case
 from .model import Finding, Severity
 from .repairs import add_needed
@@ -67,9 +69,15 @@ def _indirect(case: Case, entry: LinkMapEntry) -> Iterator[Finding]:
 def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
     """Whether every such process has the provider: the program, the C library, the interpreter."""
     name = provider.soname
-    if provider.loader is None or name == "libc.so.6" or name.startswith("ld"):
+    if provider.loader is None or name == "libc.so.6" or name == _loader_name(case):
         return True
     return provider in case.link_map.global_scope and key.startswith(("Py", "_Py"))
+
+
+def _loader_name(case: Case) -> str:
+    """The file name of the process's own loader."""
+    program = case.link_map.entries[0].elf or case.model
+    return posixpath.basename(program.interp or machine_of(case.model).interpreter)
 
 
 def _listed(case: Case, entry: LinkMapEntry) -> set[LinkMapEntry]:

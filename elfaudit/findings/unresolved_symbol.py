@@ -8,8 +8,9 @@ binds lazily dies when it first calls the function.
 
 How it is decided: ``do_lookup_x`` and ``check_match`` of glibc over the whole scope. Where a
 library of the scope is itself missing, the symbol is *undecided*: it may be in there. Where the
-process is a Python interpreter that is not at hand, its own names are *assumed*. What only a
-preload or the program itself calls is a warning: those are bound when the call comes.
+process is a Python interpreter that is not at hand, its own names are *assumed*. What a program,
+a preload or a library started with them only calls is a warning, unless they are bound at once
+(BIND_NOW): it is looked up when the call comes.
 
 Fix: add the library that has it to DT_NEEDED, relink with it, or preload it.
 """
@@ -28,6 +29,7 @@ from .repairs import provider_fixes
 
 __all__ = ["check"]
 
+_MOST_PROVIDERS = 5
 _MOST_SINGLE = 20  # so many symbols of one object are reported one by one, more of them as a group
 
 
@@ -90,11 +92,13 @@ def _finding(
 def _only_called_later(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> bool:
     """Whether the process lives without the symbols until they are called.
 
-    ``dlopen`` with RTLD_NOW binds at once what it loads itself; the program and its preloads are
-    bound lazily, unless they ask for the contrary.
+    ``dlopen`` with RTLD_NOW binds at once what it loads itself; a program and what is started with
+    it are bound lazily, unless they ask for the contrary. What would become of a library that is
+    judged alone is not known: it may well be opened with RTLD_NOW.
     """
     dynamic = entry.elf.dynamic if entry.elf else None
-    there_before = bool(case.link_map.local_scope) and entry in case.link_map.global_scope
+    started = bool(case.link_map.local_scope) or case.model.is_program
+    there_before = started and entry in case.link_map.global_scope
     lazy = all(binding.lazy for binding in bindings)
     return there_before and lazy and dynamic is not None and not dynamic.bind_now
 
@@ -109,9 +113,11 @@ def _message(entry: LinkMapEntry, bindings: list[Binding]) -> str:
 def _evidence(
     bindings: list[Binding], providers: list[Provider], *, undecided: bool
 ) -> Iterator[str]:
-    for provider in providers:
+    for provider in providers[:_MOST_PROVIDERS]:
         soname = f" (SONAME {provider.elf.soname})" if provider.elf.soname else ""
         yield f"{provider.member.display}{soname} exports {provider.symbol}"
+    if len(providers) > _MOST_PROVIDERS:
+        yield f"and {len(providers) - _MOST_PROVIDERS} more"
     if len(providers) > 1:
         yield "more than one library exports it: take care that only one of them is loaded"
     if not providers and bindings[0].library is None:

@@ -11,12 +11,10 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from ..sources import Source
 
 __all__ = [
-    "Libc",
     "LoaderEnvironment",
     "host_hwcaps",
     "host_library_path",
@@ -26,19 +24,12 @@ __all__ = [
 ]
 
 
-class Libc(Enum):
-    """Whose loader is replayed."""
-
-    GLIBC = "glibc"
-
-
 @dataclass(frozen=True, slots=True)
 class LoaderEnvironment:
     """The inputs of a load, beside the file itself.
 
     Attributes:
         root: every file the loader can see; paths are those inside it.
-        libc: whose rules apply.
         main_program: path of the program whose process it is (for a Python extension the
             interpreter), or None: the subject is the program, or nothing is known of it.
         preload: ``LD_PRELOAD``, paths or names.
@@ -50,7 +41,6 @@ class LoaderEnvironment:
     """
 
     root: Source
-    libc: Libc = Libc.GLIBC
     main_program: str | None = None
     preload: tuple[str, ...] = ()
     library_path: tuple[str, ...] = ()

@@ -12,11 +12,13 @@ from collections.abc import Hashable, Iterable
 from ..elf import ElfObject, Layout
 from ..sources import Member
 from .environment import LoaderEnvironment
-from .linkmap import LinkMap, LinkMapEntry, Origin
-from .search import Search, Searcher
+from .linkmap import LinkMap, LinkMapEntry, Origin, Outcome
+from .search import Search, Searcher, refusal_of_subject
 from .store import ObjectStore
 
 __all__ = ["Loader"]
+
+_NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
 class Loader:
@@ -54,7 +56,11 @@ class Loader:
             NotLoadableError: the file is nothing a dynamic loader takes.
         """
         elf.require_loadable()
-        process = _Process(self.environment, self.searcher(elf))
+        dlopened = self.environment.main_program is not None
+        refused = refusal_of_subject(elf) if dlopened or not elf.is_program else None
+        searcher = self.searcher(elf)
+        searcher.begin()
+        process = _Process(self.environment, searcher, refused)
         subject = LinkMapEntry(
             name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
         )
@@ -67,7 +73,10 @@ class Loader:
 class _Process:
     """The objects of one process, while it is put together."""
 
-    def __init__(self, environment: LoaderEnvironment, searcher: Searcher) -> None:
+    def __init__(
+        self, environment: LoaderEnvironment, searcher: Searcher, refused: str | None
+    ) -> None:
+        self._refused = refused
         self._environment = environment
         self._searcher = searcher
         self._entries: list[LinkMapEntry] = []
@@ -113,9 +122,16 @@ class _Process:
         interp = program.elf.interp if program.elf else None
         path = interp or self._searcher.machine.interpreter
         search = self._searcher.search(path, program, program) if "/" in path else None
-        if search is None or search.found is None or search.found.identity == program.identity:
+        if search is None or search.found is None:
+            absent = search and all(step.outcome is Outcome.ABSENT for step in search.steps)
+            own = interp if program.elf and program.elf.is_program else None
+            # In a root without any loader nothing can be said of what is not in it.
+            if search and absent and own and self._searcher.whole:
+                self._absent(own, program, search)  # the kernel will not start the program
             return
         found = search.found
+        if found.identity == program.identity:
+            return
         entry = LinkMapEntry(
             found.elf.soname or path, found.path, found.member.display, found.elf, found.identity,
             program, Origin.LOADED, search.steps,
@@ -144,6 +160,7 @@ class _Process:
             tuple(entry for entry in local_scope if not entry.missing),
             self._edges,
             tuple(self._ignored),
+            self._refused,
         )
 
     def _closure(self, roots: list[LinkMapEntry]) -> tuple[LinkMapEntry, ...]:
@@ -160,39 +177,49 @@ class _Process:
         if entry not in self._edges:
             dynamic = entry.elf.dynamic if entry.elf else None
             names = (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed) if dynamic else ()
-            optional = set(dynamic.auxiliaries) if dynamic else set()
-            found = [self._resolve(name, entry, None) for name in dict.fromkeys(names)]
-            # An auxiliary filtee that is not there is simply not used (_dl_map_object_deps).
-            self._edges[entry] = tuple(e for e in found if not (e.missing and e.name in optional))
-            if optional:
-                self._entries = [
-                    e for e in self._entries
-                    if not (e.missing and e.name in optional and e in found)
-                ]  # fmt: skip
+            required = {*dynamic.filters, *dynamic.needed} if dynamic else set()
+            found: list[LinkMapEntry] = []
+            for name in dict.fromkeys(names):
+                if name in required:
+                    found.append(self._resolve(name, entry, None))
+                elif (filtee := self._find(name, entry, None)[1]) is not None:
+                    # An auxiliary filtee that is not there is not used (_dl_map_object_deps).
+                    found.append(filtee)
+            self._edges[entry] = tuple(found)
         return self._edges[entry]
 
     def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
-        """The entry that ``name`` stands for when ``requester`` asks for it."""
-        if "/" in name:  # tokens first: the same text is another file elsewhere
-            name = self._searcher.expand_name(name, requester) or name
+        """The entry that ``name`` stands for when ``requester`` asks for it, found or not."""
+        name = self._expanded(name, requester)
+        search, entry = self._find(name, requester, as_)
+        return entry if entry is not None else self._absent(name, requester, search)
+
+    def _expanded(self, name: str, requester: LinkMapEntry) -> str:
+        """A path with its tokens replaced: the same text is another file elsewhere."""
+        return self._searcher.expand_name(name, requester) or name if "/" in name else name
+
+    def _find(
+        self, name: str, requester: LinkMapEntry, as_: Origin | None
+    ) -> tuple[Search, LinkMapEntry | None]:
+        """The search for a name, and the object it ended at, now part of the process; or None."""
+        name = self._expanded(name, requester)
         known = self._by_name.get(name)
         if known is not None:
-            return self._listed(known)
+            return _NO_SEARCH, self._listed(known)
         search = self._searcher.search(name, requester, self._program)
         if search.found is None:
-            return self._absent(name, requester, search)
+            return search, None
         found = search.found
         known = self._by_identity.get(found.identity)
         if known is not None:
             self._by_name[name] = known
-            return self._listed(known)
+            return search, self._listed(known)
         origin = as_ if as_ is not None else found.origin
         entry = LinkMapEntry(
             name, found.path, found.member.display, found.elf, found.identity, requester, origin,
             search.steps,
         )  # fmt: skip
-        self._add(entry)
-        return entry
+        return search, self._add(entry)
 
     def _absent(self, name: str, requester: LinkMapEntry, search: Search) -> LinkMapEntry:
         # In a root without a loader nothing can be said of what is not in it.

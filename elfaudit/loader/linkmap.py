@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..elf import ElfObject
+from ..sources import HOST
 
 __all__ = ["LinkMap", "LinkMapEntry", "Origin", "Outcome", "SearchStep"]
 
@@ -66,7 +67,8 @@ class LinkMapEntry:
         display: the same for the user, who can hand it back as a target.
         elf: its facts; None if it was not found.
         identity: equal for two paths of one file.
-        loader: the entry that asked for it first; None for the program, preloads and the subject.
+        loader: the entry that asked for it first; None for the program and the subject; the
+            program for its preloads.
         origin: the rule that found it, MISSING or EXTERNAL.
         steps: every path tried, in order.
     """
@@ -88,7 +90,7 @@ class LinkMapEntry:
     @property
     def label(self) -> str:
         """The path as the loader would print it; for a member of an archive, its path in there."""
-        path = self.path or self.name
+        path = (self.path or self.name).removeprefix(HOST)
         return path.partition("::/")[2] or path
 
     @property
@@ -110,6 +112,7 @@ class LinkMap:
             subject is the program.
         edges: for every entry, the entries its NEEDED stand for, in order.
         ignored_preloads: preloads that were not found; the loader only warns of them.
+        refused: why the loader does not take the subject itself, in its words; None if it does.
     """
 
     entries: tuple[LinkMapEntry, ...]
@@ -118,6 +121,7 @@ class LinkMap:
     local_scope: tuple[LinkMapEntry, ...]
     edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(repr=False)
     ignored_preloads: tuple[LinkMapEntry, ...] = ()
+    refused: str | None = None
 
     @property
     def missing(self) -> tuple[LinkMapEntry, ...]:

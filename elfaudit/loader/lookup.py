@@ -15,11 +15,13 @@ answers a key if
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 
 from ..elf import (
     ElfObject,
+    Symbol,
     SymbolBinding,
     SymbolTable,
     SymbolType,
@@ -32,8 +34,9 @@ __all__ = [
     "References",
     "Relocated",
     "SymbolIndex",
+    "answers_plain",
     "index_symbols",
-    "key_of",
+    "plain_names",
     "relocated",
     "split_key",
 ]
@@ -50,11 +53,6 @@ _WEAK_INFO = bytes(info >> 4 == SymbolBinding.WEAK for info in range(256))
 _LOCALLY_BOUND = frozenset(
     (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN, SymbolVisibility.PROTECTED)
 )
-
-
-def key_of(name: str, version: str | None) -> str:
-    """The key of a reference."""
-    return name if version is None else f"{name}\0{version}"
 
 
 def split_key(key: str) -> tuple[str, str | None]:
@@ -173,6 +171,30 @@ def _exports(symbols: SymbolTable) -> Exports:
     return Exports(
         frozenset(exact), frozenset(any_version), frozenset(plain), frozenset(strong_keys)
     )
+
+
+def plain_names(symbols: SymbolTable) -> frozenset[str]:
+    """:attr:`Exports.plain` alone, for a library of which nothing else is asked."""
+    names, raw = symbols.names, symbols.version_indices
+    rows = symbols.export_indices
+    own = any(not definition.base for definition in symbols.versions.definitions)
+    if raw is None or (not own and max(raw, default=0) < _HIDDEN):
+        return frozenset(map(names.__getitem__, rows))
+    plain = {names[row] for row in rows if raw[row] & ~_HIDDEN < _FIRST_OWN_VERSION}
+    plain |= _lone([names[row] for row in rows if _FIRST_OWN_VERSION <= raw[row] < _HIDDEN])
+    return frozenset(plain)
+
+
+def answers_plain(symbols: SymbolTable, definitions: Iterable[Symbol]) -> bool:
+    """Whether one of all the definitions of a name is what a reference without a version gets."""
+    raw = symbols.version_indices
+    indices = [raw[each.index] for each in definitions] if raw is not None else [0]
+    if any(index & ~_HIDDEN < _FIRST_OWN_VERSION for index in indices):
+        return True
+    own = any(not definition.base for definition in symbols.versions.definitions)
+    if raw is not None and not own and max(raw, default=0) < _HIDDEN:
+        return True
+    return sum(index < _HIDDEN for index in indices) == 1
 
 
 def _lone(names: list[str]) -> set[str]:

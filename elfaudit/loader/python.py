@@ -17,21 +17,28 @@ __all__ = ["extension_version", "find_interpreter", "is_extension_name", "python
 _EXTENSION = re.compile(
     r"\.(?:cpython-(?P<digits>\d+)(?P<flags>[a-z]*)-[\w-]+|abi3(?:-[\w-]+)?)\.so$"
 )
+# Other interpreters: CPython does not import their extensions, and they are not looked for.
+_OTHER = re.compile(r"\.(?P<tag>(?:pypy|graalpy)-?\d+)-[\w-]+\.so$")
+_OTHER_WHEEL = re.compile(r"-(?:pp|graalpy)\d+-(?P<tag>(?:pypy|graalpy)\d+)_[^-/]+-[^-/]+\.whl$")
 _WHEEL_TAG = re.compile(r"-cp(?P<digits>\d+)-(?:cp\d+(?P<flags>[a-z]*)|abi3|none)-[^-/]+\.whl$")
 _DIRECTORIES = ("/usr/local/bin", "/usr/bin", "/opt/venv/bin", "/opt/conda/bin")
 _VERSIONS = tuple(f"3.{minor}" for minor in range(20, 7, -1))
 
 
 def is_extension_name(path: str) -> bool:
-    """Whether a file is named like a Python extension module of one interpreter or of abi3."""
-    return _EXTENSION.search(path) is not None
+    """Whether a file is named like an extension module of one Python interpreter or of abi3."""
+    return (_EXTENSION.search(path) or _OTHER.search(path)) is not None
 
 
 def extension_version(path: str) -> str | None:
     """``3.11`` for a file or wheel that is built for one Python, with ``t`` if free-threaded.
 
-    None where the name does not tie it to one version (``abi3``, ``py3-none``).
+    None where the name does not tie it to one version (``abi3``, ``py3-none``). For PyPy and
+    GraalPy the tag (``pypy310``), of which :func:`find_interpreter` finds none.
     """
+    other = _OTHER.search(path) or _OTHER_WHEEL.search(path)
+    if other:
+        return other["tag"]
     for pattern in (_EXTENSION, _WHEEL_TAG):
         match = pattern.search(path)
         if match and match["digits"] and "abi3" not in match[0]:
@@ -43,6 +50,8 @@ def extension_version(path: str) -> str | None:
 
 def find_interpreter(root: Source, version: str | None) -> str | None:
     """The path in a root of a Python of that version, or of the newest if it does not matter."""
+    if version and not version[0].isdigit():
+        return None
     names = [f"python{version}"] if version else ["python3", *(f"python{v}" for v in _VERSIONS)]
     tagged = [f"cp{version.replace('.', '')}" for _ in (0,)] if version else []
     candidates: Iterable[str] = (

@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from ..elf import ElfObject, FileType, Flags1
+from ..elf import ElfObject, FileType, Flags1, SegmentType
 from ..errors import ElfFormatError, NotElfError, SourceError
 from ..sources import Member
 from .environment import LoaderEnvironment
@@ -20,11 +20,16 @@ from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
 from .store import ObjectStore
 
-__all__ = ["Found", "Search", "Searcher"]
+__all__ = ["Found", "Search", "Searcher", "refusal_of_subject"]
 
 _TOKEN = re.compile(r"\$(?:(ORIGIN|PLATFORM|LIB)\b|\{(ORIGIN|PLATFORM|LIB)\})")
 _MAX_ELEMENTS = 4096
 _OSABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU (VALID_ELF_OSABI)
+_OWN_OSABIS = ((40, 97),)  # ELFOSABI_ARM, on ARM
+_ABI_VERSIONS = 3  # of ELFOSABI_GNU; libc-abis of glibc
+_OWN_ABI_VERSIONS = (8, 10)  # MIPS has more of them
+_PAGE = 4096  # the smallest there is
+_MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
 _MULTIARCH_LIB = "lib/{triplet}"
 
 
@@ -82,6 +87,8 @@ class Searcher:
             if path
         )
         self.defaults = tuple(self._default_directories())
+        self._kept = 0
+        self._there: dict[str, bool] = {}
 
     def search(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
@@ -90,12 +97,18 @@ class Searcher:
         steps: list[SearchStep] = []
         for path, origin, declared_by in self._candidates(name, requester, program):
             found, step = self._try(path, origin, declared_by, started=requester is None)
-            steps.append(step)
+            if self._kept <= _MOST_STEPS or step.outcome is not Outcome.ABSENT:
+                steps.append(step)
+                self._kept += 1
             if found is not None:
                 return Search(found, tuple(steps))
             if step.outcome is Outcome.NOT_ELF:
                 return Search(None, tuple(steps), step.detail)
         return Search(None, tuple(steps))
+
+    def begin(self) -> None:
+        """Another process: its first steps are told in full again, however many there were."""
+        self._kept = 0
 
     def expand(self, text: str, origin: str | None) -> str | None:
         """``text`` with ``$ORIGIN``, ``$LIB``, ``$PLATFORM`` replaced; None if one is unknown."""
@@ -124,9 +137,18 @@ class Searcher:
                 yield self._absolute(path), Origin.DIRECT, None
             return
         for directory, origin, declared_by in self._directories(requester, program):
+            # As the loader: a directory that is known not to be there is not tried again.
+            if self._kept > _MOST_STEPS and not self._is_there(directory):
+                continue
             for path in self._in_directory(directory, name):
                 yield path, origin, declared_by
         yield from self._system_candidates(name, requester)
+
+    def _is_there(self, directory: str) -> bool:
+        known = self._there.get(directory)
+        if known is None:
+            known = self._there[directory] = bool(self._environment.root.listing(directory))
+        return known
 
     def _in_directory(self, directory: str, name: str) -> Iterator[str]:
         """The paths of a name in one directory: for the CPU at hand first (``open_path``)."""
@@ -260,10 +282,13 @@ def _refusal(  # noqa: PLR0911  one return for each thing the loader looks at, i
         return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{header.layout.bits}"
     if (header.machine, header.layout.little) != (model.machine, model.layout.little):
         return Outcome.WRONG_MACHINE, "cannot open shared object file"
-    if header.osabi not in _OSABIS and header.osabi != model.header.osabi:
-        return Outcome.NOT_ELF, "ELF file OS ABI invalid"
+    invalid = None if started else _invalid_header(elf)  # the kernel does not look at these
+    if invalid is not None:
+        return Outcome.NOT_ELF, invalid
     if header.type not in (FileType.DYN, FileType.EXEC):
         return Outcome.NOT_ELF, "only ET_DYN and ET_EXEC can be loaded"
+    if not started and not _is_congruent(elf):
+        return Outcome.NOT_ELF, "ELF load command address/offset not page-aligned"
     if not started and header.type == FileType.EXEC:
         return Outcome.NOT_ELF, "cannot dynamically load executable"
     if elf.dynamic is None:
@@ -271,6 +296,30 @@ def _refusal(  # noqa: PLR0911  one return for each thing the loader looks at, i
     if not started and Flags1.PIE in elf.dynamic.flags_1:
         return Outcome.NOT_ELF, "cannot dynamically load position-independent executable"
     return Outcome.FOUND, None
+
+
+def refusal_of_subject(elf: ElfObject) -> str | None:
+    """Why ``dlopen`` does not take a file of the process's own machine; None if it does."""
+    return _refusal(elf, elf, started=False)[1]
+
+
+def _invalid_header(elf: ElfObject) -> str | None:
+    """What of the identification ``open_verify`` does not accept."""
+    header = elf.header
+    if header.osabi not in _OSABIS and (header.machine, header.osabi) not in _OWN_OSABIS:
+        return "ELF file OS ABI invalid"
+    highest = _ABI_VERSIONS if header.osabi == _OSABIS[1] else 0
+    if header.abi_version > highest and header.machine not in _OWN_ABI_VERSIONS:
+        return "ELF file ABI version invalid"
+    if any(header.padding):
+        return "nonzero padding in e_ident"
+    return None if header.version == 1 else "ELF file version does not match current one"
+
+
+def _is_congruent(elf: ElfObject) -> bool:
+    """Whether every segment can be mapped: address and offset are alike within a page."""
+    loads = (segment for segment in elf.segments if segment.type == SegmentType.LOAD)
+    return all((load.address - load.offset) % _PAGE == 0 for load in loads)
 
 
 def _refusal_of_bytes(  # noqa: PLR0911

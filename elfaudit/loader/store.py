@@ -21,7 +21,7 @@ class ObjectStore:
 
     def __init__(self) -> None:
         self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
-        self._indices: dict[Hashable, SymbolIndex] = {}
+        self._indices: dict[Hashable, SymbolIndex | ElfAuditError] = {}
 
     def read(self, member: Member) -> ElfObject:
         """The facts of a file.
@@ -44,20 +44,32 @@ class ObjectStore:
         """
         index = self._indices.get(identity)
         if index is None:
-            index = self._indices[identity] = index_symbols(elf)
-            elf.release()
+            index = self._indices[identity] = _indexed(elf)
+        if isinstance(index, ElfAuditError):
+            raise index.with_traceback(None)
         return index
 
     def known_index(self, identity: Hashable) -> SymbolIndex | None:
         """The lookup tables of a file if some load has made them already."""
-        return self._indices.get(identity)
+        index = self._indices.get(identity)
+        return index if isinstance(index, SymbolIndex) else None
 
     def _read(self, member: Member) -> ElfObject | ElfAuditError:
         try:
             elf = read_elf(member.open(), name=member.display)
             if member.sequential and elf.dynamic is not None:
-                self._indices[member.identity] = index_symbols(elf)
+                self._indices[member.identity] = _indexed(elf)
             elf.release()
         except ElfAuditError as error:
             return error
         return elf
+
+
+def _indexed(elf: ElfObject) -> SymbolIndex | ElfAuditError:
+    """The lookup tables, or why there are none; the file is not kept open for either."""
+    try:
+        return index_symbols(elf)
+    except ElfAuditError as error:
+        return error.with_traceback(None)
+    finally:
+        elf.release()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ..findings import Finding, Resolution
 from ..loader import Binding, LinkMap, LinkMapEntry, Status
-from .jsontext import SCHEMA_VERSION, dump, named
+from .jsontext import SCHEMA_VERSION, dump, identifier, named
 from .rows import FileRow, Tally, found_by
 
 __all__ = ["OPENING", "SEPARATOR", "ending", "file_document"]
@@ -63,7 +63,7 @@ def file_document(
 def _finding(finding: Finding, *, demangled: bool) -> dict[str, object]:
     return {
         "rule": finding.rule,
-        "severity": finding.severity.name.lower(),
+        "severity": identifier(finding.severity),
         "location": finding.location,
         "message": finding.message,
         "evidence": list(finding.evidence),
@@ -72,7 +72,7 @@ def _finding(finding: Finding, *, demangled: bool) -> dict[str, object]:
             {
                 "title": fix.title,
                 "command": fix.command,
-                "applicability": fix.applicability.value,
+                "applicability": identifier(fix.applicability),
                 "edits": [
                     {"kind": edit.kind, "target": edit.target, "value": edit.value}
                     for edit in fix.edits
@@ -91,7 +91,7 @@ def _entry(
         "path": entry.path,
         "file": None if entry.missing else entry.display,
         "soname": entry.elf.soname if entry.elf else None,
-        "origin": entry.origin.value,
+        "origin": identifier(entry.origin),
         "found_by": found_by(entry, link_map),
         "missing": entry.missing,
         "loader": None if entry.loader is None else index.get(entry.loader),
@@ -99,9 +99,9 @@ def _entry(
         "steps": [
             {
                 "path": step.path,
-                "origin": step.origin.value,
+                "origin": identifier(step.origin),
                 "declared_by": step.declared_by,
-                "outcome": step.outcome.value,
+                "outcome": identifier(step.outcome),
                 "detail": step.detail,
             }
             for step in entry.steps
@@ -124,13 +124,13 @@ def _bindings(
     )
     counts[Status.BOUND] = undefined - len(not_bound)
     return {
-        "counts": {status.value: count for status, count in counts.items()},
+        "counts": {identifier(status): count for status, count in counts.items()},
         "references": [
             {
                 **named(binding.name, demangled=demangled),
                 "version": binding.version,
                 "library": binding.library,
-                "status": binding.status.value,
+                "status": identifier(binding.status),
                 "lazy": binding.lazy,
                 "by": index.get(binding.reference),
                 "provider": None if binding.provider is None else index.get(binding.provider),

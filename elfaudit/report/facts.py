@@ -1,4 +1,4 @@
-"""One file's facts as plain values, in the words of the field: what ``show`` prints.
+"""One file's facts as plain values: what ``show`` prints as JSON.
 
 Source of the names: pyelftools for machines; the x86-64 and AArch64 psABI for GNU properties.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import IntFlag
 
 from ..elf import Dynamic, ElfObject, FileType, Flags, Flags1, Versions
+from .jsontext import identifier
 from .style import plural
 
 __all__ = ["elf_facts", "machine_names", "property_words"]
@@ -50,7 +51,7 @@ def elf_facts(elf: ElfObject, *, count_symbols: bool = False) -> dict[str, objec
     dynamic = elf.dynamic
     return {
         "file": elf.path,
-        "kind": elf.kind.value,
+        "kind": identifier(elf.kind),
         "type": _type_name(elf.header.type),
         "bits": elf.layout.bits,
         "byte_order": "little" if elf.layout.little else "big",
@@ -58,7 +59,7 @@ def elf_facts(elf: ElfObject, *, count_symbols: bool = False) -> dict[str, objec
         "os_abi": elf.header.osabi,
         "interpreter": elf.interp,
         "dynamic": None if dynamic is None else _dynamic(dynamic),
-        "stack": elf.stack.value,
+        "stack": identifier(elf.stack),
         "relro": _relro(elf),
         "tls": _tls(elf),
         "build_id": elf.build_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, Fix, Severity
@@ -20,6 +20,8 @@ _LOOKS = {
     Severity.WARNING: ("yellow", "bold"),
     Severity.NOTE: ("cyan", "bold"),
 }
+# Rules that have one symbol in a message; the symbols of one file can be told together.
+_SYMBOL_BY_SYMBOL = frozenset(("undecided-symbol", "unresolved-symbol"))
 # In an audit without a system's root every file has a handful of these: told in one line.
 _OUTSIDE = "external-library"
 
@@ -55,7 +57,8 @@ def _merged(groups: Iterable[Group]) -> list[Group]:
     for number, group in enumerate(groups):
         finding = group.finding
         alike = (finding.rule, finding.location, finding.evidence, tuple(group.files))
-        alone = bool(finding.fixes) or not finding.symbols
+        single = finding.rule in _SYMBOL_BY_SYMBOL and len(finding.symbols) == 1
+        alone = bool(finding.fixes) or not single
         together.setdefault((number,) if alone else alike, []).append(group)
     return [_joined(same) if len(same) > 1 else same[0] for same in together.values()]
 
@@ -63,14 +66,13 @@ def _merged(groups: Iterable[Group]) -> list[Group]:
 def _joined(groups: list[Group]) -> Group:
     first = groups[0].finding
     symbols = tuple(symbol for group in groups for symbol in group.finding.symbols)
-    message = f"{first.message.partition(' (and ')[0]} (and {len(symbols) - 1} more)"
+    message = f"{first.message} (and {len(symbols) - 1} more)"
     return Group(replace(first, message=message, symbols=symbols), groups[0].files)
 
 
 def undeciding(row: FileRow, style: Style) -> str:
     """What is outside of what is audited, one sentence; empty if nothing is."""
-    outside = (f.message.partition(":")[0] for f in row.findings if f.rule == _OUTSIDE)
-    names = list(dict.fromkeys(outside))  # one may be missing for several libraries
+    names = row.outside
     if not names:
         return ""
     listed = ", ".join(names) if style.verbose else _some(names, _FEW_FILES)
@@ -141,7 +143,7 @@ def _fix(fix: Fix, style: Style, *, first: bool) -> Iterator[str]:
         yield f"{_MARGIN}  {style.paint(clean(fix.command), 'bold')}"
 
 
-def _some(names: list[str], most: int) -> str:
+def _some(names: Sequence[str], most: int) -> str:
     if len(names) <= most + 1:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most:,} more"

@@ -6,12 +6,13 @@ Names are any bytes in an ELF file, JSON is Unicode: a byte that is not UTF-8 st
 from __future__ import annotations
 
 import json
+from enum import Enum
 
 from ..elf import Symbol, SymbolBinding, SymbolType, SymbolVisibility
 from ..elf.cxxname import demangle
 from .style import legible
 
-__all__ = ["SCHEMA_VERSION", "attributes", "constant", "dump", "named"]
+__all__ = ["SCHEMA_VERSION", "attributes", "constant", "dump", "identifier", "named"]
 
 SCHEMA_VERSION = 1
 
@@ -38,6 +39,14 @@ def named(name: str, *, demangled: bool) -> dict[str, object]:
     if demangled and (readable := demangle(name)) != name:
         row["demangled"] = readable
     return row
+
+
+def identifier(member: Enum) -> str:
+    """What an enumeration's member is called in JSON: ``weak-absent`` for ``WEAK_ABSENT``.
+
+    Its value is how people are told, and may be put in better words at any time; its name may not.
+    """
+    return member.name.lower().replace("_", "-")
 
 
 def attributes(symbol: Symbol) -> dict[str, object]:

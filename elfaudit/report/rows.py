@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..findings import Finding, Resolution, Severity, Verdict
 from ..loader import LinkMap, LinkMapEntry, Origin, Status
 
-__all__ = ["FileRow", "LibraryRow", "Tally", "found_by", "tally", "unreadable"]
+__all__ = ["FileRow", "LibraryRow", "Tally", "found_by", "unreadable"]
 
 _DECLARED = frozenset((Origin.RPATH, Origin.RUNPATH))
 _ORIGIN_TOKENS = ("$ORIGIN", "${ORIGIN}")
@@ -22,14 +22,12 @@ class LibraryRow:
         name: what it was asked for by.
         path: where it is, as the user can name it; None if it was not found.
         how: the rule that found it, or why there is none.
-        asked_by: the library that asked for it first, by its label; None for the program's own.
         missing: whether it was not found although it should have been.
     """
 
     name: str
     path: str | None
     how: str
-    asked_by: str | None
     missing: bool
 
 
@@ -48,6 +46,7 @@ class FileRow:
         assumed: names taken to be supplied by a Python interpreter that was not at hand.
         libraries: the link map without the file itself; empty where that was not asked for.
         path: the file as the loader opens it.
+        outside: the libraries that are outside of what is audited, each once.
     """
 
     subject: str
@@ -60,6 +59,7 @@ class FileRow:
     assumed: tuple[str, ...] = ()
     libraries: tuple[LibraryRow, ...] = ()
     path: str = ""
+    outside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, resolution: Resolution, *, libraries: bool = False) -> FileRow:
@@ -76,6 +76,7 @@ class FileRow:
             _assumed(resolution),
             tuple(_libraries(link_map)) if libraries else (),
             link_map.subject.path or "",
+            tuple(dict.fromkeys(_outside(link_map))),
         )
 
 
@@ -95,30 +96,22 @@ class Tally:
         return self.loads + self.fails + self.undecided + self.unreadable
 
 
-def tally(rows: Iterable[FileRow], passed: int = 0) -> Tally:
-    """Count verdicts."""
-    counts = dict.fromkeys((*Verdict, None), 0)
-    for row in rows:
-        counts[row.verdict] += 1
-    return Tally(
-        counts[Verdict.LOADS],
-        counts[Verdict.FAILS],
-        counts[Verdict.UNDECIDED],
-        counts[None],
-        passed,
-    )
-
-
 def unreadable(subject: str, reason: str) -> FileRow:
     """The row of a file that could not be read: a finding of rule ``unreadable-file``."""
     name = subject.rpartition("::")[2].rpartition("/")[2]
-    message = reason if name in reason.partition(": ")[0] else f"{subject}: {reason}"
+    message = reason if f"{name}: " in reason else f"{subject}: {reason}"
     finding = Finding("unreadable-file", Severity.ERROR, subject, message)
     return FileRow(subject, subject, _label(subject), None, message, (finding,))
 
 
-def found_by(entry: LinkMapEntry, link_map: LinkMap) -> str:
-    """Why an entry is what it is: ``RUNPATH $ORIGIN of libtorch_hip.so``, ``ld.so.cache``."""
+def found_by(entry: LinkMapEntry, link_map: LinkMap, *, owned: bool = True) -> str:
+    """Why an entry is what it is: ``RUNPATH $ORIGIN of libtorch_hip.so``, ``ld.so.cache``.
+
+    Args:
+        entry: the object.
+        link_map: the process it is in.
+        owned: whether to say whose RPATH or RUNPATH it was.
+    """
     how: str = entry.origin.value
     step = entry.steps[-1] if entry.steps else None
     if step is None or entry.missing or entry.origin not in _DECLARED:
@@ -128,7 +121,8 @@ def found_by(entry: LinkMapEntry, link_map: LinkMap) -> str:
         return how
     element = _element(entry.origin, owner, step.path)
     name = (owner.path or owner.name).rpartition("/")[2]
-    return f"{how} {element} of {name}" if element else f"{how} of {name}"
+    of = f" of {name}" if owned else ""
+    return f"{how} {element}{of}" if element else f"{how}{of}"
 
 
 def _element(origin: Origin, owner: LinkMapEntry, path: str) -> str | None:
@@ -147,6 +141,10 @@ def _element(origin: Origin, owner: LinkMapEntry, path: str) -> str | None:
     return None
 
 
+def _outside(link_map: LinkMap) -> Iterator[str]:
+    return (entry.name for entry in link_map.missing if entry.origin is Origin.EXTERNAL)
+
+
 def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
     for entry in (*link_map.own, *link_map.missing):
         if entry is link_map.subject or (entry.loader is None and entry is link_map.entries[0]):
@@ -155,7 +153,6 @@ def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
             entry.name,
             None if entry.missing else entry.display,
             found_by(entry, link_map),
-            entry.loader.label if entry.loader else None,
             entry.origin is Origin.MISSING,
         )
 

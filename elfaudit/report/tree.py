@@ -85,19 +85,23 @@ class _Tree:
             looks = ("red", "bold") if entry.origin is Origin.MISSING else ("yellow",)
             return prefix + style.paint(f"{name} => {entry.origin.value}", *looks)
         if not repeated:
-            return self._found(prefix + name, entry, found_by(entry, self._map))
+            reason = found_by(entry, self._map)
+            # Whose RUNPATH it is can be seen: it is always the one above.
+            short = found_by(entry, self._map, owned=entry.origin is not Origin.RUNPATH)
+            return self._found(prefix + name, entry, reason, short)
         if entry in self._with_program:
             program = clean(self._program.label.rpartition("/")[2])
-            return self._found(prefix + name, entry, f"already loaded with {program}")
+            reason = f"already loaded with {program}"
+            return self._found(prefix + name, entry, reason, reason)
         return prefix + style.paint(f"{name} [already loaded]", "dim")
 
-    def _found(self, head: str, entry: LinkMapEntry, reason: str) -> str:
+    def _found(self, head: str, entry: LinkMapEntry, reason: str, short: str) -> str:
+        """One that was found, with the reason; with the short one where the line is too narrow."""
         reason = clean(f"[{reason}]")
         room = self._style.columns - len(head) - len(reason) - 5
-        if room < len(entry.name) and entry.origin is Origin.RUNPATH:
-            # Whose RUNPATH it is can be seen: it is always the one above.
+        if room < len(entry.name):
             room += len(reason)
-            reason = reason.partition(" of ")[0].removesuffix("]") + "]"
+            reason = clean(f"[{short}]")
             room -= len(reason)
         path = shorten_path(clean(self._naming.name(entry.display)), max(room, 0))
         return f"{head} => {path} {self._style.paint(reason, 'dim')}"

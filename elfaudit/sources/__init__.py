@@ -1,15 +1,18 @@
 """Where bytes come from: one seam (:class:`Source`), one module per kind of source."""
 
 from .file import FileSource
+from .folder import FolderSource
 from .model import Member, Source
-from .overlay import Overlay, mount_name
+from .overlay import HOST, Overlay, mount_name
 from .target import SEPARATOR, open_source, split_address
 from .tree import TreeSource
 from .wheel import WheelSource
 
 __all__ = [
+    "HOST",
     "SEPARATOR",
     "FileSource",
+    "FolderSource",
     "Member",
     "Overlay",
     "Source",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
 
@@ -23,7 +24,7 @@ class FileSource:
 
     def __init__(self, path: str) -> None:
         self.label = path
-        self.problems: tuple[str, ...] = ()
+        self.problems: tuple[SourceError, ...] = ()
         stream = FileStream(path)
         stream.release()
         status = os.stat(path)

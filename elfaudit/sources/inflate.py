@@ -24,6 +24,9 @@ _RECENT = 4 << 20
 _CHUNK = 256 << 10
 _BLOCK = 2 << 20
 _RAW_DEFLATE = -15
+# How often a stream starts over until it is let go. The facts of a sound file need two or three; a
+# small archive can hold a member that alternates between its ends thousands of times.
+_MAX_RESTARTS = 32
 
 
 class _Decompressor(Protocol):
@@ -84,6 +87,7 @@ class InflatedStream:
         self._head_end = 0
         self._recent: deque[tuple[int, bytes]] = deque()
         self._position = 0
+        self._restarts = 0
         self._restart()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
@@ -112,6 +116,7 @@ class InflatedStream:
         self._head.clear()
         self._head_starts.clear()
         self._head_end = 0
+        self._restarts = 0
         self._restart()
         self._compressed.release()
 
@@ -122,6 +127,13 @@ class InflatedStream:
             at = self._head_starts[row]
             return self._head[row][position - at : end - at]
         if position < self._oldest:
+            self._restarts += 1
+            if self._restarts > _MAX_RESTARTS:
+                raise WheelError(
+                    self.name,
+                    f"is read back and forth over {self.size} bytes: its tables are scattered "
+                    "more than in any real file",
+                )
             self._restart()
         while self._reach <= position:
             self._inflate()

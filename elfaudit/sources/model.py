@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..errors import SourceError
 from ..stream import ByteStream
 
 __all__ = ["Member", "Source"]
@@ -41,8 +42,11 @@ class Source(Protocol):
         """How the user names the source."""
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """What of the source cannot be used, one sentence each (unsafe member names, …)."""
+    def problems(self) -> tuple[SourceError, ...]:
+        """What of the source cannot be used: unsafe member names, directories without access.
+
+        Some of it is only known once all :meth:`names` were asked for.
+        """
 
     def names(self) -> Iterator[str]:
         """Absolute path of every regular file, sorted; symbolic links are not followed."""

@@ -1,8 +1,13 @@
-"""Several sources as one: a root with a wheel, or a directory, laid over it.
+"""Several sources as one: a root with wheels, or with files of this machine, laid over it.
 
 A source laid over the root has a mount name of its own, ``torch.whl::``, and its files have paths
 below it: ``torch.whl::/torch/lib/libc10.so``. So the directory of such a path is an ordinary
-``dirname`` (``$ORIGIN`` works), and ``..`` cannot climb out of the wheel into the machine.
+``dirname`` (``$ORIGIN`` works), and ``..`` cannot climb out of the wheel into the machine. Wheels
+are installed into one ``site-packages``: what a path does not find in its own wheel may be in
+another.
+
+Files of this machine that are named and lie outside the root are below :data:`HOST`, with their
+absolute paths: their ``$ORIGIN`` leads where it leads here, everything absolute into the root.
 """
 
 from __future__ import annotations
@@ -10,9 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from ..errors import SourceError
 from .model import Member, Source
+from .wheel import WheelSource
 
-__all__ = ["Overlay", "mount_name"]
+__all__ = ["HOST", "Overlay", "mount_name"]
+
+HOST = "(this machine)::"
 
 
 def mount_name(source: Source) -> str:
@@ -34,8 +43,8 @@ class Overlay:
         self.label = root.label if root else "none"
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """What of the sources laid over the root cannot be used, one sentence each."""
+    def problems(self) -> tuple[SourceError, ...]:
+        """What of the sources laid over the root cannot be used."""
         return tuple(problem for source in self.mounts.values() for problem in source.problems)
 
     def names(self) -> Iterator[str]:
@@ -50,12 +59,24 @@ class Overlay:
         """The regular file at ``path``, or None."""
         source, inside = self._below(path)
         member = source.find(inside) if source is not None else None
+        if member is None and isinstance(source, WheelSource):
+            member = self._in_another_wheel(source, inside)
         return member if member is None else replace(member, path=path)
 
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted."""
         source, inside = self._below(path)
         return source.listing(inside) if source is not None else []
+
+    def _in_another_wheel(self, wheel: WheelSource, path: str) -> Member | None:
+        """What ``path`` is once all the wheels are installed side by side."""
+        name = wheel.normal(path)
+        for other in self.mounts.values() if name else ():
+            if other is not wheel and isinstance(other, WheelSource):
+                member = other.find(f"/{name}")
+                if member is not None:
+                    return member
+        return None
 
     def _below(self, path: str) -> tuple[Source | None, str]:
         """The source that ``path`` is in, and the path in there."""

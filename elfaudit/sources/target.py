@@ -8,8 +8,8 @@ import zipfile
 from ..errors import SourceError
 from ..stream import FileStream
 from .file import FileSource
+from .folder import FolderSource
 from .model import Source
-from .tree import TreeSource
 from .wheel import WheelSource
 
 __all__ = ["SEPARATOR", "open_source", "split_address"]
@@ -36,7 +36,7 @@ def open_source(path: str) -> Source:
         WheelError: it is named ``.whl`` or ``.zip`` but is no sound archive.
     """
     if os.path.isdir(path):
-        return TreeSource(path, show_inside=False)
+        return FolderSource(path)
     if path.endswith((".whl", ".zip")) or _is_archive(path):
         return WheelSource(path)
     return FileSource(path)

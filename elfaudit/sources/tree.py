@@ -25,25 +25,22 @@ class TreeSource:
     Args:
         root: the directory that is ``/`` for everything in it.
         label: how the user names it; ``root`` by default.
-        show_inside: whether members are shown by their path inside the source (a system's root)
-            and not as ``label::path``.
 
     Raises:
         SourceError: ``root`` is not a directory.
     """
 
-    def __init__(self, root: str, *, label: str | None = None, show_inside: bool = True) -> None:
+    def __init__(self, root: str, *, label: str | None = None) -> None:
         self.label = label or root
         self.root = os.path.realpath(root)
-        self._problems: dict[str, str] = {}
-        self._show_inside = show_inside
+        self._problems: dict[str, SourceError] = {}
         self._directories: dict[str, str | None] = {"/": self.root}
         if not os.path.isdir(self.root):
             raise SourceError(root, "is not a directory")
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """Directories that :meth:`names` could not list, one sentence each."""
+    def problems(self) -> tuple[SourceError, ...]:
+        """Directories that :meth:`names` could not list."""
         return tuple(self._problems.values())
 
     def names(self) -> Iterator[str]:
@@ -66,10 +63,7 @@ class TreeSource:
                     elif entry.is_file(follow_symlinks=False):
                         yield f"{folder}{entry.name}"
         except OSError as error:
-            self._problems[folder] = f"{self._show(folder)}: cannot be listed: {error.strerror}"
-
-    def _show(self, path: str) -> str:
-        return path if self._show_inside else f"{self.label}::{path.lstrip('/')}"
+            self._problems[folder] = SourceError(folder, f"cannot be listed: {error.strerror}")
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path``, or None when there is none."""
@@ -85,14 +79,13 @@ class TreeSource:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        display = self._show(path)
         return Member(
             path,
-            display,
+            path,
             (status.st_dev, status.st_ino),
             status.st_size,
             sequential=False,
-            open=lambda: FileStream(host, name=display),
+            open=lambda: FileStream(host, name=path),
         )
 
     def listing(self, path: str) -> list[str]:

@@ -47,7 +47,7 @@ class WheelSource:
 
     Attributes:
         label: the path as given.
-        problems: members that cannot be addressed, one sentence each.
+        problems: members that cannot be addressed.
 
     Raises:
         SourceError: the file cannot be opened.
@@ -69,21 +69,25 @@ class WheelSource:
         except OSError as error:
             raise SourceError(path, f"cannot be read: {error.strerror or error}") from error
         self._entries: dict[str, zipfile.ZipInfo] = {}
-        problems: list[str] = []
+        problems: list[SourceError] = []
         for entry in entries:
             if entry.filename.endswith("/"):
                 continue
             name = _name(entry.filename)
             if name is None:
                 problems.append(
-                    f"{path}::{entry.filename}: the name leads out of the archive, or is none; "
-                    "the member is left out"
+                    SourceError(
+                        f"{path}::{entry.filename}",
+                        "the name leads out of the archive, or is none; the member is left out",
+                    )
                 )
                 continue
             if name in self._entries:
                 problems.append(
-                    f"{path}::{entry.filename}: the archive has this member twice; "
-                    "the last one is used, as pip does"
+                    SourceError(
+                        f"{path}::{entry.filename}",
+                        "the archive has this member twice; the last one is used, as pip does",
+                    )
                 )
             self._entries[name] = entry
         self.problems = tuple(problems)
@@ -94,7 +98,7 @@ class WheelSource:
 
     def find(self, path: str) -> Member | None:
         """The member at ``path``; ``..`` that leaves the archive finds nothing."""
-        name = self._inside(path) if not path.endswith(("/", "/.")) else None
+        name = self.normal(path) if not path.endswith(("/", "/.")) else None
         entry = self._entries.get(name) if name else None
         if entry is None:
             return None
@@ -110,7 +114,7 @@ class WheelSource:
 
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when the archive has none there."""
-        inside = self._inside(path)
+        inside = self.normal(path)
         return sorted(self._folders.get(inside, ())) if inside is not None else []
 
     @cached_property
@@ -125,7 +129,7 @@ class WheelSource:
             folders[folder].add(last)
         return folders
 
-    def _inside(self, path: str) -> str | None:
+    def normal(self, path: str) -> str | None:
         """``path`` as a member name; None where a ``..`` climbs out, or out of what is not there.
 
         ``lib/../x`` needs a directory ``lib``, as it does on a disk (``path_resolution(7)``).

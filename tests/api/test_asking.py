@@ -138,6 +138,17 @@ def test_providers_are_found_in_directories_wheels_and_files(story: Path) -> Non
     ]
 
 
+def test_links_in_a_directory_are_followed_wherever_they_lead(story: Path, tmp_path: Path) -> None:
+    smi = story / "root/opt/rocm/lib/librocm_smi64.so.1"
+    farm = tmp_path / "profile" / "lib"
+    farm.mkdir(parents=True)
+    for name in ("librocm_smi64.so", "librocm_smi64.so.1"):
+        (farm / name).symlink_to(smi.absolute())
+    (farm / "libgone.so").symlink_to("/absent")
+    (found,) = find_providers(["rsmi_init"], [tmp_path / "profile"])
+    assert found.path == str(farm / "librocm_smi64.so")
+
+
 def test_a_file_that_is_named_twice_is_asked_once(story: Path) -> None:
     smi = story / "root/opt/rocm/lib/librocm_smi64.so.1"
     assert len(list(find_providers(["rsmi_init"], [smi, smi.resolve(), story / "root"]))) == 1

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +61,37 @@ def test_every_public_name_is_documented() -> None:
             text = inspect.getdoc(thing) or ""
             missing = [p for p in inspect.signature(thing).parameters if f"{p}:" not in text]
             assert not missing or "are those of" in text, (name, missing)
+
+
+def test_what_public_objects_hand_out_is_public() -> None:
+    """The types of all public attributes and results, but those the loader keeps to itself."""
+    homes = [import_module(home, "elfaudit") for home in elfaudit._HOMES]
+    ours = {name for home in homes for name in getattr(home, "__all__", ())}
+    seen = set()
+    for name in set(elfaudit.__all__) - {"__version__"}:
+        for told in annotations_of(getattr(elfaudit, name)):
+            seen |= set(re.findall(r"\w+", told)) & ours
+    assert seen - set(elfaudit.__all__) == set()
+
+
+def annotations_of(thing: Any) -> Iterator[str]:
+    if inspect.isfunction(thing):
+        yield str(thing.__annotations__.get("return"))
+    if not inspect.isclass(thing):
+        return
+    yield from map(str, vars(thing).get("__annotations__", {}).values())
+    for name, value in vars(thing).items():
+        get = getattr(value, "fget", None) or getattr(value, "func", None) or value
+        if not name.startswith("_") and inspect.isfunction(get):
+            yield str(get.__annotations__.get("return"))
+
+
+def test_a_public_name_is_one_thing_wherever_it_is_found() -> None:
+    homes = [import_module(home, "elfaudit") for home in elfaudit._HOMES]
+    for name in set(elfaudit.__all__) - {"__version__"}:
+        found = [getattr(home, name) for home in homes if hasattr(home, name)]
+        assert found
+        assert all(thing is getattr(elfaudit, name) for thing in found), name
 
 
 def test_dir_tells_the_public_names() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from elfaudit.cli.options import loader_inputs
+
 from .conftest import Process, Run
 
 HIP = "torch/lib/libtorch_hip.so"
@@ -274,3 +276,20 @@ def test_every_width_keeps_names_and_commands_whole(
             continue
         longest = max(map(len, line.split()), default=0)
         assert len(line) <= max(columns, 40, longest + 9)
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ([""], ()),
+        (["/a;/b", "", "/c:/d"], ("/a", "/b", "/c", "/d")),
+        (["/a:"], ("/a", "")),
+    ],
+)
+def test_the_library_path_is_split_as_the_loader_does(
+    given: list[str], paths: tuple[str, ...]
+) -> None:
+    inputs = loader_inputs(
+        root="/", with_=(), host="auto", preload=(), library_path=tuple(given), env=False
+    )
+    assert inputs["library_path"] == paths

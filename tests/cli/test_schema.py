@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import jsonschema
 import pytest
 
 import elfaudit
+from elfaudit import json_schema
+from elfaudit.report.jsontext import identifier
 
 from .conftest import Run
 
@@ -49,6 +53,37 @@ def objects(schema: Any) -> list[dict[str, Any]]:
         return []
     own = [schema] if schema.get("type") == "object" else []
     return own + [found for item in schema.values() for found in objects(item)]
+
+
+@pytest.mark.parametrize(
+    ("command", "member"),
+    [
+        ("resolve", elfaudit.Origin),
+        ("resolve", elfaudit.Outcome),
+        ("resolve", elfaudit.Status),
+        ("resolve", elfaudit.Severity),
+        ("resolve", elfaudit.Applicability),
+        ("show", elfaudit.Kind),
+        ("show", elfaudit.Stack),
+    ],
+)
+def test_what_has_a_name_is_called_by_it(command: str, member: type[Enum]) -> None:
+    names = {identifier(each) for each in member}
+    assert all(re.fullmatch("[a-z]+(-[a-z]+)*", name) for name in names)
+    assert names in [set(values) for values in enumerations(json.loads(json_schema(command)))]
+
+
+def test_references_are_counted_by_the_names_of_their_states() -> None:
+    bindings = json.loads(json_schema("resolve"))["$defs"]["file"]["properties"]["bindings"]
+    names = {identifier(status) for status in elfaudit.Status}
+    assert set(bindings["properties"]["counts"]["properties"]) == names
+
+
+def enumerations(schema: Any) -> list[list[str]]:
+    parts = schema if isinstance(schema, list) else list(schema.values())
+    own = [schema["enum"]] if isinstance(schema, dict) and "enum" in schema else []
+    nested = [part for part in parts if isinstance(part, (dict, list))]
+    return own + [found for part in nested for found in enumerations(part)]
 
 
 def test_the_schema_of_resolve_is_the_default(run: Run) -> None:

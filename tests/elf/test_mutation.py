@@ -49,7 +49,7 @@ QUESTIONS: tuple[Callable[[ElfObject], object], ...] = (
     lambda elf: elf.notes,
     lambda elf: (elf.build_id, elf.properties, elf.dlopen_notes),
     lambda elf: elf.relocations.symbols(),
-    lambda elf: elf.versions.defines("DEMO_1.0"),
+    lambda elf: elf.versions.definitions,
     lambda elf: [str(symbol) for symbol in elf.symbols],
     lambda elf: elf.symbols.names,
     lambda elf: list(elf.symbols.exports()),

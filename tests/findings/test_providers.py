@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from elfaudit.elf import read_elf
 from elfaudit.findings import Catalogue, Place, exported_symbols, library_places
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import TreeSource, WheelSource
+from tests.oracle import Workshop
+from tests.oracle.compare import judge
 
 
 def test_places_of_a_root(story: Path) -> None:
@@ -62,3 +66,16 @@ def test_the_default_version_first(prebuilt: Path) -> None:
     elf = read_elf(prebuilt / "machines/x86_64/libdemo.so")
     assert [s.version for s in exported_symbols(elf, "old_api")] == ["DEMO_2.0", "DEMO_1.0"]
     assert not exported_symbols(elf, "demo_absent")
+
+
+@pytest.mark.oracle
+def test_a_hidden_version_does_not_answer_a_plain_reference(workshop: Workshop, host: Path) -> None:
+    code = 'int g(void) { return 1; } __asm__(".symver g,f@V2");'
+    two = workshop.library("with/libtwo.so", code, script="V1 { }; V2 { global: f; } V1;")
+    ask = workshop.library("libask.so", "int f(void); int ask(void) { return f(); }")
+    real, _ = judge(host, ask, preload=[two])
+    assert real.error == f"{ask}: undefined symbol: f"
+    model = read_elf(ask)
+    for names in (["f"], ["f", *map(str, range(20))]):
+        catalogue = Catalogue([Place(TreeSource(str(two.parent)))], ObjectStore())
+        assert not catalogue.exporting(names, model)

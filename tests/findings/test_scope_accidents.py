@@ -108,3 +108,10 @@ def test_healthy_libraries_of_the_system(name: str) -> None:
     ours = resolve(str(path))
     assert ours.error is None
     assert rules(ours) == []
+
+
+def test_a_library_that_is_only_named_like_the_loader(workshop: Workshop) -> None:
+    workshop.library("ldb.so", F)
+    workshop.library("libmid.so", needed=["ldb.so"], runpath="$ORIGIN")
+    ask = workshop.library("libask.so", ASK, needed=["libmid.so"], runpath="$ORIGIN")
+    assert rules(resolve(str(ask), root=None)) == ["transitive-only"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve
-from elfaudit.findings import Applicability, Finding, Verdict
+from elfaudit.findings import Applicability, Finding, Severity, Verdict
 from tests.oracle import Workshop, python_dlopen
 
 HIP = "site-packages/torch/lib/libtorch_hip.so"
@@ -125,7 +126,7 @@ class TestMany:
         assert real.error is not None
         # Of several symbols ours names the first by name, the loader the first it comes upon.
         assert real.error.partition(" symbol: ")[0] == f"{ask}: undefined"
-        assert ours.error == "libask.so: undefined symbol: f000"
+        assert ours.error == f"{ask}: undefined symbol: f000"
 
     def test_what_nobody_has_is_one_group(self, workshop: Workshop) -> None:
         names = [f"f{number:03}" for number in range(30)]
@@ -133,3 +134,48 @@ class TestMany:
         code = f"{uses} int ask(void) {{ return {' + '.join(f'{n}()' for n in names)}; }}"
         ours = resolve(str(workshop.library("libask.so", code)), root=None)
         assert [len(f.symbols) for f in ours.findings] == [30]
+
+    def test_of_many_providers_the_first_are_shown(self, workshop: Workshop) -> None:
+        for number in range(8):
+            workshop.library(f"with/lib{number}.so", "int f(void) { return 1; }")
+        ask = workshop.library("libask.so", "int f(void); int ask(void) { return f(); }")
+        ours = resolve(str(ask), root=None, with_=[str(workshop.directory / "with")])
+        evidence = ours.findings[0].evidence
+        assert sum("exports f" in line for line in evidence) == 5
+        assert "and 3 more" in evidence
+
+
+@pytest.mark.oracle
+class TestLazy:
+    """A program binds what it only calls when it calls it."""
+
+    CALL = "int nobody(void); int main(int n, char **v) { return n > 1 ? nobody() : 0; }"
+    DATA = "int nobody(void); int (*p)(void) = nobody; int main(void) { return 0; }"
+
+    @pytest.mark.parametrize(
+        ("code", "flag", "starts"),
+        [(CALL, "lazy", True), (CALL, "now", False), (DATA, "lazy", False)],
+    )
+    def test_of_a_program(self, workshop: Workshop, code: str, flag: str, starts: bool) -> None:
+        nobody = workshop.library("libn.so", "int nobody(void) { return 1; }")
+        flags = [f"-Wl,-z,{flag}"]
+        program = workshop.program("ask", code, needed=[nobody], rpath="$ORIGIN", flags=flags)
+        workshop.library("libn.so")
+        done = subprocess.run([program], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) is starts
+        ours = resolve(str(program))
+        assert (ours.verdict is Verdict.LOADS) is starts
+        (finding,) = [f for f in ours.findings if f.rule == "unresolved-symbol"]
+        assert (finding.severity is Severity.WARNING) is starts
+        if starts:
+            assert subprocess.run([program, "1"], capture_output=True, check=False).returncode
+
+    def test_of_a_library_of_a_program(self, workshop: Workshop) -> None:
+        code = "int nobody(void); int ask(void) { return nobody(); }"
+        library = workshop.library("libask.so", code)
+        program = workshop.program(
+            "ask", "int main(void) { return 0; }", needed=[library], rpath="$ORIGIN"
+        )
+        assert subprocess.run([program], check=False).returncode == 0
+        assert resolve(str(program)).verdict is Verdict.LOADS
+        assert resolve(str(library)).verdict is Verdict.FAILS

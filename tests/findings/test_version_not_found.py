@@ -10,9 +10,11 @@ from elfaudit.api import resolve
 from elfaudit.findings import Severity
 from tests.oracle import Workshop
 from tests.oracle.compare import judge
+from tests.oracle.edit import add_dynamic_entry
 
 pytestmark = pytest.mark.oracle
 
+DT_RELRSZ, DT_RELR, DT_RELRENT = 35, 36, 37
 SCRIPT = "V2 { global: f; g; local: *; };"
 CODE = "int f(void) { return 1; } int g(void) { return 2; }"
 ASK = "int f(void); int g(void); int ask(void) { return f() + g(); }"
@@ -80,3 +82,19 @@ def test_libc_of_the_future(workshop: Workshop, host: Path) -> None:
     assert real.error is not None
     assert "version `GLIBC_9.99' not found" in real.error
     assert resolve(str(ask), host="none").findings[0].rule == "version-not-found"
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_relr_that_the_c_library_is_not_told_of(
+    workshop: Workshop, host: Path, versioned: bool
+) -> None:
+    code = "int puts(const char *); int ask(void) { return puts(0); }"
+    ask = workshop.library("libask.so", code, needed=["libc.so.6"], flags=["-lc"] * versioned)
+    for tag, value in ((DT_RELR, 0), (DT_RELRSZ, 0), (DT_RELRENT, 8)):
+        add_dynamic_entry(ask, tag, value)
+    real, ours = judge(host, ask)
+    message = f"{ask}: DT_RELR without GLIBC_ABI_DT_RELR dependency"
+    assert real.error == (message if versioned else None)
+    assert [f.rule for f in ours.findings if f.severity is Severity.ERROR] == (
+        ["version-not-found"] * versioned
+    )

@@ -6,13 +6,18 @@ Judged by the real loader: ``judge`` compares load order, paths, providers and t
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import SegmentType, read_elf
+from elfaudit.errors import NotLoadableError
+from elfaudit.findings import Verdict
 from tests.oracle import Workshop, dlopen, start
 from tests.oracle.compare import answer_of, judge
+from tests.oracle.edit import patch
 
 pytestmark = pytest.mark.oracle
 
@@ -155,3 +160,95 @@ class TestLoadOrder:
         assert answer_of(ours).bindings[(str(program), "who", None)] == str(b)
         paths = answer_of(ours).objects
         assert paths.index(str(a)) < paths.index(str(deep))
+
+
+class TestAuxiliary:
+    """``DT_AUXILIARY``: a filtee that may be absent."""
+
+    def test_absent_for_one_and_needed_by_another(self, workshop: Workshop, host: Path) -> None:
+        workshop.library("libaux.so", WHO, flags=["-Wl,-f,libopt.so"])
+        workshop.library("libuser.so", needed=["libopt.so"])
+        for needed in (["libaux.so", "libuser.so"], ["libuser.so", "libaux.so"]):
+            top = workshop.library("libtop.so", needed=needed, runpath="$ORIGIN")
+            real, ours = judge(host, top)
+            assert real.error is not None
+            assert [entry.name for entry in ours.link_map.missing] == ["libopt.so"]
+
+    def test_optional_and_needed_in_one_object(self, workshop: Workshop, host: Path) -> None:
+        top = workshop.library("libtop.so", needed=["libopt.so"], flags=["-Wl,-f,libopt.so"])
+        real, _ = judge(host, top)
+        assert real.error is not None
+
+    @pytest.mark.parametrize("name", ["$ORIGIN/libopt.so", "libopt.so", "/nowhere/libopt.so"])
+    def test_absent(self, workshop: Workshop, host: Path, name: str) -> None:
+        top = workshop.library("libtop.so", WHO, flags=[f"-Wl,-f,{name}"])
+        real, ours = judge(host, top)
+        assert real.error is None
+        assert not ours.link_map.missing
+
+
+def test_a_program_whose_interpreter_is_not_there(workshop: Workshop, tmp_path: Path) -> None:
+    flags = ["-Wl,--dynamic-linker,/nowhere/ld.so"]
+    program = workshop.program("ask", "int main(void) { return 0; }", flags=flags)
+    with pytest.raises(FileNotFoundError):  # the kernel's ENOENT
+        start(program)
+    ours = resolve(str(program))
+    assert ours.verdict is Verdict.FAILS
+    assert ours.error is not None
+    assert "its interpreter /nowhere/ld.so is not there" in ours.error
+    (tmp_path / "empty").mkdir()
+    partial = resolve(str(program), root=str(tmp_path / "empty"))
+    assert partial.verdict is Verdict.UNDECIDED
+
+
+HEADERS = {
+    "osabi": (7, b"\x09"),
+    "abi version": (8, b"\x01"),
+    "gnu abi version": (7, b"\x03\x03"),
+    "gnu abi version unknown": (7, b"\x03\x04"),
+    "padding": (12, b"\x01"),
+    "e_version": (20, b"\x02"),
+    "both": (16, b"\x01\x00\x3e\x00\x02"),
+}
+
+
+class TestHeader:
+    """What the loader looks at before anything else, of a candidate and of the file itself."""
+
+    @pytest.mark.parametrize("change", HEADERS)
+    def test_of_the_subject(self, workshop: Workshop, host: Path, change: str) -> None:
+        ask = workshop.library("libask.so", WHO, needed=["libgone.so"])
+        patch(ask, *HEADERS[change])
+        if change == "both":  # no type of its own: we do not even try
+            assert dlopen(host, ask).error is not None
+            with pytest.raises(NotLoadableError):
+                resolve(str(ask), host=str(host))
+            return
+        real, ours = judge(host, ask)
+        refused = change != "gnu abi version"
+        assert ours.verdict is Verdict.FAILS
+        assert (ours.findings[0].rule == "refused-object") is refused
+        assert real.error is not None
+
+    @pytest.mark.parametrize("change", HEADERS)
+    def test_of_a_candidate(self, workshop: Workshop, host: Path, change: str) -> None:
+        patch(workshop.library("libwho.so", WHO), *HEADERS[change])
+        ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN")
+        judge(host, ask)
+
+    def test_a_segment_that_cannot_be_mapped(self, workshop: Workshop, host: Path) -> None:
+        who = workshop.library("libwho.so", WHO, flags=["-Wl,-z,separate-code"])
+        segments = read_elf(who).segments
+        code = next(s for s in segments if s.type == SegmentType.LOAD and s.flags & 1)
+        offset = 64 + 56 * segments.index(code) + 8
+        patch(who, offset, struct.pack("<Q", code.offset + 8))
+        ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN")
+        _, ours = judge(host, ask)
+        assert ours.error == "libwho.so: ELF load command address/offset not page-aligned"
+        judge(host, who)
+
+    def test_a_program_is_the_kernels(self, workshop: Workshop) -> None:
+        program = workshop.program("ask", "int main(void) { return 0; }")
+        patch(program, 7, b"\x09")
+        assert start(program).error is None
+        assert resolve(str(program)).verdict is Verdict.LOADS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -163,3 +164,27 @@ def test_any_damage_to_any_library_of_a_process(
         assert isinstance(result, (Resolution, Passed))
     with suppress(ElfAuditError):
         resolve(str(folder / "libdemo.so"), root=None, with_=[str(folder)])
+
+
+def test_many_names_times_many_directories(tmp_path: Path) -> None:
+    """47 kB that ask for eight million paths."""
+    root = whole_root(tmp_path)
+    path = ":".join(f"/{number:x}" for number in range(4096))
+    names = [f"{number:x}" for number in range(2000)]
+    (root / "liball.so").write_bytes(library(names, rpath=path))
+    began = time.monotonic()
+    ours = resolve(str(root / "liball.so"), root=str(root))
+    assert ours.error == "0: cannot open shared object file: No such file or directory"
+    assert len(ours.link_map.missing) == 2000
+    assert len(ours.link_map.missing[0].steps) > 4096  # the first ones are told in full
+    assert sum(len(entry.steps) for entry in ours.link_map.missing) < 100_000
+    assert time.monotonic() - began < 20
+    both = [root / "libone.so", root / "libtwo.so"]
+    for file in both:
+        file.write_bytes(library(["libgone.so", *names[:20]], rpath=path))
+    told = [
+        len(result.link_map.missing[0].steps)
+        for result in resolve_all([str(file) for file in both], root=str(root))
+        if isinstance(result, Resolution)
+    ]
+    assert told[0] == told[1] > 4096  # what is left out of one process is told of the next

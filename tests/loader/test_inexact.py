@@ -12,11 +12,12 @@ import pytest
 
 from tests.oracle import Workshop
 from tests.oracle.compare import judge
-from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, patch
+from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, dynamic_value, patch
 
 pytestmark = pytest.mark.oracle
 
 DT_NEEDED, DT_DEBUG, DT_SYMBOLIC = 1, 21, 16
+DT_GNU_HASH = 0x6FFFFEF5
 F = "int f(void) { return 1; }"
 ASK = "int f(void); int ask(void) { return f(); }"
 
@@ -94,3 +95,18 @@ def test_a_candidate_that_is_no_file(workshop: Workshop, host: Path, kind: str) 
         candidate.symlink_to({"device": "/dev/null", "loop": "libwho.so"}[kind])
     ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a:$ORIGIN/b")
     judge(host, ask)
+
+
+@pytest.mark.xfail(reason="definitions are read from the table, not through the hash table")
+def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, host: Path) -> None:
+    who = workshop.library("libwho.so", F)
+    table = dynamic_value(who, DT_GNU_HASH)
+    (size,) = struct.unpack_from("<I", who.read_bytes(), table + 8)
+    patch(who, table + 16, bytes(8 * size))  # the bloom filter
+    judge(host, workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN"))
+
+
+@pytest.mark.xfail(reason="the room for static TLS is not counted")
+def test_more_static_tls_than_there_is_room_for(workshop: Workshop, host: Path) -> None:
+    code = "__thread char block[1 << 16]; char *ask(void) { return block; }"
+    judge(host, workshop.library("libask.so", code, flags=["-ftls-model=initial-exec"]))

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from elfaudit.elf import read_elf
-from elfaudit.loader.lookup import index_symbols, key_of, relocated, split_key
+from elfaudit.loader.lookup import (
+    answers_plain,
+    index_symbols,
+    plain_names,
+    relocated,
+    split_key,
+)
+
+
+def key_of(name: str, version: str | None) -> str:
+    return name if version is None else f"{name}\0{version}"
 
 
 @pytest.mark.parametrize(("name", "version"), [("f", None), ("f", "V1"), ("f", ""), ("", None)])
@@ -46,3 +56,16 @@ def test_without_a_version_table(prebuilt: Path) -> None:
     assert exports.any_version == exports.plain
     for name in exports.plain:
         assert exports.answers(key_of(name, "ANY"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["machines/x86_64/libdemo.so", "shapes/libdemo-gnu.so", "shapes/libdep.so.1"],
+)
+def test_what_a_reference_without_a_version_gets(prebuilt: Path, name: str) -> None:
+    elf = read_elf(prebuilt / name)
+    expected = index_symbols(elf).exports.plain
+    assert plain_names(elf.symbols) == expected
+    exported = {symbol.name for symbol in elf.symbols.exports()}
+    found = {n: [s for s in elf.symbols.exports() if s.name == n] for n in exported}
+    assert {n for n in exported if answers_plain(elf.symbols, found[n])} == expected

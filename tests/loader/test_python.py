@@ -29,6 +29,9 @@ EXTENSION = "site-packages/torch/_C.cpython-311-x86_64-linux-gnu.so"
         ("_rust.abi3.so", None, True),
         ("_rust.abi3-x86_64.so", None, True),
         ("_C.so", None, False),
+        ("_x.pypy310-pp73-x86_64-linux-gnu.so", "pypy310", True),
+        ("_x.graalpy-38-native-x86_64-linux.so", "graalpy-38", True),
+        ("a-1-pp310-pypy310_pp73-manylinux_2_17_x86_64.whl", "pypy310", False),
         ("libtorch_cpu.so", None, False),
         ("torch-2.9.1+rocm7.1-cp311-cp311-linux_x86_64.whl", "3.11", False),
         ("a/b-1-cp313-cp313t-manylinux_2_28_x86_64.whl", "3.13t", False),
@@ -48,6 +51,7 @@ def test_names(name: str, version: str | None, *, extension: bool) -> None:
         ([], None, None),
         (["usr/bin/python3"], None, "/usr/bin/python3"),
         (["usr/bin/python3"], "3.11", None),
+        (["usr/bin/python3", "usr/bin/pythonpypy310"], "pypy310", None),
         (["usr/bin/python3.11", "usr/local/bin/python3.11"], "3.11", "/usr/local/bin/python3.11"),
         (["usr/bin/python3.9", "usr/bin/python3.12"], None, "/usr/bin/python3.12"),
         (

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit.errors import NotElfError
+from elfaudit.errors import ElfFormatError, NotElfError
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import Member, TreeSource, WheelSource
+from tests.oracle.edit import dynamic_value, patch
+
+DT_SYMTAB = 6
 
 
 def member_of(source: TreeSource | WheelSource, path: str) -> Member:
@@ -49,4 +52,25 @@ def test_nothing_stays_open(story: Path) -> None:
             if name.endswith(".so"):
                 member = member_of(source, name)
                 store.index(member.identity, store.read(member))
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_damaged_tables_are_decoded_once_and_nothing_stays_open(
+    prebuilt: Path, tmp_path: Path
+) -> None:
+    raw = bytearray((prebuilt / "machines/x86_64/libdemo.so").read_bytes())
+    victim = tmp_path / "libdemo.so"
+    victim.write_bytes(raw)
+    # The first symbol's name lies far outside the string table.
+    patch(victim, dynamic_value(victim, DT_SYMTAB) + 24, b"\xff\xff\xff\x7f")
+    source, store, kept = TreeSource(str(tmp_path)), ObjectStore(), []
+    before = set(os.listdir("/proc/self/fd"))
+    member = member_of(source, "/libdemo.so")
+    for _ in range(2):
+        with pytest.raises(ElfFormatError) as caught:
+            store.index(member.identity, store.read(member))
+        kept.append(caught.value)
+    assert kept[0] is kept[1]
+    assert store.known_index(member.identity) is None
     assert set(os.listdir("/proc/self/fd")) == before

@@ -11,6 +11,7 @@ import pytest
 from elfaudit.api import resolve
 from elfaudit.findings import Resolution
 from elfaudit.loader import Status
+from elfaudit.loader.environment import host_library_path
 
 from .loader import Answer, Key, dlopen
 
@@ -62,7 +63,7 @@ def judge(
             str(subject),
             host=str(host),
             preload=map(str, preload),
-            library_path=(library_path or "").replace(";", ":").split(":") if library_path else (),
+            library_path=host_library_path({"LD_LIBRARY_PATH": library_path or ""}),
         )
     finally:
         os.chdir(before)

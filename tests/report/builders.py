@@ -30,7 +30,10 @@ def row(
     host: str | None = None,
     assumed: tuple[str, ...] = (),
     libraries: tuple[LibraryRow, ...] = (),
+    outside: tuple[str, ...] = (),
 ) -> FileRow:
     name = subject or file
     label = name.partition("::")[2] or name
-    return FileRow(name, file, label, verdict, error, findings, host, assumed, libraries, file)
+    return FileRow(
+        name, file, label, verdict, error, findings, host, assumed, libraries, file, outside
+    )

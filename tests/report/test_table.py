@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from elfaudit.findings import Severity, Verdict
-from elfaudit.report.rows import LibraryRow, Tally, tally, unreadable
+from elfaudit.report.rows import FileRow, LibraryRow, Tally, unreadable
 from elfaudit.report.style import Style
 from elfaudit.report.table import file_report, many_report, tally_line
 
 from .builders import FIX, finding, row
 
 STYLE = Style(80)
+
+
+def tally(rows: Sequence[FileRow], passed: int = 0) -> Tally:
+    verdicts = [row.verdict for row in rows]
+    loads, fails, undecided = (verdicts.count(verdict) for verdict in Verdict)
+    return Tally(loads, fails, undecided, verdicts.count(None), passed)
+
+
 ERROR = "a.so: undefined symbol: x"
 
 
@@ -83,6 +92,40 @@ def test_symbols_of_one_file_that_nobody_has_are_told_together() -> None:
     assert "symbols: x, y, z" in text
 
 
+def test_a_message_is_never_taken_apart() -> None:
+    place = "/d (and e: of f"
+    several = [
+        finding(
+            f"{place}/a.so: undefined symbol: {name}", location=f"{place}/a.so", symbols=(name,)
+        )
+        for name in "xy"
+    ]
+    one = row(f"{place}/a.so", Verdict.LOADS, *several)
+    text = many_report([one, row("/lib/b.so")], Tally(2), Style(200))
+    assert f"error  {place}/a.so: undefined symbol: x (and 1 more)\n" in text
+
+
+def test_findings_that_tell_of_more_than_a_symbol_stay_apart() -> None:
+    versions = [
+        finding(f"libc.so.6: version `{v}' not found", rule="version-not-found", symbols=("f",))
+        for v in ("V1", "V2")
+    ]
+    grouped = [finding(f"a.so: undefined symbol: {n} (and 1 more)", symbols=(n, "z")) for n in "xy"]
+    rows = [row("/lib/a.so", Verdict.FAILS, *versions, *grouped), row("/lib/b.so")]
+    text = many_report(rows, tally(rows), Style(200))
+    assert "version `V1' not found\n" in text
+    assert "version `V2' not found\n" in text
+    assert "undefined symbol: x (and 1 more)\n" in text
+    assert "undefined symbol: y (and 1 more)\n" in text
+
+
+def test_what_could_not_be_read_is_named_once() -> None:
+    named = unreadable("w.whl::d/e.so", "w.whl::d/e.so: e_phoff: lies")
+    assert named.error == "w.whl::d/e.so: e_phoff: lies"
+    assert unreadable("w.whl::d/e.so", "lies").error == "w.whl::d/e.so: lies"
+    assert unreadable("d: x/e.so", "/s/d: x/e.so: lies").error == "/s/d: x/e.so: lies"
+
+
 def test_many_symbols_are_listed_only_on_request() -> None:
     names = tuple(f"symbol_{number}" for number in range(40))
     wrong = finding(ERROR, symbols=names)
@@ -100,12 +143,13 @@ def test_what_is_outside_is_told_in_the_headline() -> None:
         )
         for name in ("c", "m")
     ]
-    text = file_report(row("/lib/a.so", Verdict.UNDECIDED, *outside), Style(200))
+    names = ("libc.so", "libm.so")
+    text = file_report(row("/lib/a.so", Verdict.UNDECIDED, *outside, outside=names), Style(200))
     assert text == (
         "UNDECIDED  /lib/a.so: libc.so, libm.so are not in what is audited (--root, --with)"
     )
-    single = file_report(row("/lib/a.so", Verdict.UNDECIDED, outside[0]), Style(200))
-    assert "libc.so is not in" in single
+    odd = row("/lib/a.so", Verdict.UNDECIDED, outside[0], outside=("a: b.so",))
+    assert "a.so: a: b.so is not in" in file_report(odd, Style(200))
     nothing = file_report(row("/lib/a.so", Verdict.UNDECIDED), Style(200))
     assert nothing == "UNDECIDED  /lib/a.so"
 
@@ -179,10 +223,8 @@ def test_the_tally_counts() -> None:
 
 
 LIBRARIES = (
-    LibraryRow(
-        "libx.so.1", "/srv/some/long/way/down/libx.so.1", "ld.so.cache", None, missing=False
-    ),
-    LibraryRow("liby.so.1", None, "not found", "libx.so.1", missing=True),
+    LibraryRow("libx.so.1", "/srv/some/long/way/down/libx.so.1", "ld.so.cache", missing=False),
+    LibraryRow("liby.so.1", None, "not found", missing=True),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.report.rows import found_by
 from elfaudit.report.style import Style
 from elfaudit.report.tree import tree_report
 
@@ -55,6 +56,20 @@ def test_preloads_and_the_program_have_trees_of_their_own(prebuilt: Path, story:
 def test_rpath_is_named_as_the_reason(prebuilt: Path) -> None:
     lines = tree(prebuilt / "shapes/libdemo-rpath.so", root=None)
     assert lines[-1].endswith("[RPATH $ORIGIN of libdemo-rpath.so]")
+
+
+def test_an_owner_is_left_out_whatever_the_directory_is_called(
+    prebuilt: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "one of many"
+    place.mkdir()
+    for name in ("libdemo-gnu.so", "libdep.so.1"):
+        shutil.copy(prebuilt / "shapes" / name, place)
+    resolution = resolve(str(place / "libdemo-gnu.so"), root=None)
+    entry = next(e for e in resolution.link_map.entries if e.name == "libdep.so.1")
+    full = found_by(entry, resolution.link_map)
+    short = found_by(entry, resolution.link_map, owned=False)
+    assert full == f"{short} of libdemo-gnu.so"
 
 
 def test_a_quiet_tree_is_for_problems(story: Path) -> None:

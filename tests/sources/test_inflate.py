@@ -120,3 +120,22 @@ def test_damage_says_how_far_it_came(tmp_path: Path, module: ModuleType, packed:
     assert stream.read(5000) == PLAIN[:5000]
     with pytest.raises(WheelError, match=r"^x\.whl::a: cannot be inflated past 0x[0-9a-f]{3,}: "):
         stream.read()
+
+
+def test_a_member_read_back_and_forth_is_given_up(tmp_path: Path) -> None:
+    """Each way back inflates from the start again: a few are needed, thousands are an attack."""
+    data = bytes(range(256)) * 4096
+    packed = tmp_path / "packed"
+    packed.write_bytes(raw_deflate(data))
+    stream = inflate.InflatedStream(FileStream(str(packed)), len(data), "x", head=1024, recent=4096)
+
+    def back_and_forth() -> None:
+        for offset in (len(data) - 1, len(data) // 2) * 1000:
+            stream.seek(offset)
+            stream.read(1)
+
+    with pytest.raises(WheelError, match="read back and forth"):
+        back_and_forth()
+    stream.release()
+    stream.seek(5)
+    assert stream.read(1) == b"\x05"

@@ -55,7 +55,17 @@ def test_names_and_problems_are_those_of_all(overlay: Overlay) -> None:
     mount = _mount(overlay)
     assert list(overlay.names()) == [f"{mount}/t/a.so", "/lib/libc.so"]
     assert len(overlay.problems) == 1
-    assert "../bad" in overlay.problems[0]
+    assert "../bad" in overlay.problems[0].name
+
+
+def test_wheels_are_installed_side_by_side(tmp_path: Path) -> None:
+    one = WheelSource(str(archive(tmp_path / "one.whl", {"a/x.so": b"x"})))
+    two = WheelSource(str(archive(tmp_path / "two.whl", {"b/y.so": b"y"})))
+    overlay = Overlay(None, {mount_name(wheel): wheel for wheel in (one, two)})
+    found = overlay.find(f"{mount_name(one)}/a/../b/y.so")
+    assert found is not None
+    assert found.display == f"{two.label}::b/y.so"
+    assert overlay.find(f"{mount_name(one)}/a/../../b/y.so") is None
 
 
 def test_a_name_that_only_looks_like_a_mount_is_looked_for_in_the_root(overlay: Overlay) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.errors import SourceError, WheelError
-from elfaudit.sources import FileSource, TreeSource, WheelSource, open_source, split_address
+from elfaudit.sources import FileSource, FolderSource, WheelSource, open_source, split_address
 
 from .archives import archive
 
@@ -40,7 +40,7 @@ def test_each_kind_is_opened_as_what_it_is(tmp_path: Path, story: Path) -> None:
     (tmp_path / "begins").write_bytes(b"PK\x03\x04 but goes on as something else")
     library = story / "site-packages/torch/lib/libc10.so"
     kinds = {
-        str(tmp_path): TreeSource,
+        str(tmp_path): FolderSource,
         str(tmp_path / "x.whl"): WheelSource,
         str(tmp_path / "renamed"): WheelSource,
         str(tmp_path / "begins"): FileSource,
@@ -52,10 +52,10 @@ def test_each_kind_is_opened_as_what_it_is(tmp_path: Path, story: Path) -> None:
         assert (source.label, source.problems) == (path, ())
 
 
-def test_a_directory_shows_its_members_as_addresses(story: Path) -> None:
+def test_a_directory_shows_its_members_by_their_path(story: Path) -> None:
     member = open_source(str(story)).find("/site-packages/torch/lib/libc10.so")
     assert member is not None
-    assert member.display == f"{story}::site-packages/torch/lib/libc10.so"
+    assert member.display == f"{story}/site-packages/torch/lib/libc10.so"
 
 
 def test_a_file_is_a_source_of_one_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

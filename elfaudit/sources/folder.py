@@ -1,0 +1,103 @@
+"""A directory of this machine that is no root: its files, and its links wherever they lead.
+
+A build tree, a directory of libraries to choose from, a profile that is nothing but links. A link
+or a ``..`` in it means what it means to any program here; only a root confines (see ``tree``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+
+from ..errors import SourceError
+from ..stream import FileStream
+from .model import Member
+
+__all__ = ["FolderSource"]
+
+
+class FolderSource:
+    """The files below a directory.
+
+    Args:
+        path: the directory.
+
+    Attributes:
+        label: the path as given; members are shown by theirs below it.
+        directory: the absolute path, links followed.
+
+    Raises:
+        SourceError: it is not a directory.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.label = path
+        self.directory = os.path.realpath(path)
+        self._problems: dict[str, SourceError] = {}
+        if not os.path.isdir(self.directory):
+            raise SourceError(path, "is not a directory")
+
+    @property
+    def problems(self) -> tuple[SourceError, ...]:
+        """Directories that :meth:`names` could not list."""
+        return tuple(self._problems.values())
+
+    def names(self) -> Iterator[str]:
+        """Path of every regular file, sorted; then of the links that lead to one.
+
+        Links to directories are not followed, so a circle of them has no end to look for.
+        """
+        links: list[str] = []
+        pending = ["/"]
+        while pending:
+            path = pending.pop()
+            if path.endswith("/"):
+                pending += sorted(self._entries(path, links), reverse=True)
+            else:
+                yield path
+        yield from (path for path in sorted(links) if self.find(path) is not None)
+
+    def find(self, path: str) -> Member | None:
+        """The regular file at ``path`` below the directory, links followed; or None."""
+        host = self._host(path)
+        try:
+            status = os.stat(host)
+        except (OSError, ValueError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        display = self.label.rstrip("/") + path
+        return Member(
+            path,
+            display,
+            (status.st_dev, status.st_ino),
+            status.st_size,
+            sequential=False,
+            open=lambda: FileStream(host, name=display),
+        )
+
+    def listing(self, path: str) -> list[str]:
+        """Names in the directory at ``path``, sorted; empty when there is no such directory."""
+        try:
+            return sorted(os.listdir(self._host(path)))
+        except (OSError, ValueError):
+            return []
+
+    def _host(self, path: str) -> str:
+        return self.directory.rstrip("/") + path
+
+    def _entries(self, folder: str, links: list[str]) -> Iterator[str]:
+        """Files of a directory, and its directories with a slash behind, to sort as their files."""
+        try:
+            with os.scandir(self._host(folder)) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        links.append(f"{folder}{entry.name}")
+                    elif entry.is_dir():
+                        yield f"{folder}{entry.name}/"
+                    elif entry.is_file():
+                        yield f"{folder}{entry.name}"
+        except OSError as error:
+            where = self.label.rstrip("/") + folder
+            self._problems[folder] = SourceError(where, f"cannot be listed: {error.strerror}")
