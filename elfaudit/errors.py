@@ -7,6 +7,7 @@
     │   └── WheelError         … because the archive or the member is not sound
     ├── ElfFormatError         bytes that are not what the ELF specification asks for
     │   └── NotElfError        … from the first four bytes on
+    │       └── PlaceholderError   an empty file, or a Git LFS pointer
     ├── NotLoadableError       sound ELF that no dynamic loader takes (ET_REL, static, core)
     └── RequestError           the question itself cannot be answered (bad regex, unknown host)
 
@@ -21,6 +22,7 @@ __all__ = [
     "ElfFormatError",
     "NotElfError",
     "NotLoadableError",
+    "PlaceholderError",
     "RequestError",
     "SourceError",
     "WheelError",
@@ -75,6 +77,10 @@ class ElfFormatError(ElfAuditError):
 
 class NotElfError(ElfFormatError):
     """The file does not begin with the ELF magic, ``7f 45 4c 46``."""
+
+
+class PlaceholderError(NotElfError):
+    """The file only stands for another one: it is empty, or a Git LFS pointer."""
 
 
 class NotLoadableError(ElfAuditError):

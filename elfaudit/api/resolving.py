@@ -6,12 +6,18 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..elf import ElfObject
-from ..errors import ElfAuditError, NotElfError, NotLoadableError, RequestError
+from ..errors import (
+    ElfAuditError,
+    NotElfError,
+    NotLoadableError,
+    PlaceholderError,
+    RequestError,
+)
 from ..findings import Case, Resolution, diagnose, first_error, verdict
 from ..loader import LinkMap, LinkMapEntry, Loader, bind
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
-from .session import Session, Subject
+from .session import Session, Subject, is_library_name
 
 __all__ = ["Passed", "resolve", "resolve_all"]
 
@@ -119,6 +125,9 @@ def resolve_all(
             progress(subject.name)
         try:
             yield _resolve(session, subject)
+        except PlaceholderError as error:
+            broken = subject.listed or is_library_name(subject.name)
+            yield Passed(subject.name, str(error), broken=broken)
         except (NotElfError, NotLoadableError) as error:
             # Among many files most are no ELF; but one that was named by the user should be.
             yield Passed(subject.name, str(error), broken=subject.listed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,7 +33,7 @@ from ..sources import (
     split_address,
 )
 
-__all__ = ["Session", "Subject"]
+__all__ = ["Session", "Subject", "is_library_name"]
 
 # Never ELF, and thousands of them in a large wheel: not opened.
 _TEXT_SUFFIXES = (
@@ -41,6 +42,14 @@ _TEXT_SUFFIXES = (
     ".png", ".svg", ".gif", ".jpg", ".pxd", ".pyx", ".typed", ".ipynb", ".xml", ".cfg", ".ini",
     ".csv", ".ptl", ".npy", ".npz", ".gz", ".zip", ".f90", ".mod",
 )  # fmt: skip
+
+
+_LIBRARY_NAME = re.compile(r"\.so(?:\.[0-9]+)*$")
+
+
+def is_library_name(path: str) -> bool:
+    """Whether a file is named like a shared object: ``libz.so``, ``libz.so.1.2``."""
+    return _LIBRARY_NAME.search(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,9 @@ class Session:
                 member = None
                 if not name.endswith(_TEXT_SUFFIXES):
                     member = self._overlay.find(target.base + name)
-                if member is not None and member.size and member.identity not in seen:
+                # An empty file is no news, unless it is one that should be a library.
+                worth = member is not None and (member.size or is_library_name(name))
+                if member is not None and worth and member.identity not in seen:
                     seen.add(member.identity)
                     yield self._subject(target, name, target.source.label, member)
 
@@ -284,7 +295,10 @@ class Session:
 
         What is in the root has its path there; anything else is laid over it.
         """
-        absolute = os.path.abspath(path)
+        try:
+            absolute = os.path.abspath(path)
+        except OSError as error:
+            raise SourceError(path, f"cannot be looked for: {error.strerror}") from error
         if self._is_this_machine:
             return absolute
         folder, name = os.path.split(absolute)

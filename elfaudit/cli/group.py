@@ -75,6 +75,9 @@ class _Commands(click.Group):
         except BrokenPipeError:
             _discard_output()
             raise click.exceptions.Exit(_NOBODY_READS) from None
+        except OSError as error:  # what is read raises errors of ours; this is what is written
+            _discard_output()
+            raise _Failure(f"the output cannot be written: {error.strerror}") from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_INTERRUPTED) from None
         return result
@@ -118,13 +121,23 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; never returns."""
+    if sys.stderr is None:  # closed by whoever started us; nobody is to be told
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the very end
+    if sys.stdout is None:
+        click.echo("elfaudit: standard output is closed", err=True)
+        raise SystemExit(2)
     try:
-        cli(prog_name="elfaudit")
-    finally:
         try:
+            cli(prog_name="elfaudit")
+        finally:
             sys.stdout.flush()
-        except BrokenPipeError:  # --help into a closed pipe
-            _discard_output()
+    except BrokenPipeError:  # --help into a closed pipe
+        _discard_output()
+        raise SystemExit(_NOBODY_READS) from None
+    except OSError as error:  # --help onto a full disk
+        _discard_output()
+        click.echo(f"elfaudit: the output cannot be written: {error.strerror}", err=True)
+        raise SystemExit(2) from None
 
 
 def _discard_output() -> None:

@@ -28,6 +28,7 @@ class _Results:
 
     stream: Iterator[Resolution | Passed]
     progress: Progress
+    targets: tuple[str, ...]
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
     broken: list[FileRow] = field(default_factory=list)
     passed: int = 0
@@ -103,7 +104,7 @@ def resolve(
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
     with Progress() as progress:
         stream = resolve_all(targets, progress=progress, **loader_inputs(**surrounding))
-        results = _Results(stream, progress)
+        results = _Results(stream, progress, targets)
         _WRITERS[form](results, style)
     if results.worst >= Severity[fail_on.upper()]:
         ctx.exit(1)
@@ -158,7 +159,8 @@ def _require_any(results: _Results) -> None:
     if any(results.counts.values()):
         return
     reasons = _reasons(results.broken)
-    raise RequestError(reasons or "there is no ELF file in it that a loader takes")
+    where = ", ".join(results.targets)
+    raise RequestError(reasons or f"{where}: there is no ELF file in it that a loader takes")
 
 
 def _reasons(broken: Sequence[FileRow]) -> str:

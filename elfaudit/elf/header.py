@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..errors import ElfFormatError, NotElfError
+from ..errors import ElfFormatError, NotElfError, PlaceholderError
 from .layout import Layout
 from .reader import Reader
 
@@ -145,7 +145,9 @@ def read_header(reader: Reader) -> Header:
     """
     ident = reader.read_available(0, 64)
     if not ident.startswith(_MAGIC):
-        raise NotElfError(reader.name, 0, "e_ident", _what_it_is(ident))
+        placeholder = not ident or ident.startswith(_LFS_POINTER)
+        kind = PlaceholderError if placeholder else NotElfError
+        raise kind(reader.name, 0, "e_ident", _what_it_is(ident))
     if len(ident) < 16:
         raise ElfFormatError(reader.name, len(ident), "e_ident", "the file ends inside it")
     bits = _one_of(reader, ident, 4, "EI_CLASS", {1: 32, 2: 64})
@@ -221,8 +223,9 @@ def _extended_segment_count(reader: Reader, layout: Layout, shoff: int, shentsiz
     return int(count)
 
 
+_LFS_POINTER = b"version https://git-lfs"
 _SIGNATURES = (
-    (b"version https://git-lfs", "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
+    (_LFS_POINTER, "is a Git LFS pointer, not the file itself: run `git lfs pull`"),
     (b"/* GNU ld script", "is a linker script (text), not a shared object"),
     (b"INPUT", "is a linker script (text), not a shared object"),
     (b"GROUP", "is a linker script (text), not a shared object"),

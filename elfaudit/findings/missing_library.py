@@ -90,6 +90,8 @@ def _evidence(entry: LinkMapEntry, users: list[str], found: Sequence[Provider]) 
         left = len(directories) - _MOST_DIRECTORIES
         more = f" and {left} more" if left > 0 else ""
         yield f"looked in {shown}{more}"
+    if not found and entry.origin is Origin.MISSING:
+        yield "no library of that name is near; name more places to look with --with PATH"
     for provider in found:
         yield f"it is there as {provider.member.display}, where the loader does not look"
     for step in entry.steps:

@@ -16,6 +16,8 @@ from .model import Member
 
 __all__ = ["FolderSource"]
 
+_PSEUDO = frozenset(("//proc", "//sys", "//dev"))  # below "/": files that are no files on a disk
+
 
 class FolderSource:
     """The files below a directory.
@@ -33,7 +35,10 @@ class FolderSource:
 
     def __init__(self, path: str) -> None:
         self.label = path
-        self.directory = os.path.realpath(path)
+        try:
+            self.directory = os.path.realpath(path)
+        except OSError as error:  # a relative path, and the current directory is gone
+            raise SourceError(path, f"cannot be opened: {error.strerror}") from error
         self._problems: dict[str, SourceError] = {}
         if not os.path.isdir(self.directory):
             raise SourceError(path, "is not a directory")
@@ -95,6 +100,8 @@ class FolderSource:
                     if entry.is_symlink():
                         links.append(f"{folder}{entry.name}")
                     elif entry.is_dir():
+                        if f"{self.directory}{folder}{entry.name}" in _PSEUDO:
+                            continue
                         yield f"{folder}{entry.name}/"
                     elif entry.is_file():
                         yield f"{folder}{entry.name}"

@@ -44,8 +44,10 @@ class TestSubjects:
         assert any(name.endswith("libc10.so") for name in names)
 
     def test_empty_files_are_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "py.typed").write_bytes(b"")
         (tmp_path / "empty.so").write_bytes(b"")
-        assert not list(session(tmp_path).subjects())
+        names = [subject.name for subject in session(tmp_path).subjects()]
+        assert names == [f"{tmp_path}/empty.so"]  # which should have been a library
         (subject,) = session(tmp_path / "empty.so").subjects()
         assert subject.listed
 

@@ -233,7 +233,8 @@ def test_a_directory_without_elf_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "readme").write_text("nothing here")
     result = run("resolve", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr == "elfaudit: there is no ELF file in it that a loader takes\n"
+    reason = "there is no ELF file in it that a loader takes"
+    assert result.stderr == f"elfaudit: {tmp_path}: {reason}\n"
 
 
 @pytest.mark.parametrize("name", ["static-exe", "relocatable.o"])
@@ -293,3 +294,16 @@ def test_the_library_path_is_split_as_the_loader_does(
         root="/", with_=(), host="auto", preload=(), library_path=tuple(given), env=False
     )
     assert inputs["library_path"] == paths
+
+
+def test_placeholders_of_libraries_are_findings(run: Run, prebuilt: Path, tmp_path: Path) -> None:
+    """The classic accident of a wheel builder: a Git LFS pointer or an empty file for a library."""
+    shutil.copy(prebuilt / "shapes/libempty.so", tmp_path / "good.so")
+    (tmp_path / "libfoo.so").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    (tmp_path / "libempty.so.1").touch()
+    (tmp_path / "py.typed").touch()
+    result = run("resolve", tmp_path)
+    assert result.exit_code == 1
+    assert "libfoo.so: e_ident at offset 0x0: is a Git LFS pointer" in result.output
+    assert "libempty.so.1: e_ident at offset 0x0: the file is empty" in result.output
+    assert "py.typed" not in result.output

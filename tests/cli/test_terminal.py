@@ -135,3 +135,39 @@ def test_standard_output_that_is_no_file_is_left_alone(
 
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     group._discard_output()
+
+
+def shell(command: str, cwd: Path | None = None) -> tuple[int, str]:
+    """(exit code, standard error) of a shell command in which ``elfaudit`` is ours."""
+    started = subprocess.run(
+        ["bash", "-c", f'elfaudit() {{ "{sys.executable}" -m elfaudit "$@"; }}; {command}'],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=cwd,
+        check=False,
+    )
+    return started.returncode, started.stderr
+
+
+@pytest.mark.parametrize("arguments", ["show {file}", "resolve {file}", "schema", "--help"])
+def test_a_full_disk_is_told_in_a_sentence(arguments: str, prebuilt: Path) -> None:
+    file = prebuilt / "shapes/libdep.so.1"
+    code, error = shell(f"elfaudit {arguments.format(file=file)} > /dev/full")
+    assert code == 2
+    assert error == "elfaudit: the output cannot be written: No space left on device\n"
+
+
+def test_closed_streams(prebuilt: Path) -> None:
+    code, error = shell(f"elfaudit show {prebuilt}/shapes/libdep.so.1 >&-")
+    assert (code, error) == (2, "elfaudit: standard output is closed\n")
+    assert shell("elfaudit show /nowhere 2>&-")[0] == 2
+
+
+@pytest.mark.parametrize("arguments", ["resolve .", "providers f --in .", "resolve ./x.so"])
+def test_a_current_directory_that_is_gone(arguments: str, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    code, error = shell(f"rmdir ../gone; elfaudit {arguments}", tmp_path / "gone")
+    assert code == 2
+    assert error.startswith("elfaudit: ")
+    assert error.count("\n") == 1
