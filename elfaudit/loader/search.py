@@ -89,6 +89,8 @@ class Searcher:
         self.defaults = tuple(self._default_directories())
         self._kept = 0
         self._there: dict[str, bool] = {}
+        self._elements_of: dict[tuple[str | None, str], tuple[str, ...]] = {}
+        self._existing: dict[tuple[str | None, str], tuple[str, ...]] = {}
 
     def search(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
@@ -167,7 +169,7 @@ class Searcher:
             for owner in _rpath_owners(requester, program):
                 dynamic = owner.elf.dynamic if owner.elf else None
                 if dynamic is not None and dynamic.runpath is None and dynamic.rpath is not None:
-                    for directory in self._split(dynamic.rpath, owner):
+                    for directory in self._elements(dynamic.rpath, owner):
                         yield directory, Origin.RPATH, owner.display
         for element in self._environment.library_path:
             # $ORIGIN in LD_LIBRARY_PATH is the program's (_dl_init_paths: l = main map).
@@ -175,7 +177,7 @@ class Searcher:
             if expanded is not None:
                 yield self._absolute(expanded), Origin.LD_LIBRARY_PATH, None
         if own is not None and own.runpath is not None and requester is not None:
-            for directory in self._split(own.runpath, requester):
+            for directory in self._elements(own.runpath, requester):
                 yield directory, Origin.RUNPATH, requester.display
 
     def _system_candidates(
@@ -193,6 +195,20 @@ class Searcher:
         for directory in self.defaults:
             for path in self._in_directory(directory, name):
                 yield path, Origin.DEFAULT, None
+
+    def _elements(self, paths: str, owner: LinkMapEntry) -> tuple[str, ...]:
+        """The directories of an RPATH or RUNPATH, split once however many names are looked for.
+
+        Once enough steps are told, only those that are there.
+        """
+        key = (owner.path, paths)
+        if self._kept > _MOST_STEPS:
+            if key not in self._existing:
+                self._existing[key] = tuple(filter(self._is_there, self._split(paths, owner)))
+            return self._existing[key]
+        if key not in self._elements_of:
+            self._elements_of[key] = tuple(self._split(paths, owner))
+        return self._elements_of[key]
 
     def _split(self, paths: str, owner: LinkMapEntry) -> Iterator[str]:
         """The elements of an RPATH or RUNPATH; an empty one is the current directory.
