@@ -25,7 +25,6 @@ __all__ = ["Symbol", "SymbolBinding", "SymbolTable", "SymbolType", "SymbolVisibi
 
 SHN_UNDEF = 0
 SHN_ABS = 0xFFF1
-SHN_COMMON = 0xFFF2
 
 
 class SymbolBinding(IntEnum):

@@ -133,8 +133,12 @@ def test_standard_output_that_is_no_file_is_left_alone(
 ) -> None:
     import io
 
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    kept = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", kept)
+    kept.write("before, ")
     group._discard_output()
+    kept.write("after")
+    assert kept.getvalue() == "before, after"
 
 
 def shell(command: str, cwd: Path | None = None) -> tuple[int, str]:
