@@ -106,6 +106,7 @@ class Dynamic:
             expanded), or None. An empty string is a path list of one empty element.
         flags, flags_1: ``DT_FLAGS`` and ``DT_FLAGS_1``.
         filters, auxiliaries: ``DT_FILTER`` and ``DT_AUXILIARY`` filtees, in file order.
+        dependencies: the last three together as (tag, name), in file order.
         entries: every entry before ``DT_NULL`` as (tag, value), in file order.
         offset: file offset of the table.
         entry_size: bytes of one entry.
@@ -119,6 +120,7 @@ class Dynamic:
     flags_1: Flags1
     filters: tuple[str, ...]
     auxiliaries: tuple[str, ...]
+    dependencies: tuple[tuple[int, str], ...] = field(repr=False)
     entries: tuple[tuple[int, int], ...] = field(repr=False)
     offset: int = field(repr=False)
     entry_size: int = field(default=16, repr=False)
@@ -186,10 +188,13 @@ def read_dynamic(
     last = dict(entries)  # of equal tags the last one stays
     strings = _StringTable.of(reader, addresses, last, offset)
     texts: dict[int, list[str]] = {}
+    dependencies: list[tuple[int, str]] = []
     for row, (tag, value) in enumerate(entries):
         if tag in _STRING_TAGS:
             text = strings.get(value, _STRING_TAGS[tag], offset + row * size)
             texts.setdefault(tag, []).append(text)
+            if tag in _DEPENDENCY_TAGS:
+                dependencies.append((tag, text))
 
     def one(tag: int) -> str | None:
         return texts[tag][-1] if tag in texts else None
@@ -203,6 +208,7 @@ def read_dynamic(
         flags_1=Flags1(last.get(DynamicTag.FLAGS_1, 0)),
         filters=tuple(texts.get(DynamicTag.FILTER, ())),
         auxiliaries=tuple(texts.get(DynamicTag.AUXILIARY, ())),
+        dependencies=tuple(dependencies),
         entries=entries,
         offset=offset,
         entry_size=size,
@@ -220,6 +226,7 @@ _STRING_TAGS = {
         DynamicTag.AUXILIARY,
     )
 }
+_DEPENDENCY_TAGS = frozenset((DynamicTag.NEEDED, DynamicTag.FILTER, DynamicTag.AUXILIARY))
 
 
 def _entries(

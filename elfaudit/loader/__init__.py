@@ -1,19 +1,23 @@
 """What the dynamic loader would do with the facts, in pure functions over them."""
 
 from .bindings import Binding, Bindings, Status, bind
-from .environment import LoaderEnvironment
-from .glibc import Loader
-from .linkmap import LinkMap, LinkMapEntry, Origin, Outcome, SearchStep
+from .environment import Dlopen, Libc, LoaderEnvironment, Mode
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
+from .process import Loader
 from .store import ObjectStore
 
 __all__ = [
     "Binding",
     "Bindings",
+    "Dlopen",
+    "Libc",
     "LinkMap",
     "LinkMapEntry",
     "Loader",
     "LoaderEnvironment",
+    "Mode",
     "ObjectStore",
+    "Opening",
     "Origin",
     "Outcome",
     "SearchStep",

@@ -11,17 +11,45 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, Flag
 
 from ..sources import Source
 
 __all__ = [
+    "Dlopen",
+    "Libc",
     "LoaderEnvironment",
+    "Mode",
     "host_hwcaps",
     "host_library_path",
     "host_platform",
     "host_preload",
     "running_interpreter",
 ]
+
+
+class Libc(Enum):
+    """Whose loader it is."""
+
+    GLIBC = "glibc"
+    MUSL = "musl"
+
+
+class Mode(Flag):
+    """How ``dlopen`` is called; without any of these it is ``RTLD_NOW | RTLD_LOCAL``."""
+
+    LOCAL = 0
+    GLOBAL = 1
+    LAZY = 2
+    DEEPBIND = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dlopen:
+    """One ``dlopen`` that a process does before the subject's: the name or path, and how."""
+
+    name: str
+    mode: Mode = Mode.LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +66,9 @@ class LoaderEnvironment:
             machine.
         platform: value of ``$PLATFORM``; None: the machine's usual one.
         directory: the current directory, for relative paths and empty path elements.
+        dlopens: what the process opened before it opens the subject, in order.
+        mode: how the subject is opened.
+        libc: whose rules apply.
     """
 
     root: Source
@@ -47,6 +78,9 @@ class LoaderEnvironment:
     hwcaps: tuple[str, ...] | None = None
     platform: str | None = None
     directory: str = "/"
+    dlopens: tuple[Dlopen, ...] = ()
+    mode: Mode = Mode.LOCAL
+    libc: Libc = Libc.GLIBC
 
 
 def host_library_path(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:

@@ -1,95 +1,53 @@
-"""Loading as glibc does it: the program, its preloads, then the file asked about.
+"""Loading as glibc does it: the program and its preloads, then one ``dlopen`` after the other.
 
-Source: ``dl_main`` (glibc ``elf/rtld.c``), ``_dl_map_object_deps`` (``elf/dl-deps.c``) for the
-breadth-first order, ``_dl_map_object`` (``elf/dl-load.c``) for when a name is loaded already.
+Source: ``dl_main`` (glibc ``elf/rtld.c``) for the start, ``_dl_map_object_deps``
+(``elf/dl-deps.c``) for the order of an object's dependencies, ``_dl_lookup_map``
+(``elf/dl-load.c``) for when a name is loaded already, ``dl_open_worker_begin`` and
+``add_to_global_update`` (``elf/dl-open.c``) for ``dlopen``.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 
-from ..elf import ElfObject, Layout
-from ..sources import Member
-from .environment import LoaderEnvironment
-from .linkmap import LinkMap, LinkMapEntry, Origin, Outcome
-from .search import Search, Searcher, refusal_of_subject
-from .store import ObjectStore
+from ..elf import DynamicTag
+from .environment import LoaderEnvironment, Mode
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
+from .search import Search, Searcher
 
-__all__ = ["Loader"]
+__all__ = ["GlibcProcess"]
 
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
-class Loader:
-    """Loads files in one environment, each into a process of its own.
+class GlibcProcess:
+    """The objects of one process, while it grows.
 
     Args:
-        environment: root, program, preloads, search paths.
-        store: reads the libraries; may serve many loaders.
+        environment: the preloads.
+        searcher: finds libraries for the process's machine.
+
+    Attributes:
+        program: the main program, once the process has started.
     """
 
-    def __init__(self, environment: LoaderEnvironment, store: ObjectStore) -> None:
-        self.environment = environment
-        self._store = store
-        self._searchers: dict[tuple[int, Layout, str | None], Searcher] = {}
-
-    def searcher(self, elf: ElfObject) -> Searcher:
-        """The search order as it is for objects of that file's machine."""
-        key = (elf.machine, elf.layout, elf.interp)
-        if key not in self._searchers:
-            self._searchers[key] = Searcher(self.environment, self._store, elf)
-        return self._searchers[key]
-
-    def load(self, member: Member, elf: ElfObject, name: str) -> LinkMap:
-        """The link map of a process after it has loaded one file.
-
-        With a main program in the environment the file is opened as ``dlopen`` would; without one
-        it is the program itself.
-
-        Args:
-            member: the file asked about.
-            elf: its facts.
-            name: the name the file is asked for by.
-
-        Raises:
-            NotLoadableError: the file is nothing a dynamic loader takes.
-        """
-        elf.require_loadable()
-        dlopened = self.environment.main_program is not None
-        refused = refusal_of_subject(elf) if dlopened or not elf.is_program else None
-        searcher = self.searcher(elf)
-        searcher.begin()
-        process = _Process(self.environment, searcher, refused)
-        subject = LinkMapEntry(
-            name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
-        )
-        if self.environment.main_program is None:
-            return process.link_map(subject, process.run(subject), ())
-        program = process.program(self.environment.main_program)
-        return process.link_map(subject, process.run(program), process.open(subject))
-
-
-class _Process:
-    """The objects of one process, while it is put together."""
-
-    def __init__(
-        self, environment: LoaderEnvironment, searcher: Searcher, refused: str | None
-    ) -> None:
-        self._refused = refused
+    def __init__(self, environment: LoaderEnvironment, searcher: Searcher) -> None:
         self._environment = environment
         self._searcher = searcher
         self._entries: list[LinkMapEntry] = []
-        self._by_name: dict[str, LinkMapEntry] = {}
+        self._names: dict[str, LinkMapEntry] = {}  # asked for, or paths
+        self._sonames: dict[str, LinkMapEntry] = {}
         self._by_identity: dict[Hashable, LinkMapEntry] = {}
-        self._edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = {}
+        self._lists: dict[LinkMapEntry, tuple[tuple[bool, LinkMapEntry], ...]] = {}
         self._ignored: list[LinkMapEntry] = []
-        self._program: LinkMapEntry | None = None
+        self._openings: list[Opening] = []
+        self.program: LinkMapEntry | None = None
+        self._global: dict[LinkMapEntry, None] = {}
         self._residents: dict[LinkMapEntry, None] = {}  # in the process, not listed by anyone yet
         self._absences: dict[str, list[LinkMapEntry]] = {}
 
-    def program(self, path: str) -> LinkMapEntry:
-        """The entry of the main program."""
+    def find_program(self, path: str) -> LinkMapEntry:
+        """The entry of a main program, to be handed to :meth:`start`."""
         search = self._searcher.search(path, None, None)
         if search.found is None:
             return LinkMapEntry(path, None, path, None, None, None, Origin.MISSING, search.steps)
@@ -99,9 +57,14 @@ class _Process:
             Origin.DIRECT, search.steps,
         )  # fmt: skip
 
-    def run(self, program: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
-        """Start the process: program, preloads, and the dependencies of both, breadth first."""
-        self._program = program
+    def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
+        """Start the process: program, preloads, and the dependencies of both, breadth first.
+
+        Args:
+            program: its entry.
+            refused: why the kernel or the loader would not take it.
+        """
+        self.program = program
         self._add(program)
         self._reside(program)
         roots = [program]
@@ -112,7 +75,62 @@ class _Process:
                 self._ignored.append(entry)
             elif entry not in roots:
                 roots.append(entry)
-        return self._closure(roots)
+        searchlist = self._map_dependencies(roots)
+        self._openings.append(
+            Opening(program, Mode.GLOBAL, searchlist, tuple(self._entries), (), refused)
+        )
+        self._global.update(dict.fromkeys(searchlist))
+
+    def find(self, name: str) -> LinkMapEntry:
+        """The entry that ``dlopen(name)`` ends at when the program calls it, found or not."""
+        program = self.program
+        found = self._lookup(name)
+        if found is not None or program is None:
+            return found or self.find_program(name)
+        search = self._searcher.search(name, program, program)
+        if search.found is None:
+            return self._absence(name, None, search)
+        result = search.found
+        return self._by_identity.get(result.identity) or LinkMapEntry(
+            name, result.path, result.member.display, result.elf, result.identity, None,
+            Origin.DLOPEN, search.steps,
+        )  # fmt: skip
+
+    def open(
+        self, entry: LinkMapEntry, mode: Mode = Mode.LOCAL, refused: str | None = None
+    ) -> None:
+        """``dlopen`` of a file.
+
+        Args:
+            entry: what it ends at, loaded before or not.
+            mode: the flags.
+            refused: why the loader does not take the file.
+        """
+        count = len(self._entries)
+        known = self._by_identity.get(entry.identity)
+        if entry.missing:
+            self._entries.append(entry)
+            searchlist: tuple[LinkMapEntry, ...] = ()
+        else:
+            if known is None:
+                self._add(entry)
+            searchlist = self._map_dependencies([known or entry])
+        before = tuple(self._global)
+        loaded = tuple(self._entries[count:])
+        self._openings.append(Opening(known or entry, mode, searchlist, loaded, before, refused))
+        if Mode.GLOBAL in mode:
+            self._global.update(dict.fromkeys(searchlist))
+
+    def link_map(self, subject: LinkMapEntry) -> LinkMap:
+        """What the process holds now."""
+        return LinkMap(
+            tuple(self._entries),
+            self._by_identity.get(subject.identity, subject),
+            tuple(self._openings),
+            {entry: tuple(child for _, child in row) for entry, row in self._lists.items()},
+            tuple(self._ignored),
+            self._names,
+        )
 
     def _reside(self, program: LinkMapEntry) -> None:
         """Make the loader itself known, by the path the kernel took it from (``PT_INTERP``).
@@ -127,7 +145,8 @@ class _Process:
             own = interp if program.elf and program.elf.is_program else None
             # In a root without any loader nothing can be said of what is not in it.
             if search and absent and own and self._searcher.whole:
-                self._absent(own, program, search)  # the kernel will not start the program
+                # The kernel will not start the program.
+                self._entries.append(self._absence(own, program, search))
             return
         found = search.found
         if found.identity == program.identity:
@@ -138,55 +157,60 @@ class _Process:
         )  # fmt: skip
         self._residents[entry] = None
         self._register(entry)
+        self._names.setdefault(entry.soname, entry)
 
-    def open(self, subject: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
-        """``dlopen``: the scope of the subject, breadth first, what is loaded already included."""
-        known = self._by_identity.get(subject.identity)
-        if known is not None:
-            return self._closure([known])
-        self._add(subject)
-        return self._closure([subject])
+    def _map_dependencies(self, roots: list[LinkMapEntry]) -> tuple[LinkMapEntry, ...]:
+        """The searchlist that begins with some objects, each in front of what it lists.
 
-    def link_map(
-        self,
-        subject: LinkMapEntry,
-        global_scope: Iterable[LinkMapEntry],
-        local_scope: Iterable[LinkMapEntry],
-    ) -> LinkMap:
-        return LinkMap(
-            tuple(self._entries),
-            self._by_identity.get(subject.identity, subject),
-            tuple(entry for entry in global_scope if not entry.missing),
-            tuple(entry for entry in local_scope if not entry.missing),
-            self._edges,
-            tuple(self._ignored),
-            self._refused,
-        )
+        Filtees are put in front of the object that names them, and looked at next.
+        """
+        known = dict.fromkeys(roots)
+        order = list(roots)
+        done: set[LinkMapEntry] = set()
+        position = 0
+        while position < len(order):
+            entry = order[position]
+            if entry in done:
+                position += 1
+                continue
+            done.add(entry)
+            for filtee, child in self._dependencies(entry):
+                if not filtee:
+                    if child not in known:
+                        known[child] = None
+                        order.append(child)
+                else:
+                    self._put_before(order, child not in known, entry, child)
+                    known[child] = None
+        return tuple(entry for entry in order if not entry.missing)
 
-    def _closure(self, roots: list[LinkMapEntry]) -> tuple[LinkMapEntry, ...]:
-        queue = deque(roots)
-        order: dict[LinkMapEntry, None] = dict.fromkeys(roots)
-        while queue:
-            for entry in self._dependencies(queue.popleft()):
-                if entry not in order:
-                    order[entry] = None
-                    queue.append(entry)
-        return tuple(order)
+    def _put_before(
+        self, order: list[LinkMapEntry], new: bool, entry: LinkMapEntry, filtee: LinkMapEntry
+    ) -> None:
+        """Put a filtee in front of its filter; one that stands further in front stays there."""
+        place = order.index(entry)
+        if not new:
+            if order.index(filtee) <= place:
+                return
+            order.remove(filtee)
+        order.insert(place, filtee)
+        self._entries.remove(filtee)
+        self._entries.insert(self._entries.index(entry), filtee)
 
-    def _dependencies(self, entry: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
-        if entry not in self._edges:
+    def _dependencies(self, entry: LinkMapEntry) -> tuple[tuple[bool, LinkMapEntry], ...]:
+        """(whether it is a filtee, object) for all that an object lists, in its order."""
+        if entry not in self._lists:
             dynamic = entry.elf.dynamic if entry.elf else None
-            names = (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed) if dynamic else ()
-            required = {*dynamic.filters, *dynamic.needed} if dynamic else set()
-            found: list[LinkMapEntry] = []
-            for name in dict.fromkeys(names):
-                if name in required:
-                    found.append(self._resolve(name, entry, None))
+            found: list[tuple[bool, LinkMapEntry]] = []
+            for tag, name in dict.fromkeys(dynamic.dependencies if dynamic else ()):
+                if tag != DynamicTag.AUXILIARY:
+                    child = self._resolve(name, entry, None)
+                    found.append((tag == DynamicTag.FILTER, child))
                 elif (filtee := self._find(name, entry, None)[1]) is not None:
-                    # An auxiliary filtee that is not there is not used (_dl_map_object_deps).
-                    found.append(filtee)
-            self._edges[entry] = tuple(found)
-        return self._edges[entry]
+                    # An auxiliary filtee that is not there is not used.
+                    found.append((True, filtee))
+            self._lists[entry] = tuple(found)
+        return self._lists[entry]
 
     def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
         """The entry that ``name`` stands for when ``requester`` asks for it, found or not."""
@@ -203,16 +227,16 @@ class _Process:
     ) -> tuple[Search, LinkMapEntry | None]:
         """The search for a name, and the object it ended at, now part of the process; or None."""
         name = self._expanded(name, requester)
-        known = self._by_name.get(name)
+        known = self._lookup(name)
         if known is not None:
             return _NO_SEARCH, self._listed(known)
-        search = self._searcher.search(name, requester, self._program)
+        search = self._searcher.search(name, requester, self.program)
         if search.found is None:
             return search, None
         found = search.found
         known = self._by_identity.get(found.identity)
         if known is not None:
-            self._by_name[name] = known
+            self._names[name] = known
             return search, self._listed(known)
         origin = as_ if as_ is not None else found.origin
         entry = LinkMapEntry(
@@ -221,10 +245,15 @@ class _Process:
         )  # fmt: skip
         return search, self._add(entry)
 
+    def _lookup(self, name: str) -> LinkMapEntry | None:
+        """The object that has a name already: one asked for, a path, or its SONAME."""
+        known = self._names.get(name)
+        if known is None and (known := self._sonames.get(name)) is not None:
+            self._names[name] = known
+        return known
+
     def _absent(self, name: str, requester: LinkMapEntry, search: Search) -> LinkMapEntry:
-        # In a root without a loader nothing can be said of what is not in it.
-        origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
-        entry = LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
+        entry = self._absence(name, requester, search)
         absences = self._absences.setdefault(name, [])
         for other in absences:
             if other.steps == entry.steps and other in self._entries:
@@ -232,6 +261,11 @@ class _Process:
         absences.append(entry)
         self._entries.append(entry)
         return entry
+
+    def _absence(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
+        # In a root without a loader nothing can be said of what is not in it.
+        origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
+        return LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
 
     def _listed(self, entry: LinkMapEntry) -> LinkMapEntry:
         """An entry that is in the process already, now that an object lists it."""
@@ -249,8 +283,8 @@ class _Process:
         """Make an object known by its file, its path, its SONAME and the name it was asked for."""
         self._by_identity[entry.identity] = entry
         if entry.path:
-            self._by_name.setdefault(entry.path, entry)
+            self._names.setdefault(entry.path, entry)
         if entry.loader is not None:  # the name on the command line is nobody's name for it
-            self._by_name.setdefault(entry.name, entry)
+            self._names.setdefault(entry.name, entry)
         if entry.elf is not None and entry.elf.soname:
-            self._by_name.setdefault(entry.elf.soname, entry)
+            self._sonames.setdefault(entry.elf.soname, entry)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 
 from ..elf import ElfObject
 from ..sources import HOST
+from .environment import Libc, Mode
 
-__all__ = ["LinkMap", "LinkMapEntry", "Origin", "Outcome", "SearchStep"]
+__all__ = ["LinkMap", "LinkMapEntry", "Opening", "Origin", "Outcome", "SearchStep"]
 
 
 class Origin(Enum):
@@ -18,6 +20,7 @@ class Origin(Enum):
     DIRECT = "given"
     LOADED = "already loaded"
     PRELOAD = "LD_PRELOAD"
+    DLOPEN = "dlopen"
     RPATH = "RPATH"
     LD_LIBRARY_PATH = "LD_LIBRARY_PATH"
     RUNPATH = "RUNPATH"
@@ -100,28 +103,74 @@ class LinkMapEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """One step by which a process grew: its start, or a ``dlopen``.
+
+    Attributes:
+        root: the program, or the object that was opened.
+        mode: how it was opened; of no meaning for the start.
+        searchlist: the root and what it needs, breadth first, objects loaded before included,
+            missing ones left out; at the start the preloads stand behind the program.
+        loaded: the objects this step brought in, in load order, missing ones included.
+        global_scope: the objects that every lookup of this step passes beside the searchlist: what
+            was global before; empty at the start.
+        refused: why the loader does not take the root itself, in its words; None if it does.
+    """
+
+    root: LinkMapEntry
+    mode: Mode
+    searchlist: tuple[LinkMapEntry, ...]
+    loaded: tuple[LinkMapEntry, ...]
+    global_scope: tuple[LinkMapEntry, ...] = ()
+    refused: str | None = None
+
+    @property
+    def scope(self) -> tuple[LinkMapEntry, ...]:
+        """The objects a lookup passes, in order, each once (``l_scope`` of what was loaded)."""
+        parts = (self.global_scope, self.searchlist)
+        return tuple(dict.fromkeys(chain(*(parts[::-1] if Mode.DEEPBIND in self.mode else parts))))
+
+
+@dataclass(frozen=True, slots=True)
 class LinkMap:
     """The objects of a process in the order the loader holds them.
 
     Attributes:
-        entries: everything, breadth first: program, preloads and their dependencies, then the
-            subject and its own; entries that were not found included.
+        entries: everything, breadth first: program, preloads and their dependencies, then what each
+            ``dlopen`` brought in, the subject's own last; entries that were not found included.
         subject: the entry of the file asked about.
-        global_scope: the entries every lookup passes first, missing ones left out.
-        local_scope: what the subject's own lookups pass next (the ``dlopen`` scope); empty when the
-            subject is the program.
+        openings: the start of the process, the ``dlopen`` calls before the subject's, and the
+            subject's own, in order; the start alone where the subject is the program.
         edges: for every entry, the entries its NEEDED stand for, in order.
         ignored_preloads: preloads that were not found; the loader only warns of them.
-        refused: why the loader does not take the subject itself, in its words; None if it does.
+        names: what each name stands for that was asked for, and each path; a SONAME only if
+            somebody asked for it.
+        libc: whose rules it was loaded by.
     """
 
     entries: tuple[LinkMapEntry, ...]
     subject: LinkMapEntry
-    global_scope: tuple[LinkMapEntry, ...]
-    local_scope: tuple[LinkMapEntry, ...]
-    edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(repr=False)
+    openings: tuple[Opening, ...]
+    edges: Mapping[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(repr=False)
     ignored_preloads: tuple[LinkMapEntry, ...] = ()
-    refused: str | None = None
+    names: Mapping[str, LinkMapEntry] = field(default_factory=dict, repr=False)
+    libc: Libc = Libc.GLIBC
+
+    @property
+    def global_scope(self) -> tuple[LinkMapEntry, ...]:
+        """The objects every lookup of the subject passes first."""
+        last = self.openings[-1]
+        return last.global_scope if len(self.openings) > 1 else last.searchlist
+
+    @property
+    def local_scope(self) -> tuple[LinkMapEntry, ...]:
+        """What the subject's own lookups pass next; empty when it is the program."""
+        return self.openings[-1].searchlist if len(self.openings) > 1 else ()
+
+    @property
+    def refused(self) -> str | None:
+        """Why the loader does not take the subject itself, in its words; None if it does."""
+        return self.openings[-1].refused
 
     @property
     def missing(self) -> tuple[LinkMapEntry, ...]:
@@ -136,21 +185,26 @@ class LinkMap:
         object that was loaded last comes first, and the root of a scope always comes last.
         """
         order: dict[LinkMapEntry, None] = {}
-        for scope in (self.global_scope, self.local_scope):
-            visited = set(order)
-            pending: list[LinkMapEntry] = []
-            for root in reversed(scope):
-                if root not in visited:
-                    visited.add(root)
-                    pending += _after_dependencies(root, self.edges, visited)
-            order.update(dict.fromkeys(entry for entry in pending if entry is not scope[0]))
-            order.update(dict.fromkeys(scope[:1]))
+        for opening in self.openings:
+            order.update(dict.fromkeys(self.relocated_by(opening)))
         return tuple(order)
+
+    def relocated_by(self, opening: Opening) -> tuple[LinkMapEntry, ...]:
+        """The same of one step: what it loaded, nothing that was bound before."""
+        new = {entry for entry in opening.loaded if not entry.missing}
+        visited = set(opening.searchlist) - new
+        visited.add(opening.root)  # whose own list is not made yet when the others are sorted
+        order: list[LinkMapEntry] = []
+        for entry in reversed(opening.searchlist):
+            if entry not in visited:
+                visited.add(entry)
+                order += _after_dependencies(entry, self.edges, visited)
+        return (*order, opening.root) if opening.root in new else tuple(order)
 
     @property
     def own(self) -> tuple[LinkMapEntry, ...]:
         """The subject and everything that is in the process because of it."""
-        return self.local_scope or self.global_scope
+        return self.openings[-1].searchlist
 
 
 def _after_dependencies(

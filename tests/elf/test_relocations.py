@@ -51,7 +51,7 @@ def _read(
     reader = Reader(io.BytesIO(rows), "x.so")
     addresses = AddressMap("x.so", (Segment(1, 4, 0, 0x1000, len(rows), len(rows), 1),))
     dynamic = Dynamic(
-        None, (), None, None, Flags(0), Flags1(0), (), (), tuple(entries.items()), 0, bits // 4
+        None, (), None, None, Flags(0), Flags1(0), (), (), (), tuple(entries.items()), 0, bits // 4
     )
     return read_relocations(reader, Layout(bits, little=little), machine, dynamic, addresses)
 

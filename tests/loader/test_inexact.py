@@ -23,7 +23,6 @@ ASK = "int f(void); int ask(void) { return f(); }"
 
 
 @pytest.mark.parametrize("option", ["-F", "-f"])
-@pytest.mark.xfail(reason="filtees should be in the list before the object that names them")
 def test_filtees(workshop: Workshop, host: Path, option: str) -> None:
     workshop.library("libreal.so", F)
     workshop.library("libfilter.so", F, runpath="$ORIGIN", flags=[f"-Wl,{option},libreal.so"])
