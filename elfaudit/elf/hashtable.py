@@ -63,6 +63,10 @@ class SysvHash:
         """Number of entries of the dynamic symbol table (``nchain``)."""
         return self._symbol_count
 
+    def reaches_any(self) -> bool:
+        """Whether there is any way from the table to a symbol."""
+        return self._bucket_count > 0 and any(self._tables[0])
+
     def candidates(self, name: bytes) -> Iterator[int]:
         """Indices of the symbols in the bucket of ``name``, in the loader's order."""
         if not self._bucket_count:
@@ -117,6 +121,10 @@ class GnuHash:
         if last < self._first or not last:
             return None
         return self._end_of_chain(last)
+
+    def reaches_any(self) -> bool:
+        """Whether there is any way from the table to a symbol."""
+        return self._bucket_count > 0 and any(self._buckets) and any(self._bloom)
 
     def candidates(self, name: bytes) -> Iterator[int]:
         """Indices of the symbols with the hash of ``name``, in the loader's order."""

@@ -186,7 +186,7 @@ class ElfObject:
     def relocations(self) -> Relocations:
         """The symbols the file's relocations name."""
         if self.dynamic is None:
-            return Relocations(lambda _: set(), (), None, range(0), relative=False)
+            return Relocations(lambda _: iter(()), None, (), None, range(0), relative=False)
         return read_relocations(
             self._reader, self.layout, self.machine, self.dynamic, self._addresses
         )
@@ -212,6 +212,15 @@ class ElfObject:
             name=self.path,
             offset=offset,
         )
+
+    @property
+    def symbols_reachable(self) -> bool:
+        """Whether the hash table leads to any symbol; without one the loader finds none.
+
+        Source: ``_dl_setup_hash`` and ``do_lookup_x`` of glibc. What is in a table that has
+        something in it is taken to be what a linker put there.
+        """
+        return self._hash is not None and self._hash.reaches_any()
 
     def release(self) -> None:
         """Close the file and forget what was decoded; whatever is asked for again is read again."""

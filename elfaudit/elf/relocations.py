@@ -9,6 +9,7 @@ tables and the overlap of ``DT_JMPREL`` with the others; the MIPS psABI for its 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,24 +44,27 @@ class _Table:
 class Relocations:
     """The symbols a file's relocations name; made by :func:`read_relocations`.
 
-    A pair of symbol and type stands once however many places it fills; rows without a symbol (index
-    0) are left out. A table is decoded when something of it is first asked for, which may raise
-    :class:`~elfaudit.errors.ElfFormatError`: a large library has hundreds of thousands of rows, and
-    the verdict on a sound one needs none of them.
+    A pair of symbol and type stands once however many places it fills, and in no order, except in
+    :meth:`rows`; rows without a symbol (index 0) are left out. A table is decoded when something of
+    it is first asked for, which may raise :class:`~elfaudit.errors.ElfFormatError`: a large library
+    has hundreds of thousands of rows, and the verdict on a sound one needs none of them.
 
     Attributes:
         relative: whether the file has ``DT_RELR``.
     """
 
     def __init__(
-        self, decode: Callable[[_Table], set[int]], eager: tuple[_Table, ...],
-        lazy: _Table | None, unasked: range, *, relative: bool,
+        self, read: Callable[[_Table], Iterator[array[int]]], info: Callable[[int], int] | None,
+        eager: tuple[_Table, ...], lazy: _Table | None, unasked: range, *,
+        relative: bool, name: str = "<relocations>",
     ) -> None:  # fmt: skip
-        self._decode = decode
+        self._read = read
+        self._info = info
         self._eager_tables = eager
         self._lazy_table = lazy
         self._unasked = unasked
         self.relative = relative
+        self._name = name
 
     @cached_property
     def eager(self) -> frozenset[tuple[int, int]]:
@@ -86,15 +90,44 @@ class Relocations:
         """Indices of all symbols referenced."""
         return self.eager_symbols | self.lazy_symbols
 
+    def types(self) -> frozenset[int]:
+        """The relocation types there are, those of rows without a symbol included."""
+        return frozenset([info & 0xFFFFFFFF for info in self._eager_info | self._lazy_info])
+
+    def rows(self, *, lazy: bool = True) -> Iterator[tuple[int, int]]:
+        """(symbol index, type) of every row in the order in which the loader works through them.
+
+        Args:
+            lazy: whether to go on with ``DT_JMPREL``, which comes last.
+        """
+        tables = (*self._eager_tables, *((self._lazy_table,) if lazy and self._lazy_table else ()))
+        for table in tables:
+            for raw in self._read(table):
+                infos = raw if self._info is None else map(self._info, raw)
+                yield from ((info >> 32, info & 0xFFFFFFFF) for info in infos)
+        yield from ((index, 0) for index in self._unasked)
+
     @cached_property
     def _eager_info(self) -> set[int]:
         """``symbol << 32 | type``, whatever the class of the file; rows without a symbol, too."""
         infos = {index << 32 for index in self._unasked}
-        return infos.union(*(self._decode(table) for table in self._eager_tables))
+        return infos.union(*(self._distinct(table) for table in self._eager_tables))
 
     @cached_property
     def _lazy_info(self) -> set[int]:
-        return self._decode(self._lazy_table) if self._lazy_table else set()
+        return self._distinct(self._lazy_table) if self._lazy_table else set()
+
+    def _distinct(self, table: _Table) -> set[int]:
+        """``symbol << 32 | type`` of a table, each once."""
+        found: set[int] = set()
+        for raw in self._read(table):
+            found.update(raw)
+            if len(found) > _MAX_PAIRS:
+                raise ElfFormatError(
+                    self._name, table.offset, table.field,
+                    f"more than {_MAX_PAIRS} different references",
+                )  # fmt: skip
+        return found if self._info is None else set(map(self._info, found))
 
 
 def _pairs(infos: set[int]) -> frozenset[tuple[int, int]]:
@@ -118,11 +151,13 @@ def read_relocations(
     for table in (*eager, *((lazy,) if lazy else ())):
         _check(reader, table)
     return Relocations(
-        lambda table: _infos(reader, layout, machine, table),
+        lambda table: _infos(reader, layout, table),
+        _info_of(layout, machine),
         eager,
         lazy,
         _mips_got_symbols(reader, dynamic) if machine in _MIPS else range(0),
         relative=dynamic.value(DynamicTag.RELR) is not None,
+        name=reader.name,
     )
 
 
@@ -171,24 +206,23 @@ def _without(table: _Table, lazy: _Table | None) -> _Table:
     return _Table(table.offset, lazy.offset - table.offset, table.row, table.field)
 
 
-def _infos(reader: Reader, layout: Layout, machine: int, table: _Table) -> set[int]:
-    """Distinct ``symbol << 32 | type`` of a table."""
-    found: set[int] = set()
+def _infos(reader: Reader, layout: Layout, table: _Table) -> Iterator[array[int]]:
+    """``r_info`` of every row of a table, some rows at a time."""
     step = _ROWS * table.row
     for offset in range(table.offset, table.end, step):
         raw = reader.read(offset, min(step, table.end - offset), table.field)
-        infos = layout.words(raw, layout.word_size)[1 :: table.row // layout.word_size]
-        if layout.bits == 32:
-            found.update((i >> 8 << 32) | (i & 0xFF) for i in set(infos))
-        elif machine in _MIPS and layout.little:
-            found.update(_mips_info(i) for i in set(infos))
-        else:
-            found.update(infos)
-        if len(found) > _MAX_PAIRS:
-            raise ElfFormatError(
-                reader.name, offset, table.field, f"more than {_MAX_PAIRS} different references"
-            )
-    return found
+        yield layout.words(raw, layout.word_size)[1 :: table.row // layout.word_size]
+
+
+def _info_of(layout: Layout, machine: int) -> Callable[[int], int] | None:
+    """What makes ``symbol << 32 | type`` of an ``r_info``; None where it is that already."""
+    if layout.bits == 32:
+        return _narrow_info
+    return _mips_info if machine in _MIPS and layout.little else None
+
+
+def _narrow_info(info: int) -> int:
+    return (info >> 8 << 32) | (info & 0xFF)
 
 
 def _mips_info(info: int) -> int:

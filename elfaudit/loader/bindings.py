@@ -1,13 +1,12 @@
 """Binding: which object supplies each reference of a process, and which references nobody supplies.
 
 Source: ``_dl_lookup_symbol_x`` and ``do_lookup_x`` (glibc ``elf/dl-lookup.c``): the scope is walked
-in order, the first object that answers wins. All references of a scope are walked together: what an
-object answers is taken out of the set, the rest goes on to the next object.
+in order (:mod:`~elfaudit.loader.scope`), the first object that answers wins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
@@ -16,7 +15,8 @@ from typing import cast
 
 from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import References, Relocated, SymbolIndex, relocated, split_key
+from .lookup import Relocated, SymbolIndex, relocated, split_key
+from .scope import Walked, lookups_of, walk_all
 
 __all__ = ["Binding", "Bindings", "Status", "bind"]
 
@@ -44,6 +44,7 @@ class Binding:
             it; ASSUMED: a Python interpreter that was not at hand supplies it by convention.
         lazy: whether it is only looked up at the first call, without bind-now.
         provider: the object it binds to, for BOUND.
+        copied: whether the definition is copied into the program (a COPY relocation).
     """
 
     reference: LinkMapEntry
@@ -53,6 +54,7 @@ class Binding:
     status: Status
     lazy: bool
     provider: LinkMapEntry | None
+    copied: bool = False
 
 
 class Bindings:
@@ -80,23 +82,29 @@ class Bindings:
         self._assumed = frozenset(assumed)
         self._absent = Status.UNDECIDED if undecided else Status.UNRESOLVED
         self._decoded: dict[LinkMapEntry, Relocated] = {}
-        self._groups = tuple(_groups(link_map, indices))
-        undefined = {entry: index.references for entry, index in indices.items()}
-        self._undefined = _bind_groups(self._groups, indices, undefined)
+        self._lookups = tuple(lookups_of(link_map, indices))
+        undefined = {entry: index.references.keys for entry, index in indices.items()}
+        self._undefined = walk_all(self._lookups, indices, undefined)
 
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
         for entry in self.indices:
-            for key in sorted(self._relocated(entry).references.keys):
-                yield self.of(entry, key)
+            references = self._relocated(entry).references
+            for key in sorted(references.keys):
+                yield from self.all_of(entry, key)
 
     def open_references(self) -> Iterator[Binding]:
         """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""
         for entry in self.indices:
-            references = self.indices[entry].references
-            left = (self._undefined[entry].left & references.keys) - references.weak
-            for key in sorted(self.looked_up(entry, left)):
-                yield self.of(entry, key)
+            for key in sorted(self.open_keys(entry)):
+                yield next(b for b in self.all_of(entry, key) if b.provider is None)
+
+    def open_keys(self, entry: LinkMapEntry) -> AbstractSet[str]:
+        """The keys that one object cannot do without and that nobody answers."""
+        references = self.indices[entry].references
+        left = (self._undefined[entry].left & references.keys) - references.weak
+        left = self.looked_up(entry, left) - self._only_addressed(entry, left)
+        return left | {key for key in references.copied if self._copied(entry, key) is None}
 
     def looked_up(self, entry: LinkMapEntry, keys: AbstractSet[str]) -> AbstractSet[str]:
         """Those of some undefined symbols of an object that its relocations name.
@@ -115,31 +123,122 @@ class Bindings:
                 yield self.of(entry, key)
 
     def provider(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
-        """The object that a reference of ``entry`` binds to, or None."""
-        walked = self._undefined if key in self.indices[entry].references.keys else self._everything
-        return walked[entry].found.get(key)
+        """The object that a reference of ``entry`` binds to when it calls it, or None."""
+        defined = key not in self.indices[entry].references.keys
+        walked = self._everything if defined else self._undefined
+        found = walked[entry].found.get(key)
+        if found is None or not self._ambiguous:
+            return found
+        name = split_key(key)[0]
+        return self._unique.get(name, found) if self._is_unique(found, name) else found
 
     def of(self, entry: LinkMapEntry, key: str) -> Binding:
-        """The binding of one reference of one object."""
-        references = self.indices[entry].references
+        """The binding of one reference of one object, of several (see :meth:`all_of`) the last."""
+        return tuple(self.all_of(entry, key))[-1]
+
+    def all_of(self, entry: LinkMapEntry, key: str) -> Iterator[Binding]:
+        """The bindings of one key of one object.
+
+        It is more than one only where a program is concerned: its definition of a variable that it
+        has copied is another for itself, and the address of a function may be that of its own PLT
+        entry, which is not what is called.
+        """
         relocated = self._relocated(entry)
+        copied = key in self.indices[entry].references.copied
+        if copied:
+            yield self._binding(entry, key, self._copied(entry, key), copied=True)
+        provider = self.provider(entry, key)
+        providers: dict[LinkMapEntry | None, None] = {}
+        if key in relocated.addressed:
+            providers[self._addressed(entry, key) or provider] = None
+        if key in relocated.called or not (providers or copied):
+            providers[provider] = None
+        for each in providers:
+            yield self._binding(entry, key, each)
+
+    def _binding(
+        self,
+        entry: LinkMapEntry,
+        key: str,
+        provider: LinkMapEntry | None,
+        *,
+        copied: bool = False,
+    ) -> Binding:
+        relocated = self._relocated(entry)
+        references = self.indices[entry].references
         if key not in references.keys:
             references = relocated.references
         name, version = split_key(key)
-        provider = self.provider(entry, key)
         if provider is not None:
             status = Status.BOUND
         elif key in references.weak:
             status = Status.WEAK_ABSENT
         else:
             status = Status.ASSUMED if name in self._assumed else self._absent
-        library = references.libraries.get(key)
-        return Binding(entry, name, version, library, status, key in relocated.lazy, provider)
+        library, lazy = references.libraries.get(key), key in relocated.lazy
+        return Binding(entry, name, version, library, status, lazy, provider, copied)
+
+    def _copied(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """What a COPY relocation copies: the lookup passes the program itself by."""
+        scope = self.link_map.openings[0].searchlist
+        others = (other for other in scope if other is not entry and other in self.indices)
+        return next((e for e in others if self.indices[e].exports.answers(key)), None)
+
+    def _addressed(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """The program, if the address of a function is that of its PLT entry for ``entry``."""
+        program = self.link_map.entries[0]
+        index = self.indices.get(program)
+        points = index.exports.entry_points if index is not None else None
+        if points is None or not points.answers(key):
+            return None
+        provider = self.provider(entry, key)
+        scope = next(lookup.scope for lookup in self._lookups if entry in lookup.members)
+        first = next((e for e in scope if e in (program, provider)), None)
+        return program if first is program else None
+
+    def _only_addressed(self, entry: LinkMapEntry, keys: AbstractSet[str]) -> AbstractSet[str]:
+        """Those keys whose only reference the program's own PLT entry answers."""
+        called = self._relocated(entry).called if keys else frozenset()
+        return {key for key in keys - called if self._addressed(entry, key) is not None}
 
     @cached_property
-    def _everything(self) -> Mapping[LinkMapEntry, _Walked]:
-        references = {entry: self._relocated(entry).references for entry in self.indices}
-        return _bind_groups(self._groups, self.indices, references)
+    def _everything(self) -> Mapping[LinkMapEntry, Walked]:
+        references = {e: self._relocated(e).references.keys for e in self.indices}
+        return walk_all(self._lookups, self.indices, references)
+
+    @cached_property
+    def _ambiguous(self) -> bool:
+        """Whether two lookups may meet different definitions of a unique symbol first."""
+        scopes = {lookup.scope for lookup in self._lookups if lookup.members}
+        longest = max(scopes, key=len, default=())
+        copies = any(index.references.copied for index in self.indices.values())
+        return copies or any(scope != longest[: len(scope)] for scope in scopes)
+
+    def _is_unique(self, entry: LinkMapEntry, name: str) -> bool:
+        return name in self.indices[entry].exports.unique
+
+    @cached_property
+    def _unique(self) -> Mapping[str, LinkMapEntry]:
+        """The one definition of each unique symbol: that of the first lookup that meets any.
+
+        Source: ``do_lookup_unique`` (glibc ``elf/dl-lookup.c``): one table for the process; what a
+        program copies is entered as its own.
+        """
+        table: dict[str, LinkMapEntry] = {}
+        everything = self._everything
+        for entry in self.link_map.relocated:
+            if entry not in self.indices:
+                continue
+            for key in self.indices[entry].references.copied:
+                source, name = self._copied(entry, key), split_key(key)[0]
+                if source is not None and self._is_unique(source, name):
+                    table.setdefault(name, entry)
+            for key, provider in everything[entry].found.items():
+                name = split_key(key)[0]
+                wanted = key in self._relocated(entry).references.keys
+                if wanted and self._is_unique(provider, name):
+                    table.setdefault(name, provider)
+        return table
 
     def _relocated(self, entry: LinkMapEntry) -> Relocated:
         """What an object's relocations look up; its file is read once more for it."""
@@ -166,71 +265,3 @@ def bind(
         undecided: whether something of the scope is missing, so that absence proves nothing.
     """
     return Bindings(link_map, indices, assumed, undecided=undecided)
-
-
-@dataclass(frozen=True, slots=True)
-class _Walked:
-    """The outcome of one walk over a scope: who answered each key, and the keys nobody did."""
-
-    found: Mapping[str, LinkMapEntry]
-    left: set[str]
-
-
-_Group = tuple[tuple[LinkMapEntry, ...], tuple[LinkMapEntry, ...]]
-
-
-def _groups(link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]) -> Iterator[_Group]:
-    """(scope, the objects that look in it), for every scope of the process."""
-    global_scope = tuple(entry for entry in link_map.global_scope if entry in indices)
-    local_scope = tuple(entry for entry in link_map.local_scope if entry in indices)
-    whole_scope = tuple(dict.fromkeys((*global_scope, *local_scope)))
-    started = set(global_scope)
-    opened = [entry for entry in indices if entry not in started]
-    for scope, members in ((global_scope, list(global_scope)), (whole_scope, opened)):
-        yield scope, tuple(entry for entry in members if not _symbolic(entry))
-        for entry in members:
-            if _symbolic(entry):  # DT_SYMBOLIC: it looks in itself first
-                yield (entry, *scope), (entry,)
-
-
-def _symbolic(entry: LinkMapEntry) -> bool:
-    return entry.elf is not None and entry.elf.dynamic is not None and entry.elf.dynamic.symbolic
-
-
-def _bind_groups(
-    groups: Iterable[_Group],
-    indices: Mapping[LinkMapEntry, SymbolIndex],
-    references: Mapping[LinkMapEntry, References],
-) -> dict[LinkMapEntry, _Walked]:
-    walked: dict[LinkMapEntry, _Walked] = {}
-    for scope, members in groups:
-        result = _walk([references[e].keys for e in members], scope, indices)
-        walked.update((entry, result) for entry in members)
-    return walked
-
-
-def _walk(
-    wanted: Iterable[frozenset[str]],
-    scope: Sequence[LinkMapEntry],
-    indices: Mapping[LinkMapEntry, SymbolIndex],
-) -> _Walked:
-    """The first object of the scope that answers each key that somebody wants."""
-    left: set[str] = set().union(*wanted)
-    versioned = {key for key in left if "\0" in key}
-    plain = left - versioned
-    names = {key[: key.index("\0")] for key in versioned}
-    found: dict[str, LinkMapEntry] = {}
-    for entry in scope:
-        exports = indices[entry].exports
-        if plain and (hits := plain & exports.plain):
-            found.update(dict.fromkeys(hits, entry))
-            plain -= hits
-        if versioned and (hits := versioned & exports.exact):
-            found.update(dict.fromkeys(hits, entry))
-            versioned -= hits
-        # A definition without a version answers whatever version is asked for.
-        if versioned and (loose := names & exports.any_version):
-            hits = {key for key in versioned if key[: key.index("\0")] in loose}
-            found.update(dict.fromkeys(hits, entry))
-            versioned -= hits
-    return _Walked(found, plain | versioned)

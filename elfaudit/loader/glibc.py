@@ -180,12 +180,12 @@ class GlibcProcess:
                         known[child] = None
                         order.append(child)
                 else:
-                    self._put_before(order, child not in known, entry, child)
+                    self._put_before(order, entry, child, new=child not in known)
                     known[child] = None
         return tuple(entry for entry in order if not entry.missing)
 
     def _put_before(
-        self, order: list[LinkMapEntry], new: bool, entry: LinkMapEntry, filtee: LinkMapEntry
+        self, order: list[LinkMapEntry], entry: LinkMapEntry, filtee: LinkMapEntry, *, new: bool
     ) -> None:
         """Put a filtee in front of its filter; one that stands further in front stays there."""
         place = order.index(entry)

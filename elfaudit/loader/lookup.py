@@ -10,13 +10,18 @@ answers a key if
   (or has no version table at all);
 - the key has no version, and the object has the name at version index 0, 1 or 2, or has exactly one
   definition of it that is not hidden.
+
+Only what the hash table leads to is there: an object without one, or with an empty one, answers
+nothing (``_dl_setup_hash``).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from itertools import compress
 
 from ..elf import (
@@ -28,6 +33,7 @@ from ..elf import (
     SymbolVisibility,
     VersionNeed,
 )
+from .relocclass import classes_of
 
 __all__ = [
     "Exports",
@@ -36,12 +42,15 @@ __all__ = [
     "SymbolIndex",
     "answers_plain",
     "index_symbols",
+    "is_looked_up",
+    "key_of",
     "plain_names",
     "relocated",
     "split_key",
 ]
 
 _HIDDEN = 0x8000
+_FIRST_NAMED = 2  # version indices: 0 is local, 1 global, from here on they have names
 _FIRST_OWN_VERSION = 3  # check_match: an unversioned reference takes version indices below this
 _EMPTY: frozenset[str] = frozenset()
 _STRONG_INFO = bytes(
@@ -49,6 +58,8 @@ _STRONG_INFO = bytes(
     and info & 15 in (SymbolType.FUNC, SymbolType.OBJECT, SymbolType.GNU_IFUNC)
     for info in range(256)
 )
+_UNIQUE = 1
+_UNIQUE_INFO = bytes(info >> 4 == SymbolBinding.GNU_UNIQUE for info in range(256))
 _WEAK_INFO = bytes(info >> 4 == SymbolBinding.WEAK for info in range(256))
 _LOCALLY_BOUND = frozenset(
     (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN, SymbolVisibility.PROTECTED)
@@ -71,12 +82,19 @@ class Exports:
         plain: names that match a reference without a version.
         strong: keys (each with its own version, where it has one) defined ``STB_GLOBAL`` as a
             function or an object: two of them in one scope are worth a word.
+        unique: names defined ``STB_GNU_UNIQUE``.
+        versioned: whether there is a table of the symbols' versions (``DT_VERSYM``).
+        entry_points: what a program's undefined symbols with a value answer: the addresses of its
+            own PLT entries, for whoever does not want to call them; None where there are none.
     """
 
     exact: frozenset[str]
     any_version: frozenset[str]
     plain: frozenset[str]
     strong: frozenset[str]
+    unique: frozenset[str] = _EMPTY
+    versioned: bool = True
+    entry_points: Exports | None = None
 
     def answers(self, key: str) -> bool:
         """Whether the object has a definition that a reference with ``key`` accepts."""
@@ -94,11 +112,14 @@ class References:
         keys: all of it.
         weak: keys that may stay unresolved.
         libraries: key to the SONAME its version is required from.
+        copied: keys of what a program has copied into itself (COPY relocations); it defines them
+            itself, but not for this.
     """
 
     keys: frozenset[str]
     weak: frozenset[str]
     libraries: dict[str, str]
+    copied: frozenset[str] = _EMPTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +146,62 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
     Raises:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
-    versions = elf.versions
+    symbols, versions = elf.symbols, elf.versions
     _ = elf.relocations  # not decoded yet, but its tables must be inside the file
+    references = _references(symbols, symbols.undefined_indices)
+    exports = _exports(symbols, symbols.export_indices) if elf.symbols_reachable else _NOTHING
+    if elf.is_program:
+        references = _with_copies(elf, references)
+        exports = _with_entry_points(symbols, exports)
     return SymbolIndex(
-        _exports(elf.symbols),
-        _references(elf.symbols, elf.symbols.undefined_indices),
+        exports,
+        references,
         versions.needs,
         frozenset(definition.name for definition in versions.definitions),
     )
 
 
-def _exports(symbols: SymbolTable) -> Exports:
+_NOTHING = Exports(_EMPTY, _EMPTY, _EMPTY, _EMPTY)
+
+
+def _with_copies(elf: ElfObject, references: References) -> References:
+    """The references of a program, and what it copies from its libraries."""
+    copy = classes_of(elf.machine).copy
+    rows = sorted(symbol for symbol, type_ in elf.relocations.eager if type_ == copy)
+    keys, libraries = _reference_keys(elf.symbols, [row for row in rows if row < len(elf.symbols)])
+    if not keys:
+        return references
+    return replace(references, libraries=references.libraries | libraries, copied=frozenset(keys))
+
+
+def _with_entry_points(symbols: SymbolTable, exports: Exports) -> Exports:
+    """The exports of a program, and the functions whose address is that of its PLT entry."""
+    values = symbols.values
+    rows = [row for row in symbols.undefined_indices if values[row]]
+    return replace(exports, entry_points=_exports(symbols, rows)) if rows else exports
+
+
+def _exports(symbols: SymbolTable, rows: list[int]) -> Exports:
+    """What some symbols of an object answer."""
     names = symbols.names
-    rows = symbols.export_indices
     strong = symbols.info.translate(_STRONG_INFO)
     raw = symbols.version_indices
-    own = any(not definition.base for definition in symbols.versions.definitions)
-    if raw is None or (not own and max(raw, default=0) < _HIDDEN):
+    unique = _EMPTY
+    if _UNIQUE in (flags := symbols.info.translate(_UNIQUE_INFO)):
+        unique = frozenset(compress(map(names.__getitem__, rows), map(flags.__getitem__, rows)))
+    if raw is None or max(map(raw.__getitem__, rows), default=0) < _FIRST_NAMED:
         # No definition has a version: each one answers whatever version is asked for.
         every = frozenset(map(names.__getitem__, rows))
         strong_rows = compress(rows, map(strong.__getitem__, rows))
-        return Exports(_EMPTY, every, every, frozenset(map(names.__getitem__, strong_rows)))
+        strong_keys = frozenset(map(names.__getitem__, strong_rows))
+        return Exports(_EMPTY, every, every, strong_keys, unique, versioned=raw is not None)
+    return replace(_versioned_exports(symbols, rows, raw, strong), unique=unique)
+
+
+def _versioned_exports(
+    symbols: SymbolTable, rows: list[int], raw: array[int], strong: bytes
+) -> Exports:
+    names = symbols.names
     suffix = {index: f"\0{version.name}" for index, version in symbols.versions.names.items()}
     exact: set[str] = set()
     any_version: set[str] = set()
@@ -212,10 +268,14 @@ class Relocated:
     Attributes:
         references: all of it, symbols that the object defines itself included.
         lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
+        called: keys that a relocation of class PLT names (function slots, thread-local storage).
+        addressed: keys that a relocation of neither special class names.
     """
 
     references: References
     lazy: frozenset[str]
+    called: frozenset[str]
+    addressed: frozenset[str]
 
 
 def relocated(elf: ElfObject) -> Relocated:
@@ -224,21 +284,40 @@ def relocated(elf: ElfObject) -> Relocated:
     Raises:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
-    symbols = elf.symbols
-    count = len(symbols)
-    sections, info, other = symbols.sections, symbols.info, symbols.other
-    eager = elf.relocations.eager_symbols
-    # A local symbol, or a definition nobody may override, is bound where it stands, unlooked for.
-    rows = [
-        row
-        for row in elf.relocations.symbols()
-        if row < count
-        and info[row] >> 4 != SymbolBinding.LOCAL
-        and not (sections[row] and other[row] & 3 in _LOCALLY_BOUND)
-    ]
+    symbols, relocations = elf.symbols, elf.relocations
+    classes = classes_of(elf.machine)
+    eager, pairs = relocations.eager_symbols, relocations.eager | relocations.lazy
+    rows = [row for row in relocations.symbols() if is_looked_up(symbols, row)]
     keys, _ = _reference_keys(symbols, rows)
-    lazy = frozenset([key for row, key in zip(rows, keys, strict=True) if row not in eager])
-    return Relocated(_references(symbols, rows), lazy)
+    called = {symbol for symbol, type_ in pairs if type_ in classes.plt}
+    special = classes.plt | {classes.copy}
+    addressed = {symbol for symbol, type_ in pairs if type_ not in special}
+
+    def keys_of(wanted: AbstractSet[int]) -> frozenset[str]:
+        return frozenset([key for row, key in zip(rows, keys, strict=True) if row in wanted])
+
+    references = _references(symbols, rows)
+    if elf.is_program:
+        references = _with_copies(elf, references)
+    lazy = frozenset(keys) - keys_of(eager)
+    return Relocated(references, lazy, keys_of(called), keys_of(addressed))
+
+
+def is_looked_up(symbols: SymbolTable, row: int) -> bool:
+    """Whether the symbol of a relocation is looked up at all.
+
+    A local symbol, or a definition that nobody may override, is bound where it stands.
+    """
+    return (
+        0 < row < len(symbols)
+        and symbols.info[row] >> 4 != SymbolBinding.LOCAL
+        and not (symbols.sections[row] and symbols.other[row] & 3 in _LOCALLY_BOUND)
+    )
+
+
+def key_of(symbols: SymbolTable, row: int) -> str:
+    """The key of one symbol."""
+    return _reference_keys(symbols, [row])[0][0]
 
 
 def _references(symbols: SymbolTable, rows: list[int]) -> References:
@@ -251,8 +330,8 @@ def _references(symbols: SymbolTable, rows: list[int]) -> References:
 
 def _reference_keys(symbols: SymbolTable, rows: list[int]) -> tuple[list[str], dict[str, str]]:
     """The key of each row; and of the keys with a version the library it is required from."""
-    names = symbols.names
     raw = symbols.version_indices
+    names = symbols.names
     if raw is None:
         return [names[row] for row in rows], {}
     versions = symbols.versions.names

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..elf import ElfObject, Layout
 from ..sources import Member
-from .environment import LoaderEnvironment, Mode
+from .environment import LoaderEnvironment
 from .glibc import GlibcProcess
 from .linkmap import LinkMap, LinkMapEntry, Origin
 from .search import Searcher, refusal_of_subject

@@ -328,7 +328,6 @@ class TestKinds:
         ask = workshop.library("libask.so", code, needed=["liba.so"], runpath="$ORIGIN")
         judge(host, ask)
 
-    @pytest.mark.xfail(reason="a COPY relocation skips the program itself; we do not yet")
     def test_copy_relocation(self, workshop: Workshop) -> None:
         a = workshop.library("liba.so", "int f = 1; int g(void) { return f; }")
         code = "extern int f; int g(void); int main(void) { return f - g(); }"
@@ -341,7 +340,6 @@ class TestKinds:
         assert answer_of(ours).bindings[(str(a), "f", None)] == str(program)
         assert not differing_bindings(real, answer_of(ours))
 
-    @pytest.mark.xfail(reason="an undefined symbol with a value answers data references; not yet")
     def test_the_address_of_a_function_in_a_fixed_program(self, workshop: Workshop) -> None:
         a = workshop.library("liba.so", "int f(void){return 1;} int (*g(void))(void) { return f; }")
         code = "int f(void); int (*g(void))(void); int main(void) { return g() != f; }"

@@ -30,7 +30,6 @@ def test_filtees(workshop: Workshop, host: Path, option: str) -> None:
     judge(host, ask)
 
 
-@pytest.mark.xfail(reason="unique symbols are found by scope, not in one table of the process")
 def test_a_unique_symbol_and_an_object_that_looks_in_itself_first(
     workshop: Workshop, host: Path
 ) -> None:
@@ -96,7 +95,6 @@ def test_a_candidate_that_is_no_file(workshop: Workshop, host: Path, kind: str) 
     judge(host, ask)
 
 
-@pytest.mark.xfail(reason="definitions are read from the table, not through the hash table")
 def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, host: Path) -> None:
     who = workshop.library("libwho.so", F)
     table = dynamic_value(who, DT_GNU_HASH)

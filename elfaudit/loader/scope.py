@@ -1,0 +1,90 @@
+"""Scopes: in which order which objects are looked through, and for whom.
+
+Source: ``l_scope`` as ``_dl_new_object`` (glibc ``elf/dl-object.c``) makes it: what is global, then
+the searchlist of the root that brought the object in, or the other way round with RTLD_DEEPBIND; an
+object with DT_SYMBOLIC looks in itself first (``_dl_map_object_from_fd``, ``elf/dl-load.c``). All
+references of a scope are walked together: what an object answers is taken out of the set, the rest
+goes on to the next object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from .linkmap import LinkMap, LinkMapEntry
+from .lookup import SymbolIndex
+
+__all__ = ["Lookup", "Walked", "lookups_of", "walk_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A scope and the objects whose references are looked up in it."""
+
+    scope: tuple[LinkMapEntry, ...]
+    members: tuple[LinkMapEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The outcome of one walk over a scope: who answered each key, and the keys nobody did."""
+
+    found: Mapping[str, LinkMapEntry]
+    left: AbstractSet[str]
+
+
+def lookups_of(link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]) -> Iterator[Lookup]:
+    """Every scope of a process; objects that cannot be read are in none."""
+    for opening in link_map.openings:
+        scope = tuple(entry for entry in opening.scope if entry in indices)
+        members = [entry for entry in opening.loaded if entry in indices]
+        yield Lookup(scope, tuple(entry for entry in members if not _symbolic(entry)))
+        for entry in members:
+            if _symbolic(entry):
+                yield Lookup((entry, *scope), (entry,))
+
+
+def _symbolic(entry: LinkMapEntry) -> bool:
+    return entry.elf is not None and entry.elf.dynamic is not None and entry.elf.dynamic.symbolic
+
+
+def walk_all(
+    lookups: Iterable[Lookup],
+    indices: Mapping[LinkMapEntry, SymbolIndex],
+    keys: Mapping[LinkMapEntry, AbstractSet[str]],
+) -> dict[LinkMapEntry, Walked]:
+    """Who answers the keys of each object."""
+    walked: dict[LinkMapEntry, Walked] = {}
+    for lookup in lookups:
+        result = _walk([keys[entry] for entry in lookup.members], lookup.scope, indices)
+        walked.update((entry, result) for entry in lookup.members)
+    return walked
+
+
+def _walk(
+    wanted: Iterable[AbstractSet[str]],
+    scope: Sequence[LinkMapEntry],
+    indices: Mapping[LinkMapEntry, SymbolIndex],
+) -> Walked:
+    """The first object of the scope that answers each key that somebody wants."""
+    left: set[str] = set().union(*wanted)
+    versioned = {key for key in left if "\0" in key}
+    plain = left - versioned
+    names = {key[: key.index("\0")] for key in versioned}
+    found: dict[str, LinkMapEntry] = {}
+    for entry in scope:
+        exports = indices[entry].exports
+        if plain and (hits := plain & exports.plain):
+            found.update(dict.fromkeys(hits, entry))
+            plain -= hits
+        if versioned and (hits := versioned & exports.exact):
+            found.update(dict.fromkeys(hits, entry))
+            versioned -= hits
+        # A definition without a version answers whatever version is asked for.
+        if versioned and (loose := names & exports.any_version):
+            hits = {key for key in versioned if key[: key.index("\0")] in loose}
+            found.update(dict.fromkeys(hits, entry))
+            versioned -= hits
+    return Walked(found, plain | versioned)
