@@ -14,7 +14,7 @@ from ..errors import (
     RequestError,
 )
 from ..findings import Case, Resolution, diagnose, first_error, verdict
-from ..loader import LinkMap, LinkMapEntry, Loader, bind
+from ..loader import LinkMap, LinkMapEntry, Loader, bind, first_failure
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
 from .session import Session, Subject, is_library_name
@@ -145,15 +145,14 @@ def _resolve(session: Session, subject: Subject) -> Resolution:
     link_map = loader.load(session.started(subject, elf), elf, subject.name)
     indices, damaged = _indices(session, link_map)
     assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
-    undecided = bool(link_map.missing or damaged)
-    bindings = bind(link_map, indices, assumed, undecided=undecided)
-    case = Case(link_map, bindings, damaged, session.catalogue, _finder(loader, elf, link_map))
+    bindings = bind(link_map, indices, assumed)
+    failure = first_failure(bindings)
+    finds = _finder(loader, elf, link_map)
+    case = Case(link_map, bindings, damaged, failure, session.catalogue, finds)
     findings = diagnose(case)
-    outcome = verdict(findings)
+    outcome = verdict(case, findings)
     host = link_map.entries[0] if _has_program(link_map) else None
-    return Resolution(
-        subject.name, outcome, first_error(findings), host, link_map, bindings, findings
-    )
+    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings)
 
 
 def _has_program(link_map: LinkMap) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError
-from ..loader import Bindings, LinkMap, LinkMapEntry
+from ..loader import Bindings, Failure, LinkMap, LinkMapEntry
 from .providers import Catalogue
 
 __all__ = ["Case"]
@@ -20,6 +20,7 @@ class Case:
     Attributes:
         link_map, bindings: what was loaded and bound.
         damaged: objects whose symbol tables could not be read, and why.
+        failure: what stops the loader first, or None.
         catalogue: where to look for what is missing.
         finds: the identity of the file the loader would find for a name on behalf of an entry, or
             None.
@@ -28,6 +29,7 @@ class Case:
     link_map: LinkMap
     bindings: Bindings
     damaged: Mapping[LinkMapEntry, ElfAuditError]
+    failure: Failure | None
     catalogue: Catalogue
     finds: Callable[[str, LinkMapEntry], Hashable | None]
 

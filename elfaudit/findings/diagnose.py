@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ..loader import Cause, Failure
 from . import (
     damaged_object,
     missing_library,
@@ -13,7 +14,7 @@ from . import (
     version_not_found,
 )
 from .case import Case
-from .model import Finding, Severity, Verdict
+from .model import Finding, Verdict
 
 __all__ = ["diagnose", "first_error", "verdict"]
 
@@ -31,22 +32,43 @@ _UNDECIDING = frozenset(("external-library", "undecided-symbol"))
 
 
 def diagnose(case: Case) -> tuple[Finding, ...]:
-    """The findings of every rule, in the order in which the loader would complain."""
-    return tuple(finding for rule in _RULES for finding in rule(case))
+    """The findings of every rule; what stops the loader first comes first.
+
+    The others follow in the order in which the loader would complain.
+    """
+    findings = [finding for rule in _RULES for finding in rule(case)]
+    return tuple(sorted(findings, key=lambda finding: not _is_of(finding, case.failure)))
 
 
-def verdict(findings: tuple[Finding, ...]) -> Verdict:
+def verdict(case: Case, findings: tuple[Finding, ...]) -> Verdict:
     """LOADS unless something stops the loader; UNDECIDED if only something unknown could."""
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if case.failure is not None or case.damaged:
         return Verdict.FAILS
     if any(finding.rule in _UNDECIDING for finding in findings):
         return Verdict.UNDECIDED
     return Verdict.LOADS
 
 
-def first_error(findings: tuple[Finding, ...]) -> str | None:
-    """The message the loader would print, from the first finding that stops it."""
-    for finding in findings:
-        if finding.severity is Severity.ERROR:
-            return finding.message.partition(" (and ")[0]
-    return None
+def first_error(case: Case) -> str | None:
+    """The message of the loader; of an object that cannot be read, why it cannot."""
+    if case.failure is not None:
+        return case.failure.message
+    return next((str(error) for error in case.damaged.values()), None)
+
+
+_RULES_OF = {
+    Cause.FILE: ("refused-object", "missing-library"),
+    Cause.VERSION: ("version-not-found",),
+    Cause.SYMBOL: ("unresolved-symbol",),
+    Cause.STATIC_TLS: ("static-tls",),
+}
+
+
+def _is_of(finding: Finding, failure: Failure | None) -> bool:
+    """Whether a finding is about what stops the loader first."""
+    if failure is None or finding.rule not in _RULES_OF[failure.cause]:
+        return False
+    if failure.symbol is not None:
+        name = failure.symbol.partition("\0")[0]
+        return finding.location == failure.entry.display and name in finding.symbols
+    return finding.message == failure.message

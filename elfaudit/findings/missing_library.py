@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from ..loader import LinkMapEntry, Origin, Outcome
+from ..loader.failure import absence_message
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .providers import Provider
@@ -56,19 +57,7 @@ def check(case: Case) -> Iterator[Finding]:
 def _message(entry: LinkMapEntry, *, external: bool) -> str:
     if external:
         return f"{entry.name}: is not in what is audited; taken to come from elsewhere"
-    user = entry.loader
-    if user is not None and user.elf is not None and entry.name == user.elf.interp:
-        return f"{user.label}: cannot be started: its interpreter {entry.name} is not there"
-    fatal = next((step for step in entry.steps if step.outcome is Outcome.NOT_ELF), None)
-    if fatal is not None:
-        # These are refused after the file was opened, under the name that was asked for.
-        named = (fatal.detail or "").startswith(("cannot dynamically load", "ELF load command"))
-        return f"{entry.name if named else fatal.path}: {fatal.detail}"
-    # A candidate of the other class is passed over, but remembered if nothing else is found.
-    other = next((step for step in entry.steps if step.outcome is Outcome.WRONG_CLASS), None)
-    if other is not None:
-        return f"{entry.name}: {other.detail}"
-    return f"{entry.name}: cannot open shared object file: No such file or directory"
+    return absence_message(entry)
 
 
 def _users(case: Case) -> dict[LinkMapEntry, list[str]]:

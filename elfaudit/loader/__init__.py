@@ -2,6 +2,7 @@
 
 from .bindings import Binding, Bindings, Status, bind
 from .environment import Dlopen, Libc, LoaderEnvironment, Mode
+from .failure import Cause, Failure, first_failure
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
 from .process import Loader
 from .store import ObjectStore
@@ -9,7 +10,9 @@ from .store import ObjectStore
 __all__ = [
     "Binding",
     "Bindings",
+    "Cause",
     "Dlopen",
+    "Failure",
     "Libc",
     "LinkMap",
     "LinkMapEntry",
@@ -23,4 +26,5 @@ __all__ = [
     "SearchStep",
     "Status",
     "bind",
+    "first_failure",
 ]

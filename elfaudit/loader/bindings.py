@@ -74,15 +74,13 @@ class Bindings:
         link_map: LinkMap,
         indices: Mapping[LinkMapEntry, SymbolIndex],
         assumed: Iterable[str],
-        *,
-        undecided: bool,
     ) -> None:
         self.link_map = link_map
         self.indices = indices
         self._assumed = frozenset(assumed)
-        self._absent = Status.UNDECIDED if undecided else Status.UNRESOLVED
         self._decoded: dict[LinkMapEntry, Relocated] = {}
         self._lookups = tuple(lookups_of(link_map, indices))
+        self._lookup_of = {entry: each for each in self._lookups for entry in each.members}
         undefined = {entry: index.references.keys for entry, index in indices.items()}
         self._undefined = walk_all(self._lookups, indices, undefined)
 
@@ -173,8 +171,11 @@ class Bindings:
             status = Status.BOUND
         elif key in references.weak:
             status = Status.WEAK_ABSENT
+        elif name in self._assumed:
+            status = Status.ASSUMED
         else:
-            status = Status.ASSUMED if name in self._assumed else self._absent
+            known = self._lookup_of[entry].complete
+            status = Status.UNRESOLVED if known else Status.UNDECIDED
         library, lazy = references.libraries.get(key), key in relocated.lazy
         return Binding(entry, name, version, library, status, lazy, provider, copied)
 
@@ -192,7 +193,7 @@ class Bindings:
         if points is None or not points.answers(key):
             return None
         provider = self.provider(entry, key)
-        scope = next(lookup.scope for lookup in self._lookups if entry in lookup.members)
+        scope = self._lookup_of[entry].scope
         first = next((e for e in scope if e in (program, provider)), None)
         return program if first is program else None
 
@@ -253,8 +254,6 @@ def bind(
     link_map: LinkMap,
     indices: Mapping[LinkMapEntry, SymbolIndex],
     assumed: Iterable[str] = (),
-    *,
-    undecided: bool = False,
 ) -> Bindings:
     """Bind the references of every object of a link map.
 
@@ -262,6 +261,5 @@ def bind(
         link_map: the objects and their scopes.
         indices: the lookup tables of every object whose tables could be read.
         assumed: names that the process supplies although no object of it is at hand.
-        undecided: whether something of the scope is missing, so that absence proves nothing.
     """
-    return Bindings(link_map, indices, assumed, undecided=undecided)
+    return Bindings(link_map, indices, assumed)

@@ -9,13 +9,14 @@ Source: ``dl_main`` (glibc ``elf/rtld.c``) for the start, ``_dl_map_object_deps`
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 
-from ..elf import DynamicTag
+from ..elf import DynamicTag, ElfObject, Flags1
 from .environment import LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .search import Search, Searcher
 
-__all__ = ["GlibcProcess"]
+__all__ = ["GlibcProcess", "refused_to_dlopen"]
 
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
@@ -76,9 +77,7 @@ class GlibcProcess:
             elif entry not in roots:
                 roots.append(entry)
         searchlist = self._map_dependencies(roots)
-        self._openings.append(
-            Opening(program, Mode.GLOBAL, searchlist, tuple(self._entries), (), refused)
-        )
+        self._openings.append(Opening(program, None, searchlist, tuple(self._entries), (), refused))
         self._global.update(dict.fromkeys(searchlist))
 
     def find(self, name: str) -> LinkMapEntry:
@@ -238,6 +237,9 @@ class GlibcProcess:
         if known is not None:
             self._names[name] = known
             return search, self._listed(known)
+        if self._openings and (reason := refused_to_dlopen(found.elf)) is not None:
+            step = replace(search.steps[-1], outcome=Outcome.NOT_ELF, detail=reason)
+            return Search(None, (*search.steps[:-1], step), reason), None
         origin = as_ if as_ is not None else found.origin
         entry = LinkMapEntry(
             name, found.path, found.member.display, found.elf, found.identity, requester, origin,
@@ -288,3 +290,10 @@ class GlibcProcess:
             self._names.setdefault(entry.name, entry)
         if entry.elf is not None and entry.elf.soname:
             self._sonames.setdefault(entry.elf.soname, entry)
+
+
+def refused_to_dlopen(elf: ElfObject) -> str | None:
+    """Why an object that could be there from the start cannot come in by ``dlopen``."""
+    if elf.dynamic is not None and Flags1.NOOPEN in elf.dynamic.flags_1:
+        return "shared object cannot be dlopen()ed"
+    return None

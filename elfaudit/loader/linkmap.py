@@ -108,7 +108,7 @@ class Opening:
 
     Attributes:
         root: the program, or the object that was opened.
-        mode: how it was opened; of no meaning for the start.
+        mode: how it was opened; None for the start.
         searchlist: the root and what it needs, breadth first, objects loaded before included,
             missing ones left out; at the start the preloads stand behind the program.
         loaded: the objects this step brought in, in load order, missing ones included.
@@ -118,7 +118,7 @@ class Opening:
     """
 
     root: LinkMapEntry
-    mode: Mode
+    mode: Mode | None
     searchlist: tuple[LinkMapEntry, ...]
     loaded: tuple[LinkMapEntry, ...]
     global_scope: tuple[LinkMapEntry, ...] = ()
@@ -128,7 +128,8 @@ class Opening:
     def scope(self) -> tuple[LinkMapEntry, ...]:
         """The objects a lookup passes, in order, each once (``l_scope`` of what was loaded)."""
         parts = (self.global_scope, self.searchlist)
-        return tuple(dict.fromkeys(chain(*(parts[::-1] if Mode.DEEPBIND in self.mode else parts))))
+        own_first = self.mode is not None and Mode.DEEPBIND in self.mode
+        return tuple(dict.fromkeys(chain(*(parts[::-1] if own_first else parts))))
 
 
 @dataclass(frozen=True, slots=True)

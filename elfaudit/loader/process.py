@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..elf import ElfObject, Layout
 from ..sources import Member
 from .environment import LoaderEnvironment
-from .glibc import GlibcProcess
+from .glibc import GlibcProcess, refused_to_dlopen
 from .linkmap import LinkMap, LinkMapEntry, Origin
 from .search import Searcher, refusal_of_subject
 from .store import ObjectStore
@@ -66,7 +66,11 @@ class Loader:
         process.start(process.find_program(program))
         for dlopen in self.environment.dlopens:
             entry = process.find(dlopen.name)
-            refused = refusal_of_subject(entry.elf) if entry.elf else None
+            refused = _refusal_of_opened(entry.elf) if entry.elf else None
             process.open(entry, dlopen.mode, refused)
-        process.open(subject, self.environment.mode, refusal_of_subject(elf))
+        process.open(subject, self.environment.mode, _refusal_of_opened(elf))
         return process.link_map(subject)
+
+
+def _refusal_of_opened(elf: ElfObject) -> str | None:
+    return refusal_of_subject(elf) or refused_to_dlopen(elf)

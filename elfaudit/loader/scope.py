@@ -21,10 +21,18 @@ __all__ = ["Lookup", "Walked", "lookups_of", "walk_all"]
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A scope and the objects whose references are looked up in it."""
+    """A scope and the objects whose references are looked up in it.
+
+    Attributes:
+        scope: the objects looked through, in order.
+        members: the objects whose references they are.
+        complete: whether all of the scope is known: nothing of it is missing or unreadable, so that
+            a symbol it does not have is not there.
+    """
 
     scope: tuple[LinkMapEntry, ...]
     members: tuple[LinkMapEntry, ...]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,16 @@ class Walked:
 
 def lookups_of(link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]) -> Iterator[Lookup]:
     """Every scope of a process; objects that cannot be read are in none."""
+    complete = True
     for opening in link_map.openings:
         scope = tuple(entry for entry in opening.scope if entry in indices)
+        complete = complete and not any(entry.missing for entry in opening.loaded)
+        known = complete and len(scope) == len(opening.scope)
         members = [entry for entry in opening.loaded if entry in indices]
-        yield Lookup(scope, tuple(entry for entry in members if not _symbolic(entry)))
+        yield Lookup(scope, tuple(entry for entry in members if not _symbolic(entry)), known)
         for entry in members:
             if _symbolic(entry):
-                yield Lookup((entry, *scope), (entry,))
+                yield Lookup((entry, *scope), (entry,), known)
 
 
 def _symbolic(entry: LinkMapEntry) -> bool:

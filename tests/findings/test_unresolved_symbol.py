@@ -124,9 +124,7 @@ class TestMany:
         assert "(and" not in ours.error
         real = python_dlopen(ask)
         assert real.error is not None
-        # Of several symbols ours names the first by name, the loader the first it comes upon.
-        assert real.error.partition(" symbol: ")[0] == f"{ask}: undefined"
-        assert ours.error == f"{ask}: undefined symbol: f000"
+        assert ours.error == real.error
 
     def test_what_nobody_has_is_one_group(self, workshop: Workshop) -> None:
         names = [f"f{number:03}" for number in range(30)]

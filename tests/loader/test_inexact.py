@@ -41,7 +41,6 @@ def test_a_unique_symbol_and_an_object_that_looks_in_itself_first(
     judge(host, top)
 
 
-@pytest.mark.xfail(reason="the loader aborts (an assertion of check_match), we bind the symbol")
 def test_a_library_that_lost_its_versions_and_the_table_of_them(
     workshop: Workshop, host: Path
 ) -> None:
@@ -51,7 +50,6 @@ def test_a_library_that_lost_its_versions_and_the_table_of_them(
     judge(host, ask)
 
 
-@pytest.mark.xfail(reason="the loader aborts (an assertion of _dl_check_map_versions)")
 def test_a_version_required_from_a_library_that_nobody_lists(
     workshop: Workshop, host: Path
 ) -> None:
@@ -61,7 +59,6 @@ def test_a_version_required_from_a_library_that_nobody_lists(
     judge(host, ask)
 
 
-@pytest.mark.xfail(reason="of several the first by name is told, not the first relocation")
 def test_several_undefined_symbols_of_one_object(workshop: Workshop, host: Path) -> None:
     names = [f"f{number}" for number in reversed(range(6))]
     uses = "".join(f"int {name}(void); " for name in names)
@@ -69,12 +66,10 @@ def test_several_undefined_symbols_of_one_object(workshop: Workshop, host: Path)
     judge(host, workshop.library("libask.so", code))
 
 
-@pytest.mark.xfail(reason="DF_1_NOOPEN is not looked at")
 def test_an_object_that_must_not_be_opened(workshop: Workshop, host: Path) -> None:
     judge(host, workshop.library("libask.so", F, flags=["-Wl,-z,nodlopen"]))
 
 
-@pytest.mark.xfail(reason="what stops the program itself comes before what stops the dlopen")
 def test_a_preload_that_cannot_be_bound(workshop: Workshop, host: Path) -> None:
     pre = workshop.library("libpre.so", "int nobody(void); int (*p)(void) = nobody;")
     ask = workshop.library("libask.so", ASK, needed=["libgone.so"])
@@ -103,7 +98,6 @@ def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, hos
     judge(host, workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN"))
 
 
-@pytest.mark.xfail(reason="the room for static TLS is not counted")
 def test_more_static_tls_than_there_is_room_for(workshop: Workshop, host: Path) -> None:
     code = "__thread char block[1 << 16]; char *ask(void) { return block; }"
     judge(host, workshop.library("libask.so", code, flags=["-ftls-model=initial-exec"]))

@@ -191,7 +191,10 @@ def _opened(
 
 def _message(text: str) -> str:
     """The loader's message without the program and the kind of error it puts in front."""
-    text = text.strip().partition(": ")[2]
+    text = text.strip()
+    if text.startswith("Inconsistency detected by ld.so: "):
+        return text
+    text = text.partition(": ")[2]
     for kind in ("error while loading shared libraries: ", "symbol lookup error: "):
         text = text.removeprefix(kind)
     return text
