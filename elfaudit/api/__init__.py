@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asking import Side, count_symbols, list_symbols, open_elf
+    from .process import Process
     from .providing import find_providers
     from .resolving import Passed, resolve, resolve_all
     from .schemas import json_schema
 
 __all__ = [
     "Passed",
+    "Process",
     "Side",
     "count_symbols",
     "find_providers",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "Passed": "resolving",
+    "Process": "process",
     "Side": "asking",
     "count_symbols": "asking",
     "find_providers": "providing",

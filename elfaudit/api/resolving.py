@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..elf import ElfObject
 from ..errors import (
@@ -14,10 +15,12 @@ from ..errors import (
     RequestError,
 )
 from ..findings import Case, Resolution, diagnose, first_error, verdict
-from ..loader import LinkMap, LinkMapEntry, Loader, bind, first_failure
+from ..loader import LinkMap, LinkMapEntry, Loader, Mode, bind, first_failure
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
 from .session import Session, Subject, is_library_name
+from .siblings import Siblings
+from .surroundings import Surroundings
 
 __all__ = ["Passed", "resolve", "resolve_all"]
 
@@ -46,6 +49,9 @@ def resolve(
     host: str = "auto",
     preload: Iterable[str] = (),
     library_path: Iterable[str] = (),
+    dlopen: Iterable[str] = (),
+    libc: str = "auto",
+    mode: Mode = Mode.LOCAL,
 ) -> Resolution:
     """Say what the dynamic loader would do with one file.
 
@@ -59,6 +65,11 @@ def resolve(
             the root, else the file stands alone), ``none``, or a path.
         preload: ``LD_PRELOAD``: names or paths.
         library_path: ``LD_LIBRARY_PATH``: directories.
+        dlopen: what the process opens before the target, in order: a path, a name or
+            ``archive::member``, and how (``libx.so:global``; also ``lazy``, ``deepbind``). By
+            default as ``import`` does: RTLD_NOW and RTLD_LOCAL.
+        libc: whose loader it is: ``glibc``, ``musl``, or ``auto``, by what the files ask for.
+        mode: how the target is opened, where it is no program; by default as ``import`` does.
 
     Returns:
         The verdict with the link map, the bindings and the findings. A missing library or symbol is
@@ -72,14 +83,11 @@ def resolve(
 
     Source of the rules: glibc ``elf/dl-load.c``, ``elf/dl-deps.c``, ``elf/dl-lookup.c``.
     """
-    session = Session(
-        [target],
-        root=root,
-        with_=with_,
-        host=host,
-        preload=preload,
-        library_path=library_path,
-    )
+    surroundings = Surroundings.of(
+        root=root, with_=with_, host=host, preload=preload, library_path=library_path,
+        dlopen=dlopen, libc=libc, mode=mode,
+    )  # fmt: skip
+    session = Session([target], surroundings)
     for subject in session.subjects():
         if not subject.listed:
             break
@@ -95,17 +103,21 @@ def resolve_all(
     host: str = "auto",
     preload: Iterable[str] = (),
     library_path: Iterable[str] = (),
+    dlopen: Iterable[str] = (),
+    libc: str = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Resolution | Passed]:
     """Resolve any number of files, one by one; every library is read once however many use it.
 
     Args:
         targets: files, ``archive::member``, wheels (every ELF file in it), directories (likewise).
-        root: as for :func:`resolve`, like the next four.
+        root: as for :func:`resolve`, like the next six.
         with_: likewise.
         host: likewise.
         preload: likewise.
         library_path: likewise.
+        dlopen: likewise.
+        libc: likewise.
         progress: called with the name of each file before it is looked at.
 
     Yields:
@@ -117,14 +129,17 @@ def resolve_all(
         SourceError: a target or the root cannot be opened at all.
         RequestError: the host is not there.
     """
-    session = Session(
-        targets, root=root, with_=with_, host=host, preload=preload, library_path=library_path
-    )
+    surroundings = Surroundings.of(
+        root=root, with_=with_, host=host, preload=preload, library_path=library_path,
+        dlopen=dlopen, libc=libc,
+    )  # fmt: skip
+    session = Session(targets, surroundings)
+    siblings = Siblings(session, partial(_resolve, session))
     for subject in session.subjects():
         if progress is not None:
             progress(subject.name)
         try:
-            yield _resolve(session, subject)
+            yield siblings.judged(subject, _resolve(session, subject))
         except PlaceholderError as error:
             broken = subject.listed or is_library_name(subject.name)
             yield Passed(subject.name, str(error), broken=broken)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
-from ..loader import Loader, LoaderEnvironment, ObjectStore
+from ..loader import Libc, Loader, LoaderEnvironment, ObjectStore
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.lookup import SymbolIndex
 from ..loader.python import (
@@ -32,6 +32,7 @@ from ..sources import (
     open_source,
     split_address,
 )
+from .surroundings import Surroundings
 
 __all__ = ["Session", "Subject", "is_library_name"]
 
@@ -80,39 +81,31 @@ class Session:
 
     Args:
         targets: what the user asks about (``path``, ``wheel::member``, wheels, directories).
-        root: the directory that is ``/``, or None: nothing but the targets exists.
-        with_: further places where something missing could be found.
-        host: ``auto``, ``none`` or the path of the main program.
-        preload: ``LD_PRELOAD``.
-        library_path: ``LD_LIBRARY_PATH``.
+        surroundings: the root, the program, what else is in the process.
 
     Raises:
         SourceError: a target, the root or a place cannot be opened.
         RequestError: the host is not there.
     """
 
-    def __init__(
-        self,
-        targets: Sequence[str],
-        *,
-        root: str | None,
-        with_: Iterable[str],
-        host: str,
-        preload: Iterable[str],
-        library_path: Iterable[str],
-    ) -> None:
+    def __init__(self, targets: Sequence[str], surroundings: Surroundings) -> None:
         self.store = ObjectStore()
-        self._root = TreeSource(root) if root is not None else None
+        self._root = TreeSource(surroundings.root) if surroundings.root is not None else None
         self._overlay = Overlay(self._root, {})
         self._unopened: list[SourceError] = []
         self._targets = self._open_targets(targets)
-        self._preload = tuple(self._path_in_process(name) for name in preload)
-        self._library_path = tuple(library_path)
+        self._preload = tuple(self._path_in_process(name) for name in surroundings.preload)
+        self._library_path = surroundings.library_path
+        self._dlopens = tuple(
+            replace(each, name=self._path_in_process(each.name)) for each in surroundings.dlopens
+        )
+        self._libc, self._mode = surroundings.libc, surroundings.mode
+        host = surroundings.host
         self._host = host if host in ("auto", "none") else self._path_in_process(host)
         if host not in ("auto", "none"):
             self._require_program(host)
         self._loaders: dict[str | None, Loader] = {}
-        self.catalogue = Catalogue(self._places(with_), self.store)
+        self.catalogue = Catalogue(self._places(surroundings.with_), self.store)
 
     def _require_program(self, host: str) -> None:
         """Refuse a host that is not there, or that nobody can run as a program."""
@@ -170,7 +163,7 @@ class Session:
 
     def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
         """The loader for the process that would load a subject; whether that process is Python."""
-        python = not elf.is_program and self._is_python(subject, index)
+        python = not elf.is_program and (bool(self._dlopens) or self._is_python(subject, index))
         program = self._program(subject, elf, python=python)
         if program is not None:
             program = self._real_path(program)
@@ -183,6 +176,9 @@ class Session:
                 hwcaps=host_hwcaps() if self._is_this_machine else None,
                 platform=host_platform() if self._is_this_machine else None,
                 directory=_current_directory() if self._is_this_machine else "/",
+                dlopens=self._dlopens,
+                mode=self._mode,
+                libc=self._libc or Libc.GLIBC,
             )
             self._loaders[program] = Loader(environment, self.store)
         return self._loaders[program], python
@@ -310,7 +306,16 @@ class Session:
         return HOST + absolute
 
     def _path_in_process(self, name: str) -> str:
-        """A preload or a host as the process opens it: of the root, else of this machine."""
+        """A preload or a host as the process opens it: of the root, else of this machine.
+
+        A member of an archive (``torch.whl::torch/_C.so``) is one of what is laid over the root.
+
+        Raises:
+            SourceError: the archive cannot be opened.
+        """
+        if split_address(name)[1] is not None:
+            target = self._open_target(name)
+            return target.base + (target.path or "")
         in_root = self._root is not None and name.startswith("/") and self._root.find(name)
         if in_root or not os.path.exists(name):
             return name  # a name without a slash is searched for; a path that is nowhere is told

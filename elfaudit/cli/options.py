@@ -62,10 +62,24 @@ _SURROUNDINGS = (
         help="As LD_PRELOAD: loaded before everything else. Repeatable.",
     ),
     click.option(
+        "--dlopen",
+        multiple=True,
+        metavar="LIB[:HOW]",
+        help="What the process opens before the target: a path, a name or ARCHIVE::MEMBER. HOW is "
+        "global, lazy or deepbind, or several of them with commas between. Repeatable, in order.",
+    ),
+    click.option(
         "--library-path",
         multiple=True,
         metavar="DIRS",
         help="As LD_LIBRARY_PATH: directories, separated by : or ;. Repeatable.",
+    ),
+    click.option(
+        "--libc",
+        type=click.Choice(["auto", "glibc", "musl"]),
+        default="auto",
+        show_default=True,
+        help="Whose loader it is. auto: the one the files ask for.",
     ),
     click.option(
         "--env",
@@ -89,6 +103,8 @@ def loader_inputs(
     host: str,
     preload: tuple[str, ...],
     library_path: tuple[str, ...],
+    dlopen: tuple[str, ...],
+    libc: str,
     env: bool,
 ) -> dict[str, Any]:
     """The arguments of ``resolve_all`` that the :func:`surroundings` stand for."""
@@ -104,4 +120,6 @@ def loader_inputs(
         "host": host,
         "preload": preload + (host_preload() if env else ()),
         "library_path": paths + (host_library_path() if env else ()),
+        "dlopen": dlopen,
+        "libc": libc,
     }

@@ -103,6 +103,8 @@ class Resolution:
         link_map: the objects of the process.
         bindings: what every reference binds to.
         findings: everything found, in the order in which the loader would complain.
+        within: the files in whose processes it was judged, because it does not load alone and
+            nothing else lists it; empty for what is judged by itself.
     """
 
     subject: str
@@ -112,3 +114,4 @@ class Resolution:
     link_map: LinkMap
     bindings: Bindings
     findings: tuple[Finding, ...]
+    within: tuple[str, ...] = ()

@@ -52,6 +52,7 @@ def file_document(
         "verdict": resolution.verdict.value,
         "error": resolution.error,
         "host": resolution.host.display if resolution.host else None,
+        "within": list(resolution.within),
         "findings": [_finding(finding, demangled=demangled) for finding in resolution.findings],
         "link_map": [_entry(entry, link_map, index) for entry in link_map.entries],
         "ignored_preloads": [entry.name for entry in link_map.ignored_preloads],

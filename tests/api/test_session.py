@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api.session import Session, Subject
+from elfaudit.api.surroundings import Surroundings
 from elfaudit.errors import RequestError, SourceError
 from elfaudit.loader import Loader
 
@@ -18,10 +19,8 @@ RUNNING = f"{sys.version_info[0]}{sys.version_info[1]}"
 
 
 def session(*targets: str | Path, **options: object) -> Session:
-    settings = {
-        "root": None, "with_": (), "host": "auto", "preload": (), "library_path": (), **options
-    }  # fmt: skip
-    return Session([str(target) for target in targets], **settings)  # type: ignore[arg-type]
+    surroundings = Surroundings(**{"root": None, **options})  # type: ignore[arg-type]
+    return Session([str(target) for target in targets], surroundings)
 
 
 def loader_of(made: Session, subject: Subject) -> tuple[Loader, bool]:
@@ -185,6 +184,6 @@ class TestEnvironment:
         assert environment.preload == (f"{lib}/libc10.so", "libm.so.6")
 
     def test_library_path_is_as_given(self, story: Path) -> None:
-        made = session(story / "site-packages/torch/lib/libc10.so", library_path=["/a", ""])
+        made = session(story / "site-packages/torch/lib/libc10.so", library_path=("/a", ""))
         environment = loader_of(made, next(made.subjects()))[0].environment
         assert environment.library_path == ("/a", "")

@@ -291,7 +291,14 @@ def test_the_library_path_is_split_as_the_loader_does(
     given: list[str], paths: tuple[str, ...]
 ) -> None:
     inputs = loader_inputs(
-        root="/", with_=(), host="auto", preload=(), library_path=tuple(given), env=False
+        root="/",
+        with_=(),
+        host="auto",
+        preload=(),
+        library_path=tuple(given),
+        env=False,
+        dlopen=(),
+        libc="auto",
     )
     assert inputs["library_path"] == paths
 

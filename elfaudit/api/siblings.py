@@ -1,0 +1,144 @@
+"""Libraries that only other files of the same wheel or directory load, judged in their process.
+
+A plugin's helper may count on what the plugin has loaded before it. Alone it fails, but nobody ever
+loads it alone: what becomes of it in the processes that do load it is the answer.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ..elf import ElfObject
+from ..errors import ElfAuditError
+from ..findings import Finding, Resolution, Severity, Verdict
+from ..loader import LinkMapEntry
+from ..loader.python import is_extension_name
+from .session import Session, Subject
+
+__all__ = ["Siblings"]
+
+_MOST_USERS = 16
+
+
+class Siblings:
+    """The files of a session by what they list.
+
+    Args:
+        session: the files.
+        resolve: resolves one of them, by itself.
+    """
+
+    def __init__(self, session: Session, resolve: Callable[[Subject], Resolution]) -> None:
+        self._session = session
+        self._resolve = resolve
+        self._users: dict[str, dict[str, list[Subject]]] = {}
+        self._results: dict[str, Resolution | None] = {}
+
+    def judged(self, subject: Subject, alone: Resolution) -> Resolution:
+        """The resolution of a file, in the process of those that load it where they all do so well.
+
+        Args:
+            subject: the file.
+            alone: what becomes of it by itself; returned as it is if nobody lists the file, if it
+                loads, or if it does not load with one of those that list it either.
+        """
+        elf = alone.link_map.subject.elf
+        if subject.listed or alone.verdict is Verdict.LOADS or elf is None or elf.is_program:
+            return alone
+        if is_extension_name(subject.member.path):
+            return alone  # imported by name, by whoever likes
+        users = self._roots(subject, elf)
+        if not users or len(users) > _MOST_USERS:
+            return alone
+        together = [self._result(user) for user in users]
+        if not all(result is not None and _loads(result, subject) for result in together):
+            return alone
+        return _with_siblings(subject, alone, [result for result in together if result])
+
+    def _roots(self, subject: Subject, elf: ElfObject) -> list[Subject]:
+        """The files that, through any number of others, list one, and that no other file lists."""
+        users = self._users_of(subject.container)
+        seen: dict[str, Subject] = {}
+        names = [_names(subject, elf)]
+        while names:
+            for user in [u for name in names.pop() for u in users.get(name, ())]:
+                if user.name not in seen and user.name != subject.name:
+                    seen[user.name] = user
+                    names.append(_names(user, self._session.store.read(user.member)))
+        return [user for user in seen.values() if self._is_root(user, users)]
+
+    def _is_root(self, user: Subject, users: dict[str, list[Subject]]) -> bool:
+        elf = self._session.store.read(user.member)
+        imported = elf.is_program or is_extension_name(user.member.path)
+        return imported or not any(users.get(name) for name in _names(user, elf))
+
+    def _users_of(self, container: str) -> dict[str, list[Subject]]:
+        """NEEDED name to the files of one container that list it."""
+        if container not in self._users:
+            users: dict[str, list[Subject]] = defaultdict(list)
+            for subject in self._session.subjects():
+                if subject.container == container and not subject.listed:
+                    for name in self._needed(subject):
+                        users[name].append(subject)
+            self._users[container] = users
+        return self._users[container]
+
+    def _needed(self, subject: Subject) -> Iterator[str]:
+        try:
+            elf = self._session.store.read(subject.member)
+        except ElfAuditError:
+            return
+        yield from map(posixpath.basename, elf.needed)
+
+    def _result(self, user: Subject) -> Resolution | None:
+        if user.name not in self._results:
+            try:
+                self._results[user.name] = self._resolve(user)
+            except ElfAuditError:
+                self._results[user.name] = None
+        return self._results[user.name]
+
+
+def _names(subject: Subject, elf: ElfObject) -> set[str]:
+    """What a file can be listed as."""
+    return {posixpath.basename(subject.member.path)} | ({elf.soname} if elf.soname else set())
+
+
+def _loads(result: Resolution, subject: Subject) -> bool:
+    """Whether a process loads, and the file in it."""
+    entries = result.link_map.entries
+    there = any(entry.identity == subject.member.identity for entry in entries)
+    return there and result.verdict is Verdict.LOADS
+
+
+def _with_siblings(subject: Subject, alone: Resolution, together: list[Resolution]) -> Resolution:
+    """The answer for a file that loads with all of those that list it."""
+    names = [result.link_map.subject.label for result in together]
+    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    why = alone.error or "that is undecided"
+    note = Finding(
+        "loads-with-siblings",
+        Severity.NOTE,
+        subject.name,
+        f"{alone.link_map.subject.label}: does not load alone, but with {names[0]}{others}, and "
+        "nothing else lists it",
+        (f"alone: {why}", *(f"loads in the process of {name}" for name in names)),
+    )
+    seen = [f for result in together for f in result.findings if f.location == subject.name]
+    return replace(
+        together[0],
+        subject=alone.subject,
+        verdict=Verdict.LOADS,
+        error=None,
+        link_map=replace(together[0].link_map, subject=_entry(together[0], subject)),
+        findings=(note, *dict.fromkeys(seen)),
+        within=tuple(result.subject for result in together),
+    )
+
+
+def _entry(result: Resolution, subject: Subject) -> LinkMapEntry:
+    entries = result.link_map.entries
+    return next(entry for entry in entries if entry.identity == subject.member.identity)
