@@ -15,7 +15,7 @@ from typing import cast
 
 from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import Relocated, SymbolIndex, relocated, split_key
+from .lookup import Relocated, SymbolIndex, join_key, relocated, split_key
 from .scope import Walked, lookups_of, walk_all
 
 __all__ = ["Binding", "Bindings", "Status", "bind"]
@@ -87,9 +87,22 @@ class Bindings:
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
         for entry in self.indices:
+            yield from self.of_object(entry)
+
+    def of_object(self, entry: LinkMapEntry) -> Iterator[Binding]:
+        """Every binding of one object, names sorted; none of one that could not be read."""
+        if entry in self.indices:
             references = self._relocated(entry).references
-            for key in sorted(references.keys):
+            for key in sorted(references.keys | self.indices[entry].references.copied):
                 yield from self.all_of(entry, key)
+
+    def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
+        """The objects that would supply a reference if its provider did not, in scope order."""
+        name = binding.name
+        key = name if binding.version is None else join_key(name, binding.version)
+        scope = dict.fromkeys(self._lookup_of[binding.reference].scope)
+        others = (entry for entry in scope if entry is not binding.provider)
+        return tuple(entry for entry in others if self.indices[entry].exports.answers(key))
 
     def open_references(self) -> Iterator[Binding]:
         """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""

@@ -42,6 +42,7 @@ __all__ = [
     "SymbolIndex",
     "answers_plain",
     "index_symbols",
+    "join_key",
     "is_looked_up",
     "key_of",
     "plain_names",
@@ -70,6 +71,11 @@ def split_key(key: str) -> tuple[str, str | None]:
     """(name, version) of a key."""
     name, separator, version = key.partition("\0")
     return name, version if separator else None
+
+
+def join_key(name: str, version: str) -> str:
+    """The key of a name with a version."""
+    return f"{name}\0{version}"
 
 
 @dataclass(frozen=True, slots=True)
