@@ -59,4 +59,5 @@ def _lines(entry: LinkMapEntry, resolution: Resolution, style: Style) -> Iterato
         owner = f" of {posixpath.basename(step.declared_by)}" if step.declared_by else ""
         detail = f" ({step.detail})" if step.detail else ""
         outcome = style.paint(step.outcome.value + detail, *_LOOKS.get(step.outcome, ("yellow",)))
-        yield f"  {number:>{width}}. {clean(step.path)}  [{step.origin.value}{clean(owner)}]  {outcome}"
+        rule = f"[{step.origin.value}{clean(owner)}]"
+        yield f"  {number:>{width}}. {clean(step.path)}  {rule}  {outcome}"
