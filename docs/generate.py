@@ -1,30 +1,48 @@
 """Write what the documentation can take from the program itself.
 
-``python docs/generate.py`` writes ``docs/cli.md`` and the output shown under every ``$ command`` of
-the README; ``--check`` says what would change and exits with 1. Run it from anywhere; the commands
-run in the repository's root.
+``python docs/generate.py`` writes ``docs/cli.md``, the output shown under every ``$ command`` of
+the README and of the rules' docstrings, and from these docstrings ``docs/rules/``; ``--check`` says
+what would change and exits with 1. Run it from anywhere; the commands run in the repository's root.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from elfaudit.cli import cli as program
+from elfaudit.findings import RULES, Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 REFERENCE = ROOT / "docs" / "cli.md"
+FINDINGS = ROOT / "elfaudit" / "findings"
+RULE_PAGES = ROOT / "docs" / "rules"
 WIDTH = 100
 
 _EXIT_CODES = """\
 Every command exits with 0 when all is well, 1 when it found something, and 2 when it could not run.
 Errors are one sentence on standard error.
+"""
+_GENERATED = "<!-- Written by docs/generate.py; do not edit. -->\n"
+_SELECTION = """\
+Every finding has a rule. `elfaudit explain RULE` prints the page of one, `elfaudit explain` this
+list.
+
+`elfaudit resolve --select RULE[,RULE]` reports these rules only (`all`: every rule; `default`:
+those that are asked without being named, so `--select default,unused-needed` adds one);
+`--ignore RULE[,RULE]` leaves rules out, selected or not. Both decide what is reported and what
+`--fail-on` counts, and nothing else: a file that the loader refuses is still FAILS, with the
+loader's message, when the rule that found it is ignored; but the exit code is then that of a file
+without the finding. So `--ignore` takes a known failure out of a CI gate and leaves it visible.
 """
 _CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
@@ -33,7 +51,7 @@ def reference() -> str:
     """``docs/cli.md``: the help of every command, as a terminal of 80 columns shows it."""
     parts = [
         "# Commands\n",
-        "<!-- Written by docs/generate.py; do not edit. -->\n",
+        _GENERATED,
         _EXIT_CODES,
     ]
     for name in ("", *_command_names()):
@@ -67,10 +85,39 @@ def run(command: str, *, width: int = WIDTH) -> str:
     return result.stdout
 
 
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every file that is written here, and what should be in it."""
+    yield README, readme(README.read_text())
+    yield REFERENCE, reference()
+    yield RULE_PAGES / "README.md", rule_index()
+    for rule in RULES:
+        source = FINDINGS / f"{rule.name.replace('-', '_')}.py"
+        text = readme(source.read_text())
+        yield source, text
+        document = ast.get_docstring(ast.parse(text), clean=False)
+        yield RULE_PAGES / f"{rule.name}.md", rule_page(replace(rule, document=document))
+
+
+def rule_page(rule: Rule) -> str:
+    """The page of one rule, with a link to the others."""
+    title, _, rest = rule.page.partition("\n")
+    return f"{title}\n\n{_GENERATED}\n[All rules](README.md)\n{rest}"
+
+
+def rule_index() -> str:
+    """The list of all rules."""
+    rows = [
+        f"| [{rule.name}]({rule.name}.md) | {rule.severity.name.lower()} | {rule.summary}"
+        f"{'' if rule.default else ' Only with `--select`.'} |"
+        for rule in sorted(RULES, key=lambda rule: (-rule.severity, rule.name))
+    ]
+    head = "| rule | worst severity | what it is |\n| --- | --- | --- |"
+    return "\n".join((f"# Rules\n\n{_GENERATED}\n{_SELECTION}\n{head}", *rows)) + "\n"
+
+
 def stale() -> list[Path]:
     """The pages whose text is not what the program says now."""
-    pages = ((README, readme(README.read_text())), (REFERENCE, reference()))
-    return [path for path, text in pages if not path.exists() or path.read_text() != text]
+    return [path for path, text in pages() if not path.exists() or path.read_text() != text]
 
 
 def _command_names() -> list[str]:
@@ -80,11 +127,12 @@ def _command_names() -> list[str]:
 def main() -> int:
     """Write the pages, or with ``--check`` only tell of those that are stale."""
     if "--check" in sys.argv[1:]:
-        for path in (pages := stale()):
+        for path in (old := stale()):
             print(f"{path.relative_to(ROOT)} is stale: run python docs/generate.py")
-        return 1 if pages else 0
-    REFERENCE.write_text(reference())
-    README.write_text(readme(README.read_text()))
+        return 1 if old else 0
+    RULE_PAGES.mkdir(exist_ok=True)
+    for path, text in pages():
+        path.write_text(text)
     return 0
 
 

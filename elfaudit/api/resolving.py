@@ -14,7 +14,7 @@ from ..errors import (
     PlaceholderError,
     RequestError,
 )
-from ..findings import Case, Resolution, diagnose, first_error, verdict
+from ..findings import Case, Resolution, Selection, choose, diagnose, first_error, verdict
 from ..loader import LinkMap, LinkMapEntry, Loader, Mode, bind, first_failure
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
@@ -52,6 +52,8 @@ def resolve(
     dlopen: Iterable[str] = (),
     libc: str = "auto",
     mode: Mode = Mode.LOCAL,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
 ) -> Resolution:
     """Say what the dynamic loader would do with one file.
 
@@ -70,6 +72,9 @@ def resolve(
             default as ``import`` does: RTLD_NOW and RTLD_LOCAL.
         libc: whose loader it is: ``glibc``, ``musl``, or ``auto``, by what the files ask for.
         mode: how the target is opened, where it is no program; by default as ``import`` does.
+        select: the rules whose findings are wanted, by name (``elfaudit explain`` lists them); by
+            default all but those that are only asked on request. The verdict does not hang on it.
+        ignore: rules whose findings are not wanted.
 
     Returns:
         The verdict with the link map, the bindings and the findings. A missing library or symbol is
@@ -78,11 +83,12 @@ def resolve(
     Raises:
         SourceError, ElfFormatError: the target cannot be read.
         NotLoadableError: no loader takes it (static, relocatable, …).
-        RequestError: it is an archive or a directory (see :func:`resolve_all`), or the host is not
-            there.
+        RequestError: it is an archive or a directory (see :func:`resolve_all`), the host is not
+            there, or there is no such rule.
 
     Source of the rules: glibc ``elf/dl-load.c``, ``elf/dl-deps.c``, ``elf/dl-lookup.c``.
     """
+    selection = choose(select, ignore)
     surroundings = Surroundings.of(
         root=root, with_=with_, host=host, preload=preload, library_path=library_path,
         dlopen=dlopen, libc=libc, mode=mode,
@@ -91,7 +97,7 @@ def resolve(
     for subject in session.subjects():
         if not subject.listed:
             break
-        return _resolve(session, subject)
+        return _resolve(session, subject, selection)
     raise RequestError(f"{target}: holds many files; name one of them, {target}::PATH")
 
 
@@ -105,6 +111,8 @@ def resolve_all(
     library_path: Iterable[str] = (),
     dlopen: Iterable[str] = (),
     libc: str = "auto",
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[Resolution | Passed]:
     """Resolve any number of files, one by one; every library is read once however many use it.
@@ -118,6 +126,8 @@ def resolve_all(
         library_path: likewise.
         dlopen: likewise.
         libc: likewise.
+        select: likewise.
+        ignore: likewise.
         progress: called with the name of each file before it is looked at.
 
     Yields:
@@ -127,19 +137,20 @@ def resolve_all(
 
     Raises:
         SourceError: a target or the root cannot be opened at all.
-        RequestError: the host is not there.
+        RequestError: the host is not there, or there is no such rule.
     """
+    selection = choose(select, ignore)
     surroundings = Surroundings.of(
         root=root, with_=with_, host=host, preload=preload, library_path=library_path,
         dlopen=dlopen, libc=libc,
     )  # fmt: skip
     session = Session(targets, surroundings)
-    siblings = Siblings(session, partial(_resolve, session))
+    siblings = Siblings(session, partial(_resolve, session, selection=selection))
     for subject in session.subjects():
         if progress is not None:
             progress(subject.name)
         try:
-            yield siblings.judged(subject, _resolve(session, subject))
+            yield siblings.judged(subject, _resolve(session, subject, selection))
         except PlaceholderError as error:
             broken = subject.listed or is_library_name(subject.name)
             yield Passed(subject.name, str(error), broken=broken)
@@ -152,7 +163,7 @@ def resolve_all(
         yield Passed(problem.name, str(problem), broken=True)
 
 
-def _resolve(session: Session, subject: Subject) -> Resolution:
+def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolution:
     elf = session.store.read(subject.member)
     elf.require_loadable()
     index = session.store.index(subject.member.identity, elf)
@@ -163,11 +174,12 @@ def _resolve(session: Session, subject: Subject) -> Resolution:
     bindings = bind(link_map, indices, assumed)
     failure = first_failure(bindings)
     finds = _finder(loader, elf, link_map)
-    case = Case(link_map, bindings, damaged, failure, session.catalogue, finds)
-    findings = diagnose(case)
+    case = Case(link_map, bindings, damaged, failure, session.catalogue, finds, session.files)
+    findings = diagnose(case, selection)
+    told = tuple(finding for finding in findings if finding.rule in selection)
     outcome = verdict(case, findings)
     host = link_map.entries[0] if _has_program(link_map) else None
-    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings)
+    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, told)
 
 
 def _has_program(link_map: LinkMap) -> bool:

@@ -118,6 +118,11 @@ class Session:
             raise RequestError(f"{host} cannot be the host: {error}") from error
 
     @property
+    def files(self) -> Source:
+        """The files as every process of the session sees them."""
+        return self._overlay
+
+    @property
     def problems(self) -> tuple[SourceError, ...]:
         """Targets that cannot be opened, and what of the others cannot be looked at.
 

@@ -18,6 +18,7 @@ from .output import printable
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
+    "explain": "What a rule means, why it matters and how to repair it.",
     "providers": "Who exports a symbol.",
     "resolve": "What the dynamic loader would do, and how to repair it.",
     "schema": "The JSON Schema of a command's JSON output.",

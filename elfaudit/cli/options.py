@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["demangle_option", "format_option", "loader_inputs", "surroundings"]
+__all__ = ["demangle_option", "format_option", "loader_inputs", "rule_options", "surroundings"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +28,32 @@ def demangle_option(command: Command) -> Command:
     """``--demangle``."""
     text = "Show C++ and Rust names demangled (in JSON: beside the mangled ones)."
     return click.option("-C", "--demangle", is_flag=True, help=text)(command)
+
+
+def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Rule names, separated by commas, of however many options."""
+    parts = (part.strip() for text in given for part in text.split(","))
+    return tuple(part for part in parts if part)
+
+
+def rule_options(command: Command) -> Command:
+    """``--select`` and ``--ignore``."""
+    select = click.option(
+        "--select",
+        multiple=True,
+        callback=_names,
+        metavar="RULE[,RULE]",
+        help="Report and count these rules only (elfaudit explain lists them); also: all, and "
+        "default. The verdict stays what it is. Repeatable.",
+    )
+    ignore = click.option(
+        "--ignore",
+        multiple=True,
+        callback=_names,
+        metavar="RULE[,RULE]",
+        help="Neither report nor count these rules; stronger than --select. Repeatable.",
+    )
+    return select(ignore(command))
 
 
 _SURROUNDINGS = (

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
 
 from ..api.resolving import Passed, resolve_all
 from ..errors import RequestError
-from ..findings import Resolution, Severity, Verdict
+from ..findings import Resolution, Selection, Severity, Verdict, choose
 from ..report.document import OPENING, SEPARATOR, ending, file_document
 from ..report.rows import FileRow, Tally, unreadable
 from ..report.style import Style
 from ..report.table import file_report, many_report, tally_line
 from ..report.tree import tree_report
-from .options import demangle_option, format_option, loader_inputs, surroundings
+from .options import demangle_option, format_option, loader_inputs, rule_options, surroundings
 from .output import Progress, terminal_style, write
 
 __all__ = ["resolve"]
@@ -29,6 +29,7 @@ class _Results:
     stream: Iterator[Resolution | Passed]
     progress: Progress
     targets: tuple[str, ...]
+    selection: Selection
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
     broken: list[FileRow] = field(default_factory=list)
     passed: int = 0
@@ -43,8 +44,10 @@ class _Results:
                 self.progress.clear()
                 yield result
             elif result.broken:
-                self.broken.append(unreadable(result.subject, result.reason))
-                self.worst = Severity.ERROR
+                row = unreadable(result.subject, result.reason)
+                findings = tuple(f for f in row.findings if f.rule in self.selection)
+                self.broken.append(replace(row, findings=findings))
+                self.worst = max([self.worst, *(f.severity for f in findings)])
             else:
                 self.passed += 1
 
@@ -62,6 +65,7 @@ class _Results:
 @click.command(no_args_is_help=True)
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @surroundings
+@rule_options
 @format_option("table", "tree", "json")
 @demangle_option
 @click.option(
@@ -81,6 +85,8 @@ def resolve(
     /,
     targets: tuple[str, ...],
     *,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     form: str,
     demangle: bool,
     fail_on: str,
@@ -99,12 +105,19 @@ def resolve(
       elfaudit resolve torch.whl --root /srv/rocm-image --with /opt/rocm/lib
       elfaudit resolve torch.whl::torch/lib/libtorch_hip.so --format tree
       elfaudit resolve build/ --preload /opt/rocm/lib/librocm_smi64.so.1
-      elfaudit resolve dist/*.whl --quiet --fail-on warning
+      elfaudit resolve dist/*.whl --quiet --fail-on warning --ignore duplicate-definition
     """  # noqa: D301
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
+    selection = choose(select, ignore)
     with Progress() as progress:
-        stream = resolve_all(targets, progress=progress, **loader_inputs(**surrounding))
-        results = _Results(stream, progress, targets)
+        stream = resolve_all(
+            targets,
+            select=select,
+            ignore=ignore,
+            progress=progress,
+            **loader_inputs(**surrounding),
+        )
+        results = _Results(stream, progress, targets, selection)
         _WRITERS[form](results, style)
     if results.worst >= Severity[fail_on.upper()]:
         ctx.exit(1)

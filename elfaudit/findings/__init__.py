@@ -4,8 +4,12 @@ from .case import Case
 from .diagnose import diagnose, first_error, verdict
 from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
 from .providers import Catalogue, Place, Provider, exported_symbols, library_places
+from .registry import RULES, Selection, choose, rule_named
+from .rule import Rule
+from .unreadable_file import unreadable_file
 
 __all__ = [
+    "RULES",
     "Applicability",
     "Case",
     "Catalogue",
@@ -15,11 +19,16 @@ __all__ = [
     "Place",
     "Provider",
     "Resolution",
+    "Rule",
+    "Selection",
     "Severity",
     "Verdict",
+    "choose",
     "diagnose",
     "exported_symbols",
     "first_error",
     "library_places",
+    "rule_named",
+    "unreadable_file",
     "verdict",
 ]

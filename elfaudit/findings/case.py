@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..loader import Bindings, Failure, LinkMap, LinkMapEntry
+from ..sources import Source
 from .providers import Catalogue
 
 __all__ = ["Case"]
@@ -24,6 +25,8 @@ class Case:
         catalogue: where to look for what is missing.
         finds: the identity of the file the loader would find for a name on behalf of an entry, or
             None.
+        files: the files as the process sees them, or None where they cannot be looked at.
+        rtld_version: the release of the C library whose loader it is, or None if it is not known.
     """
 
     link_map: LinkMap
@@ -32,6 +35,8 @@ class Case:
     failure: Failure | None
     catalogue: Catalogue
     finds: Callable[[str, LinkMapEntry], Hashable | None]
+    files: Source | None = None
+    rtld_version: tuple[int, int] | None = None
 
     @property
     def model(self) -> ElfObject:
@@ -40,3 +45,24 @@ class Case:
         if elf is None:
             raise ValueError(f"{self.link_map.subject.display}: the subject of a case has a file")
         return elf
+
+    @property
+    def opened(self) -> tuple[LinkMapEntry, ...]:
+        """The objects that ``dlopen`` brings into a process that runs already.
+
+        A library that is judged alone will be opened by somebody, with all it needs.
+        """
+        if self.model.is_program:
+            return ()
+        if len(self.link_map.openings) == 1:
+            return self.link_map.own
+        later = (entry for step in self.link_map.openings[1:] for entry in step.loaded)
+        return tuple(entry for entry in later if not entry.missing)
+
+    def audits(self, entry: LinkMapEntry) -> bool:
+        """Whether an object is the subject or lies in the same archive: no library of a system."""
+        subject = self.link_map.subject
+        if entry is subject:
+            return True
+        ours, theirs = subject.path or "", entry.path or ""
+        return "::" in theirs and theirs.partition("::")[0] == ours.partition("::")[0]

@@ -1,11 +1,30 @@
-"""Rule ``damaged-object``: an object of the process whose symbol tables cannot be read.
+"""An object of the process whose symbol tables cannot be read.
 
-What it is: a library that is found and has sound headers, but whose symbol, version, hash or
-relocation tables contradict the specification.
+## What it is
 
-Why it matters: what it defines and what it asks for is unknown; the loader may crash on it.
+A library that is found and has sound headers, but whose symbol, version, hash or relocation
+tables contradict the specification.
 
-Fix: build or copy the file again.
+## Why it matters
+
+What it defines and what it asks for is unknown. The loader trusts these tables: it may crash on
+them.
+
+## How it is decided
+
+Every table that the dynamic section points at must lie inside the file and have whole rows; every
+name must end inside the string table. The message has the table and the byte.
+
+## Example
+
+```text
+error  libfoo.so: DT_SYMTAB at 0x2f0: the file ends inside it
+```
+
+## Fix
+
+Build or copy the file again. If a tool has patched or stripped it, take the file as it was
+before.
 """
 
 from __future__ import annotations
@@ -14,11 +33,14 @@ from collections.abc import Iterator
 
 from .case import Case
 from .model import Finding, Severity
+from .rule import Rule
 
-__all__ = ["check"]
+__all__ = ["RULE"]
 
 
-def check(case: Case) -> Iterator[Finding]:
-    """One finding per damaged object."""
+def _check(case: Case) -> Iterator[Finding]:
     for entry, error in case.damaged.items():
-        yield Finding("damaged-object", Severity.ERROR, entry.display, str(error))
+        yield Finding(RULE.name, Severity.ERROR, entry.display, str(error))
+
+
+RULE = Rule("damaged-object", Severity.ERROR, __doc__, _check)

@@ -1,42 +1,25 @@
-"""All rules over one case, and the verdict that follows from them."""
+"""The rules over one case, and the verdict that follows from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from ..loader import Cause, Failure
-from . import (
-    damaged_object,
-    missing_library,
-    refused_object,
-    scope_accidents,
-    unresolved_symbol,
-    version_not_found,
-)
 from .case import Case
 from .model import Finding, Verdict
+from .registry import DEFAULT, RULES, Selection
 
 __all__ = ["diagnose", "first_error", "verdict"]
-
-# In the order in which the loader would complain: file, version, symbol; then what it never says.
-_RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    refused_object.check,
-    missing_library.check,
-    damaged_object.check,
-    version_not_found.check,
-    unresolved_symbol.check,
-    scope_accidents.check,
-)
 
 _UNDECIDING = frozenset(("external-library", "undecided-symbol"))
 
 
-def diagnose(case: Case) -> tuple[Finding, ...]:
+def diagnose(case: Case, selection: Selection = DEFAULT) -> tuple[Finding, ...]:
     """The findings of every rule; what stops the loader first comes first.
 
-    The others follow in the order in which the loader would complain.
+    The others follow in the order in which the loader would complain. Rules that are off by default are only asked if they are selected; the others always, because
+    the verdict hangs on them: what is not to be told is for the caller to leave out.
     """
-    findings = [finding for rule in _RULES for finding in rule(case)]
+    asked = (rule for rule in RULES if rule.default or rule.name in selection)
+    findings = [finding for rule in asked for finding in rule.check(case)]
     return tuple(sorted(findings, key=lambda finding: not _is_of(finding, case.failure)))
 
 

@@ -1,105 +1,62 @@
-"""Rule ``missing-library``: a NEEDED library that the loader does not find.
+"""A NEEDED library that the loader does not find.
 
-What it is: a name in DT_NEEDED, and no file for it on any path the loader searches.
+## What it is
 
-Why it matters: the loader stops at the first such name; nothing of the program or extension runs.
+A name in DT_NEEDED, and no file for it on any path the loader searches.
 
-How it is decided: the search order of glibc is replayed; every path tried is kept. In a root that
-has no dynamic loader of its own (a wheel alone, a partial tree) absence proves nothing: then the
-library is called external, and what it might supply is undecided.
+## Why it matters
 
-Fix: put the library's directory on the RUNPATH or the LD_LIBRARY_PATH, or install what has it.
+The loader stops at the first such name; nothing of the program or extension runs.
+
+## How it is decided
+
+The loader's search is replayed, and every path tried is kept. A file of another class or machine
+is passed over; any other file that is no loadable ELF file ends the search there, and the message
+is the one the loader has for that file.
+
+Then every place at hand (what was named, `--with`, the library directories of the root, the
+directories searched) is asked for a file of that name or SONAME, and for libraries whose names
+differ in the version behind `.so` only. The number there is the version of the ABI:
+`librocm_smi64.so.7` under the name `librocm_smi64.so.1` may load, and then fail at the first call
+or corrupt memory. A bare `.so` is the name for the linker; it is asked for at run time only if
+the library it was linked with had no SONAME.
+
+## Example
+
+```text
+FAILS  librocm_smi64.so.1: cannot open shared object file: No such file or directory
+       needed by /opt/app/libtorch_hip.so
+       looked in /opt/app, /lib/x86_64-linux-gnu, /usr/lib/x86_64-linux-gnu, /lib, /usr/lib
+       librocm_smi64.so.7 is there (/opt/rocm/lib/librocm_smi64.so.7.0), need librocm_smi64.so.1:
+         another ABI version, a symlink will not do
+```
+
+## Fix
+
+Put the library's directory on the RUNPATH or the LD_LIBRARY_PATH, or install what has it. Where
+another ABI version is there, install the version that was linked with, or build again with the
+one that is there.
 """
 
 from __future__ import annotations
 
-import posixpath
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ..loader import LinkMapEntry, Origin, Outcome
+from ..loader import Origin
 from ..loader.failure import absence_message
+from .absent import absence, users_of
 from .case import Case
-from .model import Applicability, Finding, Fix, Severity
-from .providers import Provider
-from .repairs import add_needed
+from .model import Finding, Severity
+from .rule import Rule
 
-__all__ = ["check"]
-
-_MOST_DIRECTORIES = 12
+__all__ = ["RULE"]
 
 
-def check(case: Case) -> Iterator[Finding]:
-    """One finding per name that was not found; preloads that were not are only warned of."""
-    missing = case.link_map.missing
-    users = _users(case) if missing else {}
+def _check(case: Case) -> Iterator[Finding]:
+    missing = [e for e in case.link_map.missing if e.origin is not Origin.EXTERNAL]
+    users = users_of(case) if missing else {}
     for entry in missing:
-        external = entry.origin is Origin.EXTERNAL
-        found = case.catalogue.named(entry.name, case.model)
-        yield Finding(
-            "external-library" if external else "missing-library",
-            Severity.WARNING if external else Severity.ERROR,
-            entry.loader.display if entry.loader else entry.name,
-            _message(entry, external=external),
-            tuple(_evidence(entry, users.get(entry, []), found)),
-            tuple(_fixes(case, entry, found)),
-        )
-    for entry in case.link_map.ignored_preloads:
-        yield Finding(
-            "ignored-preload",
-            Severity.WARNING,
-            entry.name,
-            f"object '{entry.name}' from LD_PRELOAD cannot be preloaded "
-            "(cannot open shared object file): ignored.",
-        )
+        yield absence(case, entry, RULE, absence_message(entry), users.get(entry, []))
 
 
-def _message(entry: LinkMapEntry, *, external: bool) -> str:
-    if external:
-        return f"{entry.name}: is not in what is audited; taken to come from elsewhere"
-    return absence_message(entry)
-
-
-def _users(case: Case) -> dict[LinkMapEntry, list[str]]:
-    """Who lists each entry."""
-    users: dict[LinkMapEntry, list[str]] = {}
-    for entry, edges in case.link_map.edges.items():
-        for other in edges:
-            users.setdefault(other, []).append(entry.label)
-    return users
-
-
-def _evidence(entry: LinkMapEntry, users: list[str], found: Sequence[Provider]) -> Iterator[str]:
-    if users:
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
-        yield f"needed by {', '.join(users[:3])}{more}"
-    directories = list(dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps))
-    if directories:
-        shown = ", ".join(directories[:_MOST_DIRECTORIES])
-        left = len(directories) - _MOST_DIRECTORIES
-        more = f" and {left} more" if left > 0 else ""
-        yield f"looked in {shown}{more}"
-    if not found and entry.origin is Origin.MISSING:
-        yield "no library of that name is near; name more places to look with --with PATH"
-    for provider in found:
-        yield f"it is there as {provider.member.display}, where the loader does not look"
-    for step in entry.steps:
-        if step.outcome not in (Outcome.ABSENT, Outcome.FOUND):
-            yield f"{step.path}: {step.outcome.value}" + (
-                f" ({step.detail})" if step.detail else ""
-            )
-
-
-def _fixes(case: Case, entry: LinkMapEntry, found: Sequence[Provider]) -> Iterator[Fix]:
-    """How to let the loader find the first of the libraries that have the name."""
-    if entry.loader is None:
-        return
-    for provider in found[:1]:
-        yield add_needed(case, entry.loader, entry.name, provider.path, provider.member.identity)
-        if "::" not in provider.path:
-            yield Fix(
-                "or, without changing a file, tell the loader where it is",
-                f"export LD_LIBRARY_PATH={shlex.quote(posixpath.dirname(provider.path))}",
-                (),
-                Applicability.DISPLAY_ONLY,
-            )
+RULE = Rule("missing-library", Severity.ERROR, __doc__, _check)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..elf import ElfObject, Layout, Symbol
 from ..errors import ElfAuditError
@@ -44,12 +45,17 @@ class Place:
 
     def members(self) -> Iterator[Member]:
         """Every file of the place that is named like a shared object."""
+        for path in self.paths():
+            member = self.source.find(path)
+            if member is not None:
+                yield member
+
+    def paths(self) -> Iterator[str]:
+        """The paths in the place that are named like a shared object, whatever is there."""
         for path in self._paths():
             name = posixpath.basename(path)
             if name.endswith(".so") or ".so." in name:
-                member = self.source.find(path)
-                if member is not None:
-                    yield member
+                yield path
 
     def needed_name(self, member: Member, elf: ElfObject) -> str:
         """The name by which the loader finds a file in its directory.
@@ -133,6 +139,7 @@ class Catalogue:
         self._store = store
         self._members: dict[tuple[int, Layout], list[_Library]] | None = None
         self._names: dict[Hashable, frozenset[str]] = {}
+        self._ordered: dict[Hashable, list[str]] = {}
         self._searches = 0
         self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
 
@@ -156,6 +163,55 @@ class Catalogue:
             for member, path, elf, _ in self._libraries(model)
             if elf.soname == name or posixpath.basename(member.path) == name
         ]
+
+    def same_stem(
+        self, name: str, model: ElfObject, beside: Place | None = None
+    ) -> Iterator[Provider]:
+        """The libraries of that machine that are called the same but for what is behind ``.so``.
+
+        Only files of such names are opened. One whose SONAME is ``name`` itself is left out.
+
+        Args:
+            name: as in DT_NEEDED; for a path its last component counts.
+            model: of the machine.
+            beside: a place to look in before the others.
+        """
+        stem = _stem(posixpath.basename(name))
+        if stem is None:
+            return
+        seen: set[Hashable] = set()
+        near = [(beside, path) for path in beside.paths()] if beside is not None else []
+        for place, path in (*near, *self._stems.get(stem, ())):
+            if _stem(posixpath.basename(path)) != stem:
+                continue
+            try:
+                member = place.source.find(path)
+                elf = self._store.read(member) if member is not None else None
+            except ElfAuditError:
+                continue
+            if member is None or elf is None or elf.dynamic is None or member.identity in seen:
+                continue
+            seen.add(member.identity)
+            soname = elf.soname or posixpath.basename(path)
+            if (elf.machine, elf.layout) == (model.machine, model.layout) and soname != name:
+                yield Provider(None, member, place.base + path, elf, soname)
+
+    def ordered(self, identity: Hashable, names: Collection[str]) -> Sequence[str]:
+        """The names that the file of an identity exports, sorted once."""
+        if identity not in self._ordered:
+            self._ordered[identity] = sorted(names)
+        return self._ordered[identity]
+
+    @cached_property
+    def _stems(self) -> dict[str, list[tuple[Place, str]]]:
+        """The paths of all places by the stems of their names; no file is opened."""
+        stems: dict[str, list[tuple[Place, str]]] = {}
+        for place in self._places:
+            for path in place.paths():
+                stem = _stem(posixpath.basename(path))
+                if stem is not None:
+                    stems.setdefault(stem, []).append((place, path))
+        return stems
 
     def _search(self, names: list[str], model: ElfObject) -> dict[str, list[Provider]]:
         found: dict[str, list[Provider]] = {}
@@ -215,6 +271,12 @@ class Catalogue:
                     continue  # linker scripts, debug files and the like live among libraries
                 if elf.dynamic is not None and not elf.is_program:
                     yield member, place.base + member.path, elf, place
+
+
+def _stem(name: str) -> str | None:
+    """``libz`` of ``libz.so.1``; None of what is no library's name."""
+    stem, separator, rest = name.partition(".so")
+    return stem if stem and separator and (not rest or rest.startswith(".")) else None
 
 
 def exported_symbols(elf: ElfObject, name: str) -> list[Symbol]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..sources import HOST
 from .rows import FileRow
 
 __all__ = ["Naming", "naming_of"]
@@ -59,7 +60,8 @@ def naming_of(rows: Sequence[FileRow]) -> Naming:
 def _before(row: FileRow) -> str:
     """What a file's absolute path has in front of the relative one the user gave; or nothing."""
     relative = not row.subject.startswith(("/", "."))
-    if relative and row.path.endswith(f"/{row.subject}"):
-        prefix = row.path[: -len(row.subject)]
+    path = row.path.removeprefix(HOST)
+    if relative and path.endswith(f"/{row.subject}"):
+        prefix = path[: -len(row.subject)]
         return "" if prefix == "/" else prefix
     return ""

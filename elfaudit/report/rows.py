@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..findings import Finding, Resolution, Severity, Verdict
+from ..findings import Finding, Resolution, Verdict, unreadable_file
 from ..loader import LinkMap, LinkMapEntry, Origin, Status
 
 __all__ = ["FileRow", "LibraryRow", "Tally", "found_by", "unreadable"]
@@ -100,7 +100,7 @@ def unreadable(subject: str, reason: str) -> FileRow:
     """The row of a file that could not be read: a finding of rule ``unreadable-file``."""
     name = subject.rpartition("::")[2].rpartition("/")[2]
     message = reason if f"{name}: " in reason else f"{subject}: {reason}"
-    finding = Finding("unreadable-file", Severity.ERROR, subject, message)
+    finding = unreadable_file(subject, message)
     return FileRow(subject, subject, _label(subject), None, message, (finding,))
 
 

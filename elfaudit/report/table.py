@@ -43,7 +43,9 @@ def verdict_lines(row: FileRow, style: Style) -> Iterator[str]:
     yield _headline(row, style, naming)
     findings = list(row.findings)
     first = next((f for f in findings if f.severity is Severity.ERROR), None)
-    if first is not None and row.verdict is Verdict.FAILS:
+    # Unless the rule of what stops the loader is ignored: then the headline stands alone.
+    told = first is not None and first.message.startswith(row.error or "\0")
+    if first is not None and told and row.verdict is Verdict.FAILS:
         findings.remove(first)
         if row.error is not None and row.label not in row.error:
             yield wrap(f"when {clean(row.label)} is loaded", style.columns, indent=" " * 7)
@@ -57,8 +59,9 @@ def verdict_lines(row: FileRow, style: Style) -> Iterator[str]:
 def many_report(rows: Sequence[FileRow], total: Tally, style: Style) -> str:
     """Many files: one line each, failing ones first; every finding once; a tally."""
     naming = naming_of(rows)
-    shown = [row for row in rows if row.findings or row.verdict is not Verdict.LOADS]
-    clean_rows = [row for row in rows if not row.findings and row.verdict is Verdict.LOADS]
+    shown = [row for row in rows if not _is_clean(row)]
+    clean_rows = [row for row in rows if _is_clean(row)]
+    nothing = "warnings" if any(row.findings for row in clean_rows) else "findings"
     folded = 0
     if style.quiet:
         clean_rows = []
@@ -67,7 +70,9 @@ def many_report(rows: Sequence[FileRow], total: Tally, style: Style) -> str:
     table = _summary([*shown, *clean_rows], style, naming)
     if folded:
         word = style.paint(Verdict.LOADS.value, *_LOOKS[Verdict.LOADS])
-        table += f"{chr(10) if table else ''}{word}  {plural(folded, 'more file')} without findings"
+        table += (
+            f"{chr(10) if table else ''}{word}  {plural(folded, 'more file')} without {nothing}"
+        )
         table += " (--verbose lists them)"
     blocks = [table] if table else []
     blocks += ["\n".join(describe(group, style, naming)) for group in group_findings(rows)]
@@ -179,6 +184,12 @@ def _line(row: FileRow, style: Style, naming: Naming, room: int) -> str:
     if row.verdict is Verdict.FAILS and label not in statement:
         return f"{shorten_path(label, room)}: {statement}"
     return statement
+
+
+def _is_clean(row: FileRow) -> bool:
+    """Whether a file loads, and there is nothing to say of it but notes."""
+    noted = all(finding.severity is Severity.NOTE for finding in row.findings)
+    return noted and row.verdict is Verdict.LOADS
 
 
 def _own_fault(row: FileRow) -> bool:

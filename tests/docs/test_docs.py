@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -54,11 +53,8 @@ def test_the_python_example(monkeypatch: pytest.MonkeyPatch) -> None:
     assert output.getvalue() == match[2]
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(os.listdir(ROOT / "docs"))])
-def test_links_lead_somewhere(page: str) -> None:
-    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
-    if path.suffix != ".md":
-        return
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))], ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         assert target.startswith("https://") or (path.parent / target).exists(), target
 

@@ -28,7 +28,7 @@ def test_the_symbols_concerned(workshop: Workshop, host: Path) -> None:
     finding = ours.findings[0]
     assert (finding.rule, finding.severity) == ("version-not-found", Severity.ERROR)
     assert finding.symbols == ("f", "g")
-    assert finding.evidence == ("symbols required with that version: 2",)
+    assert finding.evidence == ("2 symbols need it: f, g", "libtwo.so defines V up to V1")
 
 
 def test_before_an_undefined_symbol(workshop: Workshop, host: Path) -> None:
