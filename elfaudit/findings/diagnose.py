@@ -15,8 +15,9 @@ _UNDECIDING = frozenset(("external-library", "undecided-symbol"))
 def diagnose(case: Case, selection: Selection = DEFAULT) -> tuple[Finding, ...]:
     """The findings of every rule; what stops the loader first comes first.
 
-    The others follow in the order in which the loader would complain. Rules that are off by default are only asked if they are selected; the others always, because
-    the verdict hangs on them: what is not to be told is for the caller to leave out.
+    The others follow in the order in which the loader would complain. Rules that are off by default
+    are only asked if they are selected; the others always, because the verdict hangs on some of
+    them: what is not to be told is for the caller to leave out.
     """
     asked = (rule for rule in RULES if rule.default or rule.name in selection)
     findings = [finding for rule in asked for finding in rule.check(case)]

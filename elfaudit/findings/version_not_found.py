@@ -140,9 +140,7 @@ def _evidence(
         yield f"{provider.soname} defines {family[0]} up to {highest}"
 
 
-def _fixes(
-    case: Case, missed: Unmet, provider: LinkMapEntry, highest: str | None
-) -> Iterator[Fix]:
+def _fixes(case: Case, missed: Unmet, provider: LinkMapEntry, highest: str | None) -> Iterator[Fix]:
     entry, need = missed.entry, missed.need
     if highest is not None:
         yield Fix(
