@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..elf import ElfObject
@@ -150,7 +150,7 @@ def resolve_all(
         if progress is not None:
             progress(subject.name)
         try:
-            yield siblings.judged(subject, _resolve(session, subject, selection))
+            yield _told(siblings.judged(subject, _resolve(session, subject, selection)), selection)
         except PlaceholderError as error:
             broken = subject.listed or is_library_name(subject.name)
             yield Passed(subject.name, str(error), broken=broken)
@@ -176,10 +176,18 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
     finds = _finder(loader, elf, link_map)
     case = Case(link_map, bindings, damaged, failure, session.catalogue, finds, session.files)
     findings = diagnose(case, selection)
-    told = tuple(finding for finding in findings if finding.rule in selection)
     outcome = verdict(case, findings)
     host = link_map.entries[0] if _has_program(link_map) else None
-    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, told)
+    return _told(
+        Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings),
+        selection,
+    )
+
+
+def _told(resolution: Resolution, selection: Selection) -> Resolution:
+    """A resolution with the findings that are wanted only."""
+    told = tuple(finding for finding in resolution.findings if finding.rule in selection)
+    return replace(resolution, findings=told)
 
 
 def _has_program(link_map: LinkMap) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError
-from ..findings import Finding, Resolution, Severity, Verdict
+from ..findings import Resolution, Verdict, loads_with_siblings
 from ..loader import LinkMapEntry
 from ..loader.python import is_extension_name
 from .session import Session, Subject
@@ -116,17 +116,7 @@ def _loads(result: Resolution, subject: Subject) -> bool:
 
 def _with_siblings(subject: Subject, alone: Resolution, together: list[Resolution]) -> Resolution:
     """The answer for a file that loads with all of those that list it."""
-    names = [result.link_map.subject.label for result in together]
-    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    why = alone.error or "that is undecided"
-    note = Finding(
-        "loads-with-siblings",
-        Severity.NOTE,
-        subject.name,
-        f"{alone.link_map.subject.label}: does not load alone, but with {names[0]}{others}, and "
-        "nothing else lists it",
-        (f"alone: {why}", *(f"loads in the process of {name}" for name in names)),
-    )
+    note = loads_with_siblings(alone, together)
     seen = [f for result in together for f in result.findings if f.location == subject.name]
     return replace(
         together[0],

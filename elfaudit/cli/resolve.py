@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,7 @@ from ..report.table import file_report, many_report, tally_line
 from ..report.tree import tree_report
 from .options import demangle_option, format_option, loader_inputs, rule_options, surroundings
 from .output import Progress, terminal_style, write
+from .questions import question_options, write_bindings, write_why
 
 __all__ = ["resolve"]
 
@@ -66,6 +68,7 @@ class _Results:
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @surroundings
 @rule_options
+@question_options
 @format_option("table", "tree", "json")
 @demangle_option
 @click.option(
@@ -87,6 +90,8 @@ def resolve(
     *,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
+    why: str | None,
+    bindings: re.Pattern[str] | None,
     form: str,
     demangle: bool,
     fail_on: str,
@@ -105,6 +110,9 @@ def resolve(
       elfaudit resolve torch.whl --root /srv/rocm-image --with /opt/rocm/lib
       elfaudit resolve torch.whl::torch/lib/libtorch_hip.so --format tree
       elfaudit resolve build/ --preload /opt/rocm/lib/librocm_smi64.so.1
+      elfaudit resolve libtorch_hip.so --why librccl.so.1
+      elfaudit resolve libtorch_hip.so --bindings rsmi_
+      elfaudit resolve _C.so --host /usr/bin/python3 --dlopen libtorch_global_deps.so:global
       elfaudit resolve dist/*.whl --quiet --fail-on warning --ignore duplicate-definition
     """  # noqa: D301
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
@@ -118,7 +126,12 @@ def resolve(
             **loader_inputs(**surrounding),
         )
         results = _Results(stream, progress, targets, selection)
-        _WRITERS[form](results, style)
+        if form == "json":
+            _write_json(results, style, bindings)
+        elif why is not None or bindings is not None:
+            _answer(results, why, bindings, style)
+        else:
+            _WRITERS[form](results, style)
     if results.worst >= Severity[fail_on.upper()]:
         ctx.exit(1)
 
@@ -149,10 +162,28 @@ def _write_tree(results: _Results, style: Style) -> None:
         write(tally_line(results.tally, style) + "\n")
 
 
-def _write_json(results: _Results, style: Style) -> None:
+def _answer(
+    results: _Results, why: str | None, bindings: re.Pattern[str] | None, style: Style
+) -> None:
+    """Answer a question about the processes instead of reporting them."""
+    if why is not None and bindings is not None:
+        raise click.UsageError("--why and --bindings are two questions: ask one after the other.")
+    if why is not None:
+        write_why(results, why, style)
+    elif bindings is not None:
+        write_bindings(results, bindings, style)
+    _require_any(results)
+
+
+def _write_json(results: _Results, style: Style, bindings: re.Pattern[str] | None) -> None:
     before = OPENING
     for resolution in results:
-        row = file_document(resolution, demangled=style.demangle, all_bindings=style.verbose)
+        row = file_document(
+            resolution,
+            demangled=style.demangle,
+            all_bindings=style.verbose or bindings is not None,
+            pattern=bindings,
+        )
         write(before + row)
         before = SEPARATOR
     _require_any(results)
@@ -162,7 +193,6 @@ def _write_json(results: _Results, style: Style) -> None:
 _WRITERS: dict[str, Callable[[_Results, Style], None]] = {
     "table": _write_table,
     "tree": _write_tree,
-    "json": _write_json,
 }
 
 

@@ -2,6 +2,7 @@
 
 from .case import Case
 from .diagnose import diagnose, first_error, verdict
+from .loads_with_siblings import loads_with_siblings
 from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
 from .providers import Catalogue, Place, Provider, exported_symbols, library_places
 from .registry import RULES, Selection, choose, rule_named
@@ -28,6 +29,7 @@ __all__ = [
     "exported_symbols",
     "first_error",
     "library_places",
+    "loads_with_siblings",
     "rule_named",
     "unreadable_file",
     "verdict",

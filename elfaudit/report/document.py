@@ -6,10 +6,11 @@ A document is written piece by piece, so that thousands of files are never held 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import Finding, Resolution
-from ..loader import Binding, LinkMap, LinkMapEntry, Status
+from ..loader import Binding, Bindings, LinkMap, LinkMapEntry, Status
 from .jsontext import SCHEMA_VERSION, dump, identifier, named
 from .rows import FileRow, Tally, found_by
 
@@ -35,7 +36,11 @@ def ending(broken: Sequence[FileRow], total: Tally) -> str:
 
 
 def file_document(
-    resolution: Resolution, *, demangled: bool = False, all_bindings: bool = False
+    resolution: Resolution,
+    *,
+    demangled: bool = False,
+    all_bindings: bool = False,
+    pattern: re.Pattern[str] | None = None,
 ) -> str:
     """One file of ``resolve``: verdict, findings with fixes, link map with every path tried.
 
@@ -44,6 +49,7 @@ def file_document(
         demangled: whether to add the demangled form of every mangled name.
         all_bindings: whether to list also the references that are bound, with their providers;
             those that are not are always listed.
+        pattern: what the name of a reference must have in it to be listed; None: all.
     """
     link_map = resolution.link_map
     index = {entry: number for number, entry in enumerate(link_map.entries)}
@@ -56,7 +62,7 @@ def file_document(
         "findings": [_finding(finding, demangled=demangled) for finding in resolution.findings],
         "link_map": [_entry(entry, link_map, index) for entry in link_map.entries],
         "ignored_preloads": [entry.name for entry in link_map.ignored_preloads],
-        "bindings": _bindings(resolution, index, demangled=demangled, every=all_bindings),
+        "bindings": _bindings(resolution, index, pattern, demangled=demangled, every=all_bindings),
     }
     return dump(row)
 
@@ -111,11 +117,20 @@ def _entry(
 
 
 def _bindings(
-    resolution: Resolution, index: dict[LinkMapEntry, int], *, demangled: bool, every: bool
+    resolution: Resolution,
+    index: dict[LinkMapEntry, int],
+    pattern: re.Pattern[str] | None,
+    *,
+    demangled: bool,
+    every: bool,
 ) -> dict[str, object]:
     bindings = resolution.bindings
     not_bound = list(_not_bound(resolution))
-    listed = list(bindings) if every else not_bound
+    listed = [
+        binding
+        for binding in (bindings if every else not_bound)
+        if pattern is None or pattern.search(binding.name)
+    ]
     counts = dict.fromkeys(Status, 0)
     for binding in not_bound:
         counts[binding.status] += 1
@@ -133,12 +148,22 @@ def _bindings(
                 "library": binding.library,
                 "status": identifier(binding.status),
                 "lazy": binding.lazy,
+                "copied": binding.copied,
                 "by": index.get(binding.reference),
                 "provider": None if binding.provider is None else index.get(binding.provider),
+                "shadows": _shadowed(binding, bindings, index) if every else [],
             }
             for binding in listed
         ],
     }
+
+
+def _shadowed(
+    binding: Binding, bindings: Bindings, index: dict[LinkMapEntry, int]
+) -> list[int | None]:
+    if binding.provider is None:
+        return []
+    return [index.get(entry) for entry in bindings.shadowed(binding)]
 
 
 def _not_bound(resolution: Resolution) -> Iterator[Binding]:
