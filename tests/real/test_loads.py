@@ -53,11 +53,19 @@ def test_every_object_of_a_wheel_loads_exactly_when_the_loader_loads_it(
 def _judged(wheel: Path, directory: Path) -> dict[str, _Judged]:
     """What elfaudit says of every member, read in the wheel, by the path it is unpacked to."""
     found = {}
-    for result in resolve_all([str(wheel)]):
+    within: list[str] = []
+    for each in resolve_all([str(wheel)]):
+        result = each
         if not isinstance(result, Passed):
             path = str(directory / result.subject.partition("::")[2])
+            if result.within:  # nobody loads it alone, but this test does
+                assert result.verdict is Verdict.LOADS
+                within += [str(directory / name.partition("::")[2]) for name in result.within]
+                result = resolve(result.subject)
+                assert result.verdict is not Verdict.LOADS
             elf = result.link_map.subject.elf
             found[path] = _Judged(result.verdict, result.error, elf is None or elf.is_program)
+    assert all(found[path].verdict is Verdict.LOADS for path in within)
     return found
 
 
