@@ -11,7 +11,7 @@ from ..elf import ElfObject
 from ..sources import HOST
 from .environment import Libc, Mode
 
-__all__ = ["LinkMap", "LinkMapEntry", "Opening", "Origin", "Outcome", "SearchStep"]
+__all__ = ["LinkMap", "LinkMapEntry", "Opening", "Origin", "Outcome", "SearchStep", "path_label"]
 
 
 class Origin(Enum):
@@ -93,13 +93,18 @@ class LinkMapEntry:
     @property
     def label(self) -> str:
         """The path as the loader would print it; for a member of an archive, its path in there."""
-        path = (self.path or self.name).removeprefix(HOST)
-        return path.partition("::/")[2] or path
+        return path_label(self.path or self.name)
 
     @property
     def soname(self) -> str:
         """What other objects call it: its SONAME, else the name it was asked for by."""
         return (self.elf.soname if self.elf else None) or self.name
+
+
+def path_label(path: str) -> str:
+    """A path of a process as the loader would print it; of an archive's member, that in there."""
+    path = path.removeprefix(HOST)
+    return path.partition("::/")[2] or path
 
 
 @dataclass(frozen=True, slots=True)

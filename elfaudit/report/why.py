@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..findings import Resolution
 from ..loader import LinkMapEntry, Outcome
+from ..loader.linkmap import path_label
 from .rows import found_by
 from .style import Style, clean, wrap
 
@@ -47,7 +48,7 @@ def _lines(entry: LinkMapEntry, resolution: Resolution, style: Style) -> Iterato
         yield style.paint(clean(f"{entry.name}: {entry.origin.value}"), "red", "bold")
     else:
         how = found_by(entry, link_map)
-        yield style.paint(clean(f"{entry.name} is {entry.display} ({how})"), "bold")
+        yield style.paint(clean(f"{entry.name} is {entry.label} ({how})"), "bold")
     users = [user.label for user, needed in link_map.edges.items() if entry in needed]
     if users:
         text = f"asked for by {', '.join(users)}"
@@ -60,4 +61,4 @@ def _lines(entry: LinkMapEntry, resolution: Resolution, style: Style) -> Iterato
         detail = f" ({step.detail})" if step.detail else ""
         outcome = style.paint(step.outcome.value + detail, *_LOOKS.get(step.outcome, ("yellow",)))
         rule = f"[{step.origin.value}{clean(owner)}]"
-        yield f"  {number:>{width}}. {clean(step.path)}  {rule}  {outcome}"
+        yield f"  {number:>{width}}. {clean(path_label(step.path))}  {rule}  {outcome}"
