@@ -42,6 +42,7 @@ def first_error(case: Case) -> str | None:
 
 _RULES_OF = {
     Cause.FILE: ("refused-object", "missing-library"),
+    Cause.STACK: ("executable-stack",),
     Cause.VERSION: ("version-not-found",),
     Cause.SYMBOL: ("unresolved-symbol",),
     Cause.STATIC_TLS: ("static-tls",),

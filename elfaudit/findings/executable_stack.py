@@ -46,38 +46,29 @@ import shlex
 from collections.abc import Iterator
 
 from ..elf import Stack
-from ..loader import LinkMapEntry
+from ..loader import Cause, LinkMapEntry
+from ..loader.execstack import wants_executable_stack
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .rule import Rule
 
 __all__ = ["RULE"]
 
-_REFUSED_SINCE = (2, 41)
-# DEFAULT_STACK_PERMS of glibc's stackinfo.h without PF_X, by e_machine: POWER (64 bit), IA-64,
-# AArch64, ARC (two), RISC-V, C-SKY, LoongArch.
-_SAFE_UNSTATED = frozenset((21, 50, 183, 195, 243, 252, 253, 258, 113))
-
 
 def _check(case: Case) -> Iterator[Finding]:
-    strict = case.rtld_version is not None and case.rtld_version >= _REFUSED_SINCE
-    refused: tuple[LinkMapEntry, ...] = ()
-    opened = case.opened
-    started = set(case.link_map.entries) - set(opened)
-    if strict and not any(_wants(entry) for entry in started):
-        refused = tuple(entry for entry in opened if _wants(entry))
-    for entry in refused:
+    refused = None
+    if case.failure is not None and case.failure.cause is Cause.STACK:
+        refused = case.failure.entry
         yield Finding(
             RULE.name,
             Severity.ERROR,
-            entry.display,
-            f"{entry.label}: cannot enable executable stack as shared object requires: "
-            "Invalid argument",
-            (_why(entry),),
-            (_fix(entry),),
+            refused.display,
+            case.failure.message,
+            (_why(refused),),
+            (_fix(refused),),
         )
     subject = case.link_map.subject
-    if subject not in refused and _wants(subject):
+    if subject is not refused and wants_executable_stack(case.model):
         yield Finding(
             RULE.name,
             Severity.WARNING,
@@ -86,14 +77,6 @@ def _check(case: Case) -> Iterator[Finding]:
             (_why(subject),),
             (_fix(subject),),
         )
-
-
-def _wants(entry: LinkMapEntry) -> bool:
-    elf = entry.elf
-    if elf is None:
-        return False
-    unstated = elf.stack is Stack.UNSTATED and elf.machine not in _SAFE_UNSTATED
-    return elf.stack is Stack.EXECUTABLE or unstated
 
 
 def _why(entry: LinkMapEntry) -> str:

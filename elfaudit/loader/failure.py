@@ -15,6 +15,7 @@ from enum import Enum
 from ..elf import ElfObject, Flags
 from .bindings import Binding, Bindings, Status
 from .environment import Mode
+from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
 from .lookup import is_looked_up, key_of, split_key
 from .relocclass import classes_of
@@ -39,6 +40,7 @@ class Cause(Enum):
     """What kind of thing a step fails of."""
 
     FILE = "file"
+    STACK = "executable stack"
     VERSION = "version"
     SYMBOL = "symbol"
     STATIC_TLS = "static TLS"
@@ -73,18 +75,21 @@ def first_failure(
         glibc_version: whose rules apply where versions differ; None: an old one.
     """
     link_map = bindings.link_map
-    tls = None
-    for number, opening in enumerate(link_map.openings):
+    start = link_map.openings[0]
+    started = [entry.elf for entry in start.searchlist if entry.elf is not None]
+    strict = refuses_executable_stack(glibc_version, started)
+    tls = StaticTls(started[0].machine, started) if started else None
+    for opening in link_map.openings:
+        later = opening is not start
         failure = (
-            _file_failure(opening)
+            _file_failure(opening, strict=strict and later)
             or _version_failure(bindings, opening)
-            or next(_relocation_failures(bindings, opening, tls, glibc_version), None)
+            or next(
+                _relocation_failures(bindings, opening, tls if later else None, glibc_version), None
+            )
         )
         if failure is not None:
             return failure
-        if not number and opening.root.elf is not None:
-            started = [entry.elf for entry in opening.searchlist if entry.elf is not None]
-            tls = StaticTls(opening.root.elf.machine, started)
     return None
 
 
@@ -108,13 +113,16 @@ def absence_message(entry: LinkMapEntry) -> str:
 _BY_NAME = ("cannot dynamically load", "ELF load command", "shared object cannot be dlopen()ed")
 
 
-def _file_failure(opening: Opening) -> Failure | None:
+def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
+    """The first file that is not there or not taken; ``strict`` about executable stacks."""
     if opening.refused is not None:
         message = f"{opening.root.label}: {opening.refused}"
         return Failure(Cause.FILE, message, opening.root, opening)
     for entry in opening.loaded:
-        if entry.missing and entry.origin is not Origin.EXTERNAL:
+        if entry.elf is None and entry.origin is not Origin.EXTERNAL:
             return Failure(Cause.FILE, absence_message(entry), entry, opening)
+        if strict and entry.elf is not None and wants_executable_stack(entry.elf):
+            return Failure(Cause.STACK, f"{entry.label}: {REFUSAL}", entry, opening)
     return None
 
 
