@@ -9,6 +9,7 @@ the thread pointer must fit into that surplus.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..elf import ElfObject, SegmentType
 
@@ -17,7 +18,8 @@ __all__ = ["StaticTls"]
 _SURPLUS = 1664
 _ABOVE = (3, 62, 22, 2, 18, 43)  # TLS_TCB_AT_TP: the blocks stand below the thread pointer
 _TCB_SIZE = {183: 16, 40: 8}  # TLS_DTV_AT_TP: the block begins with the thread control block
-_TCB_ALIGN = {62: 64, 3: 64, 183: 16}
+_TCB_ALIGN = {62: 64, 3: 64}
+_USUAL_TCB_ALIGN = 32
 
 
 class StaticTls:
@@ -30,14 +32,13 @@ class StaticTls:
 
     def __init__(self, machine: int, started: Iterable[ElfObject]) -> None:
         self._below = machine in _ABOVE
-        self._align = _TCB_ALIGN.get(machine, 16)
-        self._used = 0 if self._below else _TCB_SIZE.get(machine, 0)
         blocks = [block for elf in started if (block := _block(elf)) is not None]
-        for size, align, first in blocks:
-            self._align = max(self._align, align)
-            self._used = self._end(self._used, size, align, first)
-        total = self._used + _SURPLUS
-        self._size = -(-total // self._align) * self._align
+        own = _TCB_ALIGN.get(machine, _USUAL_TCB_ALIGN)
+        self._align = max([own, *(block.align for block in blocks)])
+        self._used = (
+            _laid_out(blocks) if self._below else _laid_up(blocks, _TCB_SIZE.get(machine, 0))
+        )
+        self._size = _round_up(self._used + _SURPLUS, self._align if self._below else own)
 
     @property
     def free(self) -> int:
@@ -49,33 +50,82 @@ class StaticTls:
         block = _block(elf)
         if block is None:
             return True
-        size, align, first = block
-        if align > self._align:
+        if block.align > self._align:
             return False
         if not self._below:
-            used = self._end(self._used, size, align, first)
-            if used > self._size:
+            start = _round_up(self._used - block.first, block.align) + block.first
+            if start + block.size > self._size:
                 return False
-            self._used = used
+            self._used = start + block.size
             return True
-        left = self.free - size - first
+        left = self.free - block.size - block.first
         if left < 0:
             return False
-        self._used += self.free - left // align * align - first
+        self._used += self.free - left // block.align * block.align - block.first
         return True
 
-    def _end(self, used: int, size: int, align: int, first: int) -> int:
-        """Where the block is used up to, once an object has its place behind ``used`` bytes."""
-        if self._below:
-            lead = -first & (align - 1)
-            return -(-(used + size - lead) // align) * align + lead
-        return -(-(used - first) // align) * align + first + size
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A ``PT_TLS``: bytes, alignment, address modulo alignment."""
+
+    size: int
+    align: int
+    first: int
+
+    @property
+    def lead(self) -> int:
+        """Bytes by which the block begins before an aligned address."""
+        return -self.first & (self.align - 1)
 
 
-def _block(elf: ElfObject) -> tuple[int, int, int] | None:
-    """(size, alignment, address modulo alignment) of an object's ``PT_TLS``; None without one."""
+def _block(elf: ElfObject) -> _Block | None:
     for segment in elf.segments:
         if segment.type == SegmentType.TLS and segment.memory_size:
             align = max(segment.align, 1)
-            return segment.memory_size, align, segment.address % align
+            return _Block(segment.memory_size, align, segment.address % align)
     return None
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def _laid_out(blocks: Iterable[_Block]) -> int:
+    """Bytes used where blocks stand below the thread pointer; gaps are filled where they can be."""
+    used = top = bottom = 0
+    for block in blocks:
+        if bottom - top >= block.size:
+            end = _round_up(top + block.size - block.lead, block.align) + block.lead
+            if end <= bottom:
+                top = end
+                continue
+        end = _round_up(used + block.size - block.lead, block.align) + block.lead
+        if end > used + block.size + (bottom - top):
+            top, bottom = used, end - block.size
+        used = end
+    return used
+
+
+def _laid_up(blocks: Iterable[_Block], used: int) -> int:
+    """The same where they stand above it, behind ``used`` bytes."""
+    top = bottom = 0
+    for block in blocks:
+        if block.size <= top - bottom:
+            start = _behind(bottom, block)
+            if start + block.size <= top:
+                bottom = start + block.size
+                continue
+        start = _behind(used, block)
+        if start - used > top - bottom:
+            top, bottom = start, used
+        used = start + block.size
+    return used
+
+
+def _behind(position: int, block: _Block) -> int:
+    """Where a block begins behind some bytes."""
+    aligned = _round_up(position, block.align)
+    if aligned - position < block.lead:
+        aligned += block.align
+    return aligned - block.lead
