@@ -2,12 +2,12 @@
 
 Source: ``check_match`` and ``do_lookup_x`` (glibc ``elf/dl-lookup.c``). The loader decides one
 symbol in one object at a time; here the same decision is made for all symbols of an object at once,
-by set intersection. A reference is a *key*: the name alone, or ``name NUL version``. An object
-answers a key if
+by set intersection. A reference is a *key*: the name alone, or ``name NUL version``, with another
+NUL behind it if the requirement is marked hidden. An object answers a key if
 
 - the key has a version, and the object defines the name with that version (hidden or not);
-- the key has a version, and the object has the name without any version, not hidden
-  (or has no version table at all);
+- the key has a version that is not hidden, and the object has the name without any version, not
+  hidden; or it has the name and no version table at all;
 - the key has no version, and the object has the name at version index 0, 1 or 2, or has exactly one
   definition of it that is not hidden.
 
@@ -42,6 +42,7 @@ __all__ = [
     "SymbolIndex",
     "answers_plain",
     "index_symbols",
+    "is_hidden",
     "is_looked_up",
     "join_key",
     "key_of",
@@ -70,12 +71,17 @@ _LOCALLY_BOUND = frozenset(
 def split_key(key: str) -> tuple[str, str | None]:
     """(name, version) of a key."""
     name, separator, version = key.partition("\0")
-    return name, version if separator else None
+    return name, version.removesuffix("\0") if separator else None
 
 
 def join_key(name: str, version: str) -> str:
     """The key of a name with a version."""
     return f"{name}\0{version}"
+
+
+def is_hidden(key: str) -> bool:
+    """Whether the version asked for is marked hidden: nothing but that very version will do."""
+    return key.endswith("\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,9 @@ class Exports:
         name, version = split_key(key)
         if version is None:
             return key in self.plain
-        return key in self.exact or name in self.any_version
+        if not is_hidden(key):
+            return key in self.exact or name in self.any_version
+        return key[:-1] in self.exact or (not self.versioned and name in self.any_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +349,10 @@ def _reference_keys(symbols: SymbolTable, rows: list[int]) -> tuple[list[str], d
     if raw is None:
         return [names[row] for row in rows], {}
     versions = symbols.versions.names
-    suffix = {index: f"\0{version.name}" for index, version in versions.items()}
+    suffix = {
+        index: f"\0{version.name}{chr(0) if version.hidden and version.library else ''}"
+        for index, version in versions.items()
+    }
     keys = [names[row] + suffix.get(raw[row] & ~_HIDDEN, "") for row in rows]
     required = {i: version.library for i, version in versions.items() if version.library}
     libraries = {

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import SymbolIndex
+from .lookup import SymbolIndex, is_hidden
 
 __all__ = ["Lookup", "Walked", "lookups_of", "walk_all"]
 
@@ -83,6 +83,8 @@ def _walk(
     left: set[str] = set().union(*wanted)
     versioned = {key for key in left if "\0" in key}
     plain = left - versioned
+    hidden = {key for key in versioned if is_hidden(key)}
+    versioned -= hidden
     names = {key[: key.index("\0")] for key in versioned}
     found: dict[str, LinkMapEntry] = {}
     for entry in scope:
@@ -98,4 +100,7 @@ def _walk(
             hits = {key for key in versioned if key[: key.index("\0")] in loose}
             found.update(dict.fromkeys(hits, entry))
             versioned -= hits
-    return Walked(found, plain | versioned)
+        if hidden and (hits := {key for key in hidden if exports.answers(key)}):
+            found.update(dict.fromkeys(hits, entry))
+            hidden -= hits
+    return Walked(found, plain | versioned | hidden)
