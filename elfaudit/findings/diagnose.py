@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..loader import Cause, Failure
 from .case import Case
-from .model import Finding, Verdict
+from .model import Finding, Severity, Verdict
 from .registry import DEFAULT, RULES, Selection
 
 __all__ = ["diagnose", "first_error", "verdict"]
@@ -21,7 +21,16 @@ def diagnose(case: Case, selection: Selection = DEFAULT) -> tuple[Finding, ...]:
     """
     asked = (rule for rule in RULES if rule.default or rule.name in selection)
     findings = [finding for rule in asked for finding in rule.check(case)]
-    return tuple(sorted(findings, key=lambda finding: not _is_of(finding, case.failure)))
+    findings.sort(key=lambda finding: not _is_of(finding, case.failure))
+    if case.failure is not None and not (findings and _is_of(findings[0], case.failure)):
+        findings.insert(0, _plain(case.failure))
+    return tuple(findings)
+
+
+def _plain(failure: Failure) -> Finding:
+    """The loader's words alone, for what no rule has more to say about."""
+    rule = _RULES_OF[failure.cause][0]
+    return Finding(rule, Severity.ERROR, failure.entry.display, failure.message)
 
 
 def verdict(case: Case, findings: tuple[Finding, ...]) -> Verdict:

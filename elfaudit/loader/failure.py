@@ -17,7 +17,7 @@ from .bindings import Binding, Bindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
-from .lookup import is_looked_up, key_of, split_key
+from .lookup import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .statictls import StaticTls
 from .versioncheck import RELR_VERSION, lacks_relr_version, unmet_versions
@@ -33,6 +33,11 @@ _NO_VERSIONS = _ASSERTION.format(
     file="dl-lookup.c: 107",
     function="check_match",
     text="version->filename == NULL || ! _dl_name_match_p (version->filename, map)",
+)
+_CHECKING_IFUNC = (3, 62)
+_CIRCULAR = (
+    "IFUNC symbol '{symbol}' referenced in '{label}' is defined in the executable and creates an "
+    "unsatisfiable circular dependency."
 )
 
 
@@ -157,8 +162,9 @@ def _relocation_failures(
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
         lost = _unversioned(bindings, entry) if asserting else frozenset()
         static = tls is not None and _static_tls(entry.elf)
-        if missed or lost or static:
-            scan = _Relocation(bindings, entry, opening, missed, lost)
+        circular = _circular(bindings, entry) if opening is bindings.link_map.openings[0] else set()
+        if missed or lost or static or circular:
+            scan = _Relocation(bindings, entry, opening, missed, lost, circular)
             yield from scan.failures(tls if static else None)
             entry.elf.release()
 
@@ -185,6 +191,25 @@ def _unversioned(bindings: Bindings, entry: LinkMapEntry) -> frozenset[str]:
     )
 
 
+def _circular(bindings: Bindings, entry: LinkMapEntry) -> set[str]:
+    """Keys that the program answers with an IFUNC, which cannot run: it is relocated last.
+
+    Source: ``elf_machine_rela`` of x86 (glibc ``sysdeps/x86_64/dl-machine.h``).
+    """
+    program = bindings.link_map.openings[0].root
+    index = bindings.indices.get(program)
+    if index is None or not index.exports.resolvers or entry is program:
+        return set()
+    if program.elf is None or program.elf.machine not in _CHECKING_IFUNC:
+        return set()
+    names = index.exports.resolvers
+    return {
+        binding.name if binding.version is None else join_key(binding.name, binding.version)
+        for binding in bindings.of_object(entry)
+        if binding.name in names and binding.provider is program
+    }
+
+
 def is_bound_now(opening: Opening, entry: LinkMapEntry) -> bool:
     """Whether the functions of an object are looked up at once.
 
@@ -209,6 +234,7 @@ class _Relocation:
     opening: Opening
     missed: set[str]
     lost: frozenset[str]
+    circular: set[str]
 
     def failures(self, tls: StaticTls | None) -> Iterator[Failure]:
         """Row by row; ``tls`` where the object wants some of it."""
@@ -233,6 +259,9 @@ class _Relocation:
     def _lookup(self, key: str, *, copied: bool) -> Failure | None:
         if key in self.lost:
             return Failure(Cause.VERSION, _NO_VERSIONS, self.entry, self.opening, key)
+        if key in self.circular:
+            message = _CIRCULAR.format(symbol=split_key(key)[0], label=self.entry.label)
+            return Failure(Cause.SYMBOL, message, self.entry, self.opening, key)
         if key not in self.missed or not self._misses(key, copied=copied):
             return None
         name, version = split_key(key)

@@ -98,6 +98,7 @@ class Exports:
         versioned: whether there is a table of the symbols' versions (``DT_VERSYM``).
         entry_points: what a program's undefined symbols with a value answer: the addresses of its
             own PLT entries, for whoever does not want to call them; None where there are none.
+        resolvers: names that a program defines as IFUNC.
     """
 
     exact: frozenset[str]
@@ -107,6 +108,7 @@ class Exports:
     unique: frozenset[str] = _EMPTY
     versioned: bool = True
     entry_points: Exports | None = None
+    resolvers: frozenset[str] = _EMPTY
 
     def answers(self, key: str) -> bool:
         """Whether the object has a definition that a reference with ``key`` accepts."""
@@ -166,7 +168,7 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
     exports = _exports(symbols, symbols.export_indices) if elf.symbols_reachable else _NOTHING
     if elf.is_program:
         references = _with_copies(elf, references)
-        exports = _with_entry_points(symbols, exports)
+        exports = _of_program(symbols, exports)
     return SymbolIndex(
         exports,
         references,
@@ -188,11 +190,17 @@ def _with_copies(elf: ElfObject, references: References) -> References:
     return replace(references, libraries=references.libraries | libraries, copied=frozenset(keys))
 
 
-def _with_entry_points(symbols: SymbolTable, exports: Exports) -> Exports:
-    """The exports of a program, and the functions whose address is that of its PLT entry."""
-    values = symbols.values
+def _of_program(symbols: SymbolTable, exports: Exports) -> Exports:
+    """The exports of a program, and what only a program has."""
+    values, info = symbols.values, symbols.info
     rows = [row for row in symbols.undefined_indices if values[row]]
-    return replace(exports, entry_points=_exports(symbols, rows)) if rows else exports
+    resolvers = frozenset(
+        symbols.names[row]
+        for row in symbols.export_indices
+        if info[row] & 15 == SymbolType.GNU_IFUNC
+    )
+    points = _exports(symbols, rows) if rows else None
+    return replace(exports, entry_points=points, resolvers=resolvers)
 
 
 def _exports(symbols: SymbolTable, rows: list[int]) -> Exports:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import Workshop
+from elfaudit.api import resolve
+from tests.oracle import Workshop, start
 from tests.oracle.compare import judge
 from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, dynamic_value, patch
 
@@ -101,3 +102,17 @@ def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, hos
 def test_more_static_tls_than_there_is_room_for(workshop: Workshop, host: Path) -> None:
     code = "__thread char block[1 << 16]; char *ask(void) { return block; }"
     judge(host, workshop.library("libask.so", code, flags=["-ftls-model=initial-exec"]))
+
+
+def test_a_function_of_the_program_that_is_chosen_when_it_starts(workshop: Workshop) -> None:
+    """A library that wants its address is relocated before the program, which must choose."""
+    user = workshop.library("libuser.so", "int f(void); int (*p)(void) = f;", soname="libuser.so")
+    chosen = "static int one(void) { return 1; } static void *pick(void) { return (void *)one; }"
+    code = f'{chosen} int f(void) __attribute__((ifunc("pick"))); int main(void) {{ return !f(); }}'
+    flags = ["-Wl,--no-as-needed", "-Wl,--export-dynamic", "-Wl,-z,lazy"]
+    program = workshop.program("p", code, needed=[user], runpath="$ORIGIN", flags=flags)
+    real, ours = start(program), resolve(str(program))
+    assert real.error is not None
+    assert "unsatisfiable circular dependency" in real.error
+    assert ours.error == real.error
+    assert ours.findings[0].message == real.error
