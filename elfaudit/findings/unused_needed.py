@@ -13,9 +13,9 @@ plugin's symbols). That is why the rule is only asked when it is selected.
 
 ## How it is decided
 
-As `ldd -u` decides: the object's references are bound as the loader binds them, weak ones too; a
-library that none of them binds to is unused. Libraries that were not found are left out, and so
-are those that a filter (`DT_FILTER`, `DT_AUXILIARY`) stands for.
+As `ldd -u` decides (`LD_DEBUG=unused`): the object's references are bound as the loader binds
+them, weak ones too; a library that none of them binds to is unused. Libraries that were not found
+are left out, and so are those that a filter (`DT_FILTER`, `DT_AUXILIARY`) stands for.
 
 ## Example
 
@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..loader import Origin
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
@@ -49,10 +50,16 @@ def _check(case: Case) -> Iterator[Finding]:
     if dynamic is None or index is None:
         return
     filtees = {*dynamic.filters, *dynamic.auxiliaries}
-    used = {bindings.provider(subject, key) for key in index.references.keys}
+    references = index.references
+    used = {
+        bindings.provider(subject, key) for key in bindings.looked_up(subject, references.keys)
+    }
+    used |= {each.provider for key in references.copied for each in bindings.all_of(subject, key)}
     for entry in dict.fromkeys(case.link_map.edges.get(subject, ())):
         if entry.missing or entry in used or entry.name in filtees or entry is subject:
             continue
+        if entry.origin is Origin.LOADED:
+            continue  # the loader itself, which is in every process
         yield Finding(
             RULE.name,
             Severity.NOTE,
