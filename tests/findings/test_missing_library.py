@@ -10,7 +10,7 @@ import pytest
 from elfaudit.api import resolve
 from elfaudit.findings import Applicability, Resolution, Severity, Verdict
 from elfaudit.loader import Origin, Status
-from tests.oracle import Workshop
+from tests.oracle import Workshop, python_dlopen
 from tests.oracle.chroot import Root
 
 DEMO = "machines/x86_64/libdemo.so"
@@ -121,3 +121,54 @@ def test_a_root_with_absolute_links(workshop: Workshop) -> None:
     ours = resolve(str(root.path / "libask.so"), root=str(root.path), host="/host")
     assert (real.error, ours.error) == (None, None)
     assert real.loaded[-1] == ours.link_map.entries[-1].path
+
+
+@pytest.mark.oracle
+class TestSameStem:
+    """Libraries that are called the same but for what is behind ``.so``."""
+
+    def test_another_abi_version(self, workshop: Workshop) -> None:
+        workshop.library("libsmi.so.7", "int f(void) { return 1; }")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN")
+        ours = resolve(str(ask))
+        assert ours.error == python_dlopen(ask).error
+        (line,) = [text for text in ours.findings[0].evidence if "libsmi.so.7" in text]
+        assert line.endswith("need libsmi.so.1: another ABI version, a symlink will not do")
+        assert not ours.findings[0].fixes
+
+    def test_in_a_directory_that_only_the_loader_looks_in(self, workshop: Workshop) -> None:
+        workshop.library("deep/libsmi.so.7")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN/deep")
+        assert any(
+            "libsmi.so.7 is there" in text for text in resolve(str(ask)).findings[0].evidence
+        )
+
+    def test_the_name_for_the_linker(self, workshop: Workshop) -> None:
+        workshop.library("libsmi.so.1")
+        ask = workshop.library("libask.so", needed=["libsmi.so"], runpath="$ORIGIN")
+        (line,) = [text for text in resolve(str(ask)).findings[0].evidence if "libsmi.so.1" in text]
+        assert "that is the name for the linker" in line
+
+    def test_without_a_version(self, workshop: Workshop) -> None:
+        workshop.library("libsmi.so", soname="")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN")
+        (line,) = [text for text in resolve(str(ask)).findings[0].evidence if "libsmi.so i" in text]
+        assert "without a version" in line
+
+    def test_not_of_another_machine_nor_another_name(
+        self, workshop: Workshop, prebuilt: Path
+    ) -> None:
+        shutil.copy(prebuilt / "machines/aarch64/libdep.so.1", workshop.directory / "libsmi.so.7")
+        workshop.library("libsmi64.so.7")
+        (workshop.directory / "libsmi.so.8").write_text("no library")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN")
+        evidence = resolve(str(ask)).findings[0].evidence
+        assert not any("is there" in text for text in evidence)
+        assert any("no library of that name is near" in text for text in evidence)
+
+    def test_not_where_the_library_itself_is_near(self, workshop: Workshop) -> None:
+        workshop.library("other/libsmi.so.1")
+        workshop.library("libsmi.so.7")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN")
+        ours = resolve(str(ask), with_=[str(workshop.directory / "other")])
+        assert not any("ABI" in text for text in ours.findings[0].evidence)
