@@ -140,14 +140,21 @@ def _best(
                 f"rebuild {_base(entry)} against the release of torch that {owner.soname} is of: "
                 "c10::optional and c10::string_view have become those of std",
             )
-    for theirs, _, owner in shown:
-        if theirs != wanted:
-            return NearMiss(
-                f"{owner.soname} has {theirs}, wanted {wanted}",
-                f"rebuild {_base(entry)} against the headers of the {owner.soname} that is loaded: "
-                "the function has other parameters there",
-            )
-    return None
+    others = [(theirs, owner) for theirs, _, owner in shown if theirs != wanted]
+    if not others:
+        return None
+    theirs, owner = max(others, key=lambda each: _likeness(each[0], wanted))
+    return NearMiss(
+        f"{owner.soname} has {_short_strings(theirs)}, wanted {_short_strings(wanted)}",
+        f"rebuild {_base(entry)} against the headers of the {owner.soname} that is loaded: "
+        "the function has other parameters there",
+    )
+
+
+def _likeness(one: str, other: str) -> tuple[int, int]:
+    """How alike two overloads are: what they begin with in common, then their lengths."""
+    one, other = _plain_c10(_plain_string(one)), _plain_c10(_plain_string(other))
+    return len(posixpath.commonprefix((one, other))), -abs(len(one) - len(other))
 
 
 def _string_abi(

@@ -51,9 +51,7 @@ def _check(case: Case) -> Iterator[Finding]:
         return
     filtees = {*dynamic.filters, *dynamic.auxiliaries}
     references = index.references
-    used = {
-        bindings.provider(subject, key) for key in bindings.looked_up(subject, references.keys)
-    }
+    used = {bindings.provider(subject, key) for key in bindings.looked_up(subject, references.keys)}
     used |= {each.provider for key in references.copied for each in bindings.all_of(subject, key)}
     for entry in dict.fromkeys(case.link_map.edges.get(subject, ())):
         if entry.missing or entry in used or entry.name in filtees or entry is subject:

@@ -147,6 +147,7 @@ class TestStaticTls:
         assert not of(resolve(str(program)), "static-tls")
 
 
+@pytest.mark.oracle
 class TestMisalignedSegment:
     """``p_vaddr``, ``p_offset`` and ``p_align``."""
 
@@ -166,16 +167,16 @@ class TestMisalignedSegment:
             assert ["pages of 64 KiB" in f.message for f in found] == [True] * large, file
 
     def test_an_alignment_that_does_not_hold(self, file: Path) -> None:
-        row, header = next((n, h) for n, h in enumerate(headers(file)) if h[0] == 1 and h[2])
-        assert (header[3] - header[2]) % 0x1000 == 0
+        row, header = next(
+            (n, h) for n, h in enumerate(headers(file)) if h[0] == 1 and h[3] != h[2]
+        )
         write_header(file, row, [*header[:7], 0x10000000])
         # Newer releases of glibc, as the one here may be, look at the page size only.
-        expected = python_dlopen(file).error
-        assert expected is None or "properly aligned" in expected
-        if (header[3] - header[2]) % 0x10000000:
-            (finding,) = of(resolve(str(file), root=None), "misaligned-segment")
-            assert "0x10000000" in finding.message
-            assert finding.severity is Severity.WARNING
+        real = python_dlopen(file).error
+        assert real is None or "not properly aligned" in real
+        (finding,) = of(resolve(str(file), root=None), "misaligned-segment")
+        assert "0x10000000" in finding.message
+        assert finding.severity is Severity.WARNING
 
     def test_before_2_35_that_is_an_error(
         self, file: Path, monkeypatch: pytest.MonkeyPatch

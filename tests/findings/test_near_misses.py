@@ -69,6 +69,16 @@ class TestCompiled:
         finding = judged(build(workshop, "libask.so", code, lib))
         assert finding.evidence[0] == "liblib.so has lib::f(int), wanted lib::f(long)"
 
+    def test_of_several_overloads_the_likeliest(self, workshop: Workshop) -> None:
+        every = ["int", "long, int", "long, long, char", "char *"]
+        code = "".join(f"int f({each}) {{ return 1; }}" for each in every)
+        lib = build(workshop, "liblib.so", code)
+        code = "int f(long, long, short); int ask() { return f(1, 2, 3); }"
+        finding = judged(build(workshop, "libask.so", code, lib))
+        assert finding.evidence[0] == (
+            "liblib.so has f(long, long, char), wanted f(long, long, short)"
+        )
+
     def test_another_optional(self, workshop: Workshop) -> None:
         both = "namespace {} {{ template <class T> struct optional {{ T t; }}; }}\n"
         code = both.format("std") + "int f(std::optional<int>) { return 1; }"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from elfaudit.report.naming import Naming, naming_of
 
 from .builders import row
@@ -25,6 +27,11 @@ def test_files_given_by_a_relative_path_are_called_so() -> None:
     assert naming.name("/srv/b/a.so") == "b/a.so"
     assert naming.text("/srv/b/a.so: no, /mnt/srv/b/a.so") == "b/a.so: no, /mnt/srv/b/a.so"
     assert naming.place == ""
+
+
+def test_files_of_this_machine_that_are_laid_over_a_root_are_called_so_too() -> None:
+    over = replace(row("b/a.so", subject="b/a.so"), path="(this machine)::/srv/b/a.so")
+    assert naming_of([over]).text("/srv/b/a.so: no") == "b/a.so: no"
 
 
 def test_files_of_one_directory_are_called_by_what_differs() -> None:

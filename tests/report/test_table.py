@@ -253,3 +253,21 @@ def test_assumed_names_are_told() -> None:
     assert "assumed" not in file_report(
         row("/lib/a.so", Verdict.LOADS, finding(), assumed=names), replace(STYLE, quiet=True)
     )
+
+
+def test_many_files_with_notes_only_are_folded_too() -> None:
+    note = finding("RUNPATH has /opt/x", rule="rpath-absolute", severity=Severity.NOTE)
+    rows = [row(f"/lib/{number}.so", Verdict.LOADS, note) for number in range(60)]
+    text = many_report(rows, tally(rows), STYLE)
+    assert text.startswith("LOADS  60 more files without warnings (--verbose lists them)\n")
+    assert text.count("RUNPATH has /opt/x") == 1
+    assert "(60 files)" in text
+
+
+def test_a_finding_about_something_else_is_not_put_under_the_headline() -> None:
+    """As when the rule of what stops the loader is ignored."""
+    other = finding("b.so: undefined symbol: y", evidence=("liby.so exports y",))
+    lines = file_report(row("/lib/a.so", Verdict.FAILS, other, error=ERROR), STYLE).splitlines()
+    assert lines[0] == f"FAILS  {ERROR}"
+    assert lines[1] == "error  b.so: undefined symbol: y"
+    assert "liby.so exports y" in lines[2]
