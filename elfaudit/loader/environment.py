@@ -127,7 +127,7 @@ def host_hwcaps() -> tuple[str, ...] | None:
     return tuple(levels)
 
 
-_HASWELL = {"avx2", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
+_HASWELL = {"avx2", "fma", "bmi1", "bmi2", "abm", "movbe", "popcnt"}
 _XEON_PHI = {"avx512cd", "avx512er", "avx512pf"}
 
 

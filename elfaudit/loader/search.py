@@ -1,36 +1,40 @@
 """The glibc search order: from a name asked for to the file that stands for it.
 
-Source: ``_dl_map_object``, ``open_path``, ``open_verify``, ``fillin_rpath`` and, for the tokens,
-``_dl_dst_substitute`` (glibc ``elf/dl-load.c``).
+Source: ``_dl_map_object``, ``open_path``, ``open_verify`` (glibc ``elf/dl-load.c``).
 """
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from ..elf import ElfObject, FileType, Flags1, SegmentType
-from ..errors import ElfFormatError, NotElfError, SourceError
-from ..sources import Member
+from ..elf import ElfObject, Flags1
+from ..errors import ElfFormatError, SourceError
+from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
-from .ldcache import LoaderCache, read_cache
+from .hwcaps import Capabilities, capabilities
+from .ldcache import CacheEntry, LoaderCache, read_cache
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
+from .pathlist import Directories, Directory, PathList, Tokens, expanded_elements
+from .rtld import Rtld, read_rtld
 from .store import ObjectStore
+from .verify import (
+    ends_list,
+    outcome_below,
+    outcome_of_other,
+    refusal,
+    refusal_of_bytes,
+    refusal_of_subject,
+    words_of,
+)
 
 __all__ = ["Found", "Search", "Searcher", "refusal_of_subject"]
 
-_TOKEN = re.compile(r"\$(?:(ORIGIN|PLATFORM|LIB)\b|\{(ORIGIN|PLATFORM|LIB)\})")
-_MAX_ELEMENTS = 4096
-_OSABIS = (0, 3)  # ELFOSABI_SYSV, ELFOSABI_GNU (VALID_ELF_OSABI)
-_OWN_OSABIS = ((40, 97),)  # ELFOSABI_ARM, on ARM
-_ABI_VERSIONS = 3  # of ELFOSABI_GNU; libc-abis of glibc
-_OWN_ABI_VERSIONS = (8, 10)  # MIPS has more of them
-_PAGE = 4096  # the smallest there is
 _MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
-_MULTIARCH_LIB = "lib/{triplet}"
+_NO_SUCH_FILE = "No such file or directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,44 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The outcome of one search. ``fatal`` is why the loader gives up at the last step tried."""
+    """The outcome of one search.
+
+    Attributes:
+        found: the file, if there is one.
+        steps: every path tried, in order.
+        fatal: why the loader gives up at the last of them.
+        problem: else, why the last try failed, as the loader puts it behind "cannot open shared
+            object file: "; None: nothing was tried, and it has no words for that.
+    """
 
     found: Found | None
     steps: tuple[SearchStep, ...]
     fatal: str | None = None
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One search under way.
+
+    Attributes:
+        name: what is looked for.
+        started: whether it is a program, which the kernel maps.
+        tried: the directories that did not have it; whether that ended their list.
+    """
+
+    name: str
+    started: bool = False
+    steps: list[SearchStep] = field(default_factory=list)
+    tried: dict[Hashable, bool] = field(default_factory=dict)
+    found: Found | None = None
+    fatal: str | None = None
+    problem: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to look for."""
+        return self.found is not None or self.fatal is not None
 
 
 class Searcher:
@@ -70,43 +107,57 @@ class Searcher:
         self, environment: LoaderEnvironment, store: ObjectStore, model: ElfObject
     ) -> None:
         self._environment = environment
+        self._root = environment.root
         self._store = store
         self._model = model
         self.machine: Machine = machine_of(model)
-        self._cache: LoaderCache = read_cache(environment.root)
-        if self._cache.little not in (None, model.layout.little):
-            self._cache = LoaderCache()
-        self._hwcaps = (
-            self.machine.hwcaps
-            if environment.hwcaps is None
-            else tuple(level for level in environment.hwcaps if level in self.machine.hwcaps)
-        )
-        self.whole = any(
-            environment.root.find(path) is not None
-            for path in {self.machine.interpreter, model.interp or self.machine.interpreter}
-            if path
-        )
-        self.defaults = tuple(self._default_directories())
+        self.whole = any(self._root.find(path) is not None for path in self._interpreters())
         self._kept = 0
-        self._there: dict[str, bool] = {}
-        self._elements_of: dict[tuple[str | None, str], tuple[str, ...]] = {}
-        self._existing: dict[tuple[str | None, str], tuple[str, ...]] = {}
+        self._lists: dict[tuple[str | None, str], PathList] = {}
+        self._cached: dict[str, CacheEntry | None] = {}
+
+    @cached_property
+    def rtld(self) -> Rtld:
+        """What the root's own loader says of itself; without one nothing."""
+        return self._store.once(read_rtld, self._root, (*self._interpreters(), *self._guesses()))
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the CPU and the loader take beyond plain libraries."""
+        return capabilities(self._environment, self.machine, self.rtld)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What ``$LIB`` and ``$PLATFORM`` stand for."""
+        return Tokens(
+            self.rtld.lib or self._guessed_lib(),
+            self._environment.platform or self.machine.platform,
+        )
+
+    @cached_property
+    def cache(self) -> LoaderCache:
+        """The root's ``ld.so.cache``."""
+        layout = self._model.layout
+        return self._store.once(read_cache, self._root, little=layout.little)
+
+    @cached_property
+    def defaults(self) -> tuple[str, ...]:
+        """The directories built into the loader: by what it says, else by where it is."""
+        return self.rtld.system_dirs or tuple(self._guessed_directories())
 
     def search(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> Search:
-        """Look for ``name`` on behalf of ``requester`` (None: the command line, LD_PRELOAD)."""
-        steps: list[SearchStep] = []
-        for path, origin, declared_by in self._candidates(name, requester, program):
-            found, step = self._try(path, origin, declared_by, started=requester is None)
-            if self._kept <= _MOST_STEPS or step.outcome is not Outcome.ABSENT:
-                steps.append(step)
-                self._kept += 1
-            if found is not None:
-                return Search(found, tuple(steps))
-            if step.outcome is Outcome.NOT_ELF:
-                return Search(None, tuple(steps), step.detail)
-        return Search(None, tuple(steps))
+        """Look for ``name`` on behalf of ``requester`` (None: the command line)."""
+        state = _Progress(name, started=requester is None)
+        if "/" in name:
+            path = self.expand_name(name, requester)
+            state.problem = _NO_SUCH_FILE
+            if path is not None:
+                self._try(state, self._directories.absolute(path), Origin.DIRECT, None)
+        else:
+            self._search_paths(state, requester, program)
+        return Search(state.found, tuple(state.steps), state.fatal, state.problem)
 
     def begin(self) -> None:
         """Another process: its first steps are told in full again, however many there were."""
@@ -114,167 +165,192 @@ class Searcher:
 
     def expand(self, text: str, origin: str | None) -> str | None:
         """``text`` with ``$ORIGIN``, ``$LIB``, ``$PLATFORM`` replaced; None if one is unknown."""
-        if "$" not in text:
-            return text
-        values = {
-            "ORIGIN": origin,
-            "PLATFORM": self._environment.platform or self.machine.name,
-            "LIB": self._lib_token(),
-        }
-        if any(values[m[1] or m[2]] is None for m in _TOKEN.finditer(text)):
-            return None
-        return _TOKEN.sub(lambda m: values[m[1] or m[2]] or "", text)
+        return self.tokens.expand(text, origin) if "$" in text else text
 
     def expand_name(self, name: str, requester: LinkMapEntry | None) -> str | None:
-        """A name from DT_NEEDED (or the command line) with its tokens replaced (``expand_dst``)."""
-        return self.expand(name, _origin_of(requester, self._environment.directory))
+        """A name from DT_NEEDED with its tokens replaced; one that nobody asked for is as it is."""
+        return self.expand(name, _origin_of(requester)) if requester is not None else name
 
-    def _candidates(
-        self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
-    ) -> Iterator[tuple[str, Origin, str | None]]:
-        """(path, origin, declared by) in the order in which they are tried."""
-        if "/" in name:
-            path = self.expand_name(name, requester)
-            if path is not None:
-                yield self._absolute(path), Origin.DIRECT, None
-            return
-        for directory, origin, declared_by in self._directories(requester, program):
-            # As the loader: a directory that is known not to be there is not tried again.
-            if self._kept > _MOST_STEPS and not self._is_there(directory):
-                continue
-            for path in self._in_directory(directory, name):
-                yield path, origin, declared_by
-        yield from self._system_candidates(name, requester)
+    def cached(self, name: str) -> CacheEntry | None:
+        """What the cache has for a name, whether that is there or not."""
+        if name not in self._cached:
+            own = self.capabilities
+            self._cached[name] = self.cache.lookup(
+                name, self.machine.cache_flags or None, own.levels, own.legacy, own.platforms
+            )
+        return self._cached[name]
 
-    def _is_there(self, directory: str) -> bool:
-        known = self._there.get(directory)
-        if known is None:
-            known = self._there[directory] = bool(self._environment.root.listing(directory))
-        return known
-
-    def _in_directory(self, directory: str, name: str) -> Iterator[str]:
-        """The paths of a name in one directory: for the CPU at hand first (``open_path``)."""
-        for level in self._hwcaps:
-            path = _join(directory, f"glibc-hwcaps/{level}/{name}")
-            if self._environment.root.find(path) is not None:
-                yield path
-        yield _join(directory, name)
-
-    def _directories(
-        self, requester: LinkMapEntry | None, program: LinkMapEntry | None
-    ) -> Iterator[tuple[str, Origin, str | None]]:
-        """The directories searched before the cache."""
+    def _search_paths(
+        self, state: _Progress, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> None:
+        """The search for a name without a slash, one kind of place after the other."""
         own = requester.elf.dynamic if requester is not None and requester.elf else None
         if own is None or own.runpath is None:
             for owner in _rpath_owners(requester, program):
                 dynamic = owner.elf.dynamic if owner.elf else None
                 if dynamic is not None and dynamic.runpath is None and dynamic.rpath is not None:
-                    for directory in self._elements(dynamic.rpath, owner):
-                        yield directory, Origin.RPATH, owner.display
-        for element in self._environment.library_path:
-            # $ORIGIN in LD_LIBRARY_PATH is the program's (_dl_init_paths: l = main map).
-            expanded = self.expand(element, _origin_of(program, self._environment.directory))
-            if expanded is not None:
-                yield self._absolute(expanded), Origin.LD_LIBRARY_PATH, None
+                    paths = self._path_list(dynamic.rpath, owner)
+                    self._open_path(state, paths, Origin.RPATH, owner.display)
+        self._open_path(state, self._library_path(program), Origin.LD_LIBRARY_PATH, None)
         if own is not None and own.runpath is not None and requester is not None:
-            for directory in self._elements(own.runpath, requester):
-                yield directory, Origin.RUNPATH, requester.display
+            paths = self._path_list(own.runpath, requester)
+            self._open_path(state, paths, Origin.RUNPATH, requester.display)
+        user = requester or program
+        dynamic = user.elf.dynamic if user is not None and user.elf is not None else None
+        no_defaults = dynamic is not None and Flags1.NODEFLIB in dynamic.flags_1
+        if not state.over:
+            self._open_cached(state, no_defaults=no_defaults)
+        if not no_defaults:
+            self._open_path(state, self._default_list, Origin.DEFAULT, None)
 
-    def _system_candidates(
-        self, name: str, requester: LinkMapEntry | None
-    ) -> Iterator[tuple[str, Origin, str | None]]:
-        own = requester.elf.dynamic if requester is not None and requester.elf else None
-        no_defaults = own is not None and Flags1.NODEFLIB in own.flags_1
-        entry = self._cache.lookup(name, self.machine.cache_flags, self._hwcaps)
-        if entry is not None and not (
-            no_defaults and posixpath.dirname(entry.path) in self.defaults
-        ):
-            yield entry.path, Origin.LD_SO_CACHE, None
-        if no_defaults:
+    def _open_cached(self, state: _Progress, *, no_defaults: bool) -> None:
+        entry = self.cached(state.name)
+        if entry is None:
             return
-        for directory in self.defaults:
-            for path in self._in_directory(directory, name):
-                yield path, Origin.DEFAULT, None
-
-    def _elements(self, paths: str, owner: LinkMapEntry) -> tuple[str, ...]:
-        """The directories of an RPATH or RUNPATH, split once however many names are looked for.
-
-        Once enough steps are told, only those that are there.
-        """
-        key = (owner.path, paths)
-        if self._kept > _MOST_STEPS:
-            if key not in self._existing:
-                self._existing[key] = tuple(filter(self._is_there, self._split(paths, owner)))
-            return self._existing[key]
-        if key not in self._elements_of:
-            self._elements_of[key] = tuple(self._split(paths, owner))
-        return self._elements_of[key]
-
-    def _split(self, paths: str, owner: LinkMapEntry) -> Iterator[str]:
-        """The elements of an RPATH or RUNPATH; an empty one is the current directory.
-
-        A path that is empty as a whole has no elements (``decompose_rpath``).
-        """
-        if not paths:
+        # "If the loader has the DF_1_NODEFLIB flag set we must not use a cache entry from any of
+        # these directories", nor from any below them: it is the text that is compared.
+        if no_defaults and any(entry.path.startswith(f"{each}/") for each in self.defaults):
             return
-        origin = _origin_of(owner, self._environment.directory)
-        for element in paths.split(":", _MAX_ELEMENTS)[:_MAX_ELEMENTS]:
-            expanded = self.expand(element, origin)
-            if expanded is not None:
-                yield self._absolute(expanded)
+        self._try(state, self._directories.absolute(entry.path), Origin.LD_SO_CACHE, None)
+
+    def _open_path(
+        self, state: _Progress, paths: PathList, origin: Origin, declared_by: str | None
+    ) -> None:
+        """Try the directories of one list, the special ones of each first (``open_path``)."""
+        if state.over:
+            return
+        telling = self._kept <= _MOST_STEPS
+        directories = paths.directories if telling else paths.holding(state.name, self._root)
+        if not telling:
+            state.problem = _NO_SUCH_FILE
+        for directory in directories:
+            if directory.error is not None:
+                # As the loader: what is known not to be there is not looked at again.
+                self._told_absent(state, directory, origin, declared_by)
+                continue
+            ended = state.tried.get(directory.identity)
+            if ended is None or telling:
+                ended = self._open_in(state, directory, origin, declared_by)
+                state.tried[directory.identity] = ended
+            if ended:
+                return
+
+    def _open_in(
+        self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
+    ) -> bool:
+        """Try one directory; whether the rest of its list is left out."""
+        ends = False
+        for subdirectory in directory.present:
+            path = f"{directory.path}/{subdirectory}{state.name}"
+            step = self._try(state, path, origin, declared_by, plain=not subdirectory)
+            if state.over:
+                return True
+            # "The file exists and is readable, but something went wrong": the errno of the last try
+            # is neither ENOENT nor EACCES.
+            ends = ends_list(step.outcome, step.detail)
+        return ends
+
+    def _told_absent(
+        self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
+    ) -> None:
+        assert directory.error is not None  # noqa: S101  for the type checker
+        path = f"{directory.path}/{state.name}"
+        step = SearchStep(path, origin, declared_by, *outcome_below(directory.error))
+        state.problem = words_of(step.outcome, step.detail)
+        state.steps.append(step)
+        self._kept += 1
 
     def _try(
-        self, path: str, origin: Origin, declared_by: str | None, *, started: bool
-    ) -> tuple[Found | None, SearchStep]:
-        """Look at one path; ``started`` for a program, which nobody may have as a library."""
+        self,
+        state: _Progress,
+        path: str,
+        origin: Origin,
+        declared_by: str | None,
+        *,
+        plain: bool = True,
+    ) -> SearchStep:
+        """Open one path; a special directory's that has it not is not told."""
+        found, outcome, detail = self._open(path, started=state.started)
+        step = SearchStep(path, origin, declared_by, outcome, detail)
+        absent = outcome is Outcome.ABSENT
+        if not absent or (plain and self._kept <= _MOST_STEPS):
+            state.steps.append(step)
+            self._kept += 1
+        if isinstance(found, tuple):
+            state.found = Found(path, *found, origin)
+        elif outcome is Outcome.NOT_ELF:
+            state.fatal = detail
+        else:
+            state.problem = words_of(outcome, detail)
+        return step
 
-        def step(outcome: Outcome, detail: str | None = None) -> SearchStep:
-            return SearchStep(path, origin, declared_by, outcome, detail)
-
+    def _open(
+        self, path: str, *, started: bool
+    ) -> tuple[tuple[Member, ElfObject] | None, Outcome, str | None]:
+        """Look at one path (``open_verify``); ``started`` for a program, which nobody maps."""
         try:
-            member = self._environment.root.find(path)
+            member = self._root.look(path)
         except SourceError as error:
-            return None, step(Outcome.UNREADABLE, error.problem)
-        if member is None:
-            return None, step(Outcome.ABSENT)
+            return None, Outcome.UNREADABLE, error.problem
+        if isinstance(member, NoFile):
+            return None, *outcome_of_other(member)
         try:
             elf = self._store.read(member)
         except ElfFormatError as error:
-            return None, step(*_refusal_of_bytes(member, error, self._model))
+            return None, *refusal_of_bytes(member, error, self._model)
         except SourceError as error:
-            return None, step(Outcome.UNREADABLE, error.problem)
-        outcome, detail = _refusal(elf, self._model, started=started)
-        if outcome is not Outcome.FOUND:
-            return None, step(outcome, detail)
-        return Found(path, member, elf, origin), step(Outcome.FOUND)
+            return None, Outcome.UNREADABLE, error.problem
+        outcome, detail = refusal(elf, self._model, started=started)
+        return ((member, elf) if outcome is Outcome.FOUND else None), outcome, detail
 
-    def _absolute(self, path: str) -> str:
-        if path.startswith("/") or "::" in path:
-            return path
-        return (
-            f"{self._environment.directory.rstrip('/')}/{path}"
-            if path
-            else (self._environment.directory)
+    @cached_property
+    def _directories(self) -> Directories:
+        return Directories(
+            self._root, self._environment.directory, self.capabilities.subdirectories
         )
 
-    def _lib_token(self) -> str:
-        if self._is_multiarch():
-            return _MULTIARCH_LIB.format(triplet=self.machine.triplet)
+    @cached_property
+    def _default_list(self) -> PathList:
+        return self._directories.of(self.defaults)
+
+    def _library_path(self, program: LinkMapEntry | None) -> PathList:
+        """``LD_LIBRARY_PATH``; its ``$ORIGIN`` is the program's (``_dl_init_paths``)."""
+        key = (program.path if program is not None else None, "")
+        if key not in self._lists:
+            origin = _origin_of(program) or self._environment.directory
+            elements = expanded_elements(self._environment.library_path, self.tokens, origin)
+            self._lists[key] = self._directories.of(elements)
+        return self._lists[key]
+
+    def _path_list(self, text: str, owner: LinkMapEntry) -> PathList:
+        """An RPATH or RUNPATH, split once however many names are looked for."""
+        key = (owner.path, text or ":")
+        if key not in self._lists:
+            self._lists[key] = self._directories.split(text, self.tokens, _origin_of(owner))
+        return self._lists[key]
+
+    def _interpreters(self) -> tuple[str, ...]:
+        """Where the loader is by its users."""
+        paths = (self._model.interp, self.machine.interpreter)
+        return tuple(dict.fromkeys(path for path in paths if path))
+
+    def _guesses(self) -> tuple[str, ...]:
+        """Where else it may be."""
+        name, triplet = posixpath.basename(self.machine.interpreter), self.machine.triplet
+        return tuple(f"{prefix}/{triplet}/{name}" for prefix in ("/lib", "/usr/lib") if triplet)
+
+    @cached_property
+    def _is_multiarch(self) -> bool:
+        return any(self._root.find(path) is not None for path in self._guesses())
+
+    def _guessed_lib(self) -> str:
+        if self._is_multiarch:
+            return f"lib/{self.machine.triplet}"
         return "lib64" if self.machine.wide else "lib"
 
-    def _is_multiarch(self) -> bool:
-        if not self.machine.triplet:
-            return False
-        loader = posixpath.basename(self.machine.interpreter)
-        root = self._environment.root
-        return any(
-            root.find(f"{prefix}/{self.machine.triplet}/{loader}") is not None
-            for prefix in ("/lib", "/usr/lib")
-        )
-
-    def _default_directories(self) -> Iterator[str]:
-        """The directories built into the root's loader, told by where that loader is."""
-        if self._is_multiarch():
+    def _guessed_directories(self) -> Iterator[str]:
+        """The directories built into a loader that does not tell, by where it is."""
+        if self._is_multiarch:
             yield f"/lib/{self.machine.triplet}"
             yield f"/usr/lib/{self.machine.triplet}"
         elif self.machine.wide:
@@ -284,86 +360,10 @@ class Searcher:
         yield "/usr/lib"
 
 
-def _join(directory: str, name: str) -> str:
-    """The path of a file in a directory; slashes at the directory's end count as one."""
-    return f"{directory.rstrip('/')}/{name}"
-
-
-def _refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order
-    elf: ElfObject, model: ElfObject, *, started: bool
-) -> tuple[Outcome, str | None]:
-    """Why the loader does not take an ELF file, in its own words (``open_verify``); or FOUND."""
-    header = elf.header
-    if header.layout.bits != model.layout.bits:
-        return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{header.layout.bits}"
-    if (header.machine, header.layout.little) != (model.machine, model.layout.little):
-        return Outcome.WRONG_MACHINE, "cannot open shared object file"
-    invalid = None if started else _invalid_header(elf)  # the kernel does not look at these
-    if invalid is not None:
-        return Outcome.NOT_ELF, invalid
-    if header.type not in (FileType.DYN, FileType.EXEC):
-        return Outcome.NOT_ELF, "only ET_DYN and ET_EXEC can be loaded"
-    if not started and not _is_congruent(elf):
-        return Outcome.NOT_ELF, "ELF load command address/offset not page-aligned"
-    if not started and header.type == FileType.EXEC:
-        return Outcome.NOT_ELF, "cannot dynamically load executable"
-    if elf.dynamic is None:
-        return Outcome.NOT_ELF, "object file has no dynamic section"
-    if not started and Flags1.PIE in elf.dynamic.flags_1:
-        return Outcome.NOT_ELF, "cannot dynamically load position-independent executable"
-    return Outcome.FOUND, None
-
-
-def refusal_of_subject(elf: ElfObject) -> str | None:
-    """Why ``dlopen`` does not take a file of the process's own machine; None if it does."""
-    return _refusal(elf, elf, started=False)[1]
-
-
-def _invalid_header(elf: ElfObject) -> str | None:
-    """What of the identification ``open_verify`` does not accept."""
-    header = elf.header
-    if header.osabi not in _OSABIS and (header.machine, header.osabi) not in _OWN_OSABIS:
-        return "ELF file OS ABI invalid"
-    highest = _ABI_VERSIONS if header.osabi == _OSABIS[1] else 0
-    if header.abi_version > highest and header.machine not in _OWN_ABI_VERSIONS:
-        return "ELF file ABI version invalid"
-    if any(header.padding):
-        return "nonzero padding in e_ident"
-    return None if header.version == 1 else "ELF file version does not match current one"
-
-
-def _is_congruent(elf: ElfObject) -> bool:
-    """Whether every segment can be mapped: address and offset are alike within a page."""
-    loads = (segment for segment in elf.segments if segment.type == SegmentType.LOAD)
-    return all((load.address - load.offset) % _PAGE == 0 for load in loads)
-
-
-def _refusal_of_bytes(  # noqa: PLR0911
-    member: Member, error: ElfFormatError, model: ElfObject
-) -> tuple[Outcome, str]:
-    """The same for a file that cannot be read as ELF."""
-    if member.size < (64 if model.layout.bits == 64 else 52):
-        return Outcome.NOT_ELF, "file too short"
-    if isinstance(error, NotElfError):
-        return Outcome.NOT_ELF, "invalid ELF header"
-    ident = member.open().read(20)
-    if ident[4] != (2 if model.layout.bits == 64 else 1):
-        return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{32 * ident[4]}"
-    # The machine is looked at before the byte order, and in the order of the loader's own.
-    if int.from_bytes(ident[18:], "little" if model.layout.little else "big") != model.machine:
-        return Outcome.WRONG_MACHINE, "cannot open shared object file"
-    if ident[5] != (1 if model.layout.little else 2):
-        order = "little" if model.layout.little else "big"
-        return Outcome.NOT_ELF, f"ELF file data encoding not {order}-endian"
-    if error.field == "e_phoff":  # the program headers are not all in the file
-        return Outcome.NOT_ELF, "cannot read file data"
-    return Outcome.NOT_ELF, f"{error.field} at offset {error.offset:#x}: {error.problem}"
-
-
-def _origin_of(entry: LinkMapEntry | None, directory: str) -> str | None:
+def _origin_of(entry: LinkMapEntry | None) -> str | None:
     """``$ORIGIN``: the directory of the path by which an object was opened."""
     if entry is None or entry.path is None:
-        return directory if entry is None else None
+        return None
     return posixpath.dirname(entry.path) or "/"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import ParamSpec, TypeVar
 
 from ..elf import ElfObject, read_elf
 from ..errors import ElfAuditError
@@ -10,6 +11,9 @@ from ..sources import Member
 from .lookup import SymbolIndex, index_symbols
 
 __all__ = ["ObjectStore"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class ObjectStore:
@@ -22,6 +26,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
         self._indices: dict[Hashable, SymbolIndex | ElfAuditError] = {}
+        self._others: dict[Hashable, object] = {}
 
     def read(self, member: Member) -> ElfObject:
         """The facts of a file.
@@ -53,6 +58,13 @@ class ObjectStore:
         """The lookup tables of a file if some load has made them already."""
         index = self._indices.get(identity)
         return index if isinstance(index, SymbolIndex) else None
+
+    def once(self, make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What ``make`` gives for these arguments, made when first asked for: a cache, say."""
+        key = (make, args, tuple(kwargs.items()))
+        if key not in self._others:
+            self._others[key] = make(*args, **kwargs)
+        return self._others[key]  # type: ignore[return-value]  # the key says what it is
 
     def _read(self, member: Member) -> ElfObject | ElfAuditError:
         try:

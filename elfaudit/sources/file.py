@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
+from .other import Kind, NoFile
 
 __all__ = ["FileSource"]
 
@@ -44,6 +45,14 @@ class FileSource:
     def find(self, path: str) -> Member | None:
         """The member, if ``path`` is its path."""
         return self.member if path == self.member.path else None
+
+    def look(self, path: str) -> Member | NoFile:
+        """The member, or which of the directories above it ``path`` is."""
+        if path == self.member.path:
+            return self.member
+        folder = path.rstrip("/") + "/"
+        above = self.member.path.startswith(folder)
+        return NoFile(Kind.DIRECTORY, folder) if above else NoFile(Kind.ABSENT)
 
     def listing(self, path: str) -> list[str]:
         """The file's name, for its own directory."""

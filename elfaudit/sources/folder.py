@@ -7,12 +7,12 @@ or a ``..`` in it means what it means to any program here; only a root confines 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 
 from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
+from .other import NoFile, no_file_of_error, no_file_of_status
 
 __all__ = ["FolderSource"]
 
@@ -65,13 +65,19 @@ class FolderSource:
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path`` below the directory, links followed; or None."""
+        found = self.look(path)
+        return found if isinstance(found, Member) else None
+
+    def look(self, path: str) -> Member | NoFile:
+        """The same, or what is there instead."""
         host = self._host(path)
         try:
             status = os.stat(host)
-        except (OSError, ValueError):
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
+        except (OSError, ValueError) as error:
+            return no_file_of_error(error)
+        other = no_file_of_status(status)
+        if other is not None:
+            return other
         display = self.label.rstrip("/") + path
         return Member(
             path,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..errors import SourceError
 from ..stream import ByteStream
+from .other import NoFile
 
 __all__ = ["Member", "Source"]
 
@@ -56,6 +57,15 @@ class Source(Protocol):
 
         Raises:
             SourceError: something is there that cannot be looked at.
+        """
+
+    def look(self, path: str) -> Member | NoFile:
+        """The same, and where there is no regular file, what there is instead.
+
+        Nothing but regular files is ever opened.
+
+        Raises:
+            SourceError: as :meth:`find`.
         """
 
     def listing(self, path: str) -> list[str]:

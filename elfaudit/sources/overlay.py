@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from ..errors import SourceError
 from .model import Member, Source
+from .other import Kind, NoFile
 from .wheel import WheelSource
 
 __all__ = ["HOST", "Overlay", "mount_name"]
@@ -57,26 +58,37 @@ class Overlay:
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path``, or None."""
+        found = self.look(path)
+        return found if isinstance(found, Member) else None
+
+    def look(self, path: str) -> Member | NoFile:
+        """The same, or what is there instead."""
         source, inside = self._below(path)
-        member = source.find(inside) if source is not None else None
-        if member is None and isinstance(source, WheelSource):
-            member = self._in_another_wheel(source, inside)
-        return member if member is None else replace(member, path=path)
+        found = source.look(inside) if source is not None else NoFile(Kind.ABSENT)
+        if isinstance(found, NoFile) and found.kind is not Kind.DIRECTORY:
+            found = next(self._in_other_wheels(source, inside), found)
+        return replace(found, path=path) if isinstance(found, Member) else found
 
     def listing(self, path: str) -> list[str]:
-        """Names in the directory at ``path``, sorted."""
+        """Names in the directory at ``path``, sorted; in a wheel, once all are installed."""
         source, inside = self._below(path)
-        return source.listing(inside) if source is not None else []
+        names = source.listing(inside) if source is not None else []
+        others = [other.listing(f"/{name}") for other, name in self._others(source, inside)]
+        return sorted({*names, *(name for other in others for name in other)}) if others else names
 
-    def _in_another_wheel(self, wheel: WheelSource, path: str) -> Member | None:
+    def _in_other_wheels(self, source: Source | None, path: str) -> Iterator[Member | NoFile]:
         """What ``path`` is once all the wheels are installed side by side."""
-        name = wheel.normal(path)
+        for other, name in self._others(source, path):
+            found = other.look(f"/{name}")
+            if isinstance(found, Member) or found.kind is Kind.DIRECTORY:
+                yield found
+
+    def _others(self, wheel: Source | None, path: str) -> Iterator[tuple[WheelSource, str]]:
+        """The other wheels, if it is a path of one, and its name in them."""
+        name = wheel.normal(path) if isinstance(wheel, WheelSource) else None
         for other in self.mounts.values() if name else ():
-            if other is not wheel and isinstance(other, WheelSource):
-                member = other.find(f"/{name}")
-                if member is not None:
-                    return member
-        return None
+            if other is not wheel and isinstance(other, WheelSource) and name:
+                yield other, name
 
     def _below(self, path: str) -> tuple[Source | None, str]:
         """The source that ``path`` is in, and the path in there."""

@@ -6,17 +6,19 @@ again, and ``..`` stops there. Nothing outside is ever opened.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from collections.abc import Iterator
 
 from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
+from .other import Kind, NoFile, no_file_of_error, no_file_of_status
 
 __all__ = ["TreeSource"]
 
 _MAX_LINKS = 40  # as the kernel: MAXSYMLINKS
+_MAX_PATH = 4096  # PATH_MAX, with the NUL at its end
 
 
 class TreeSource:
@@ -34,7 +36,7 @@ class TreeSource:
         self.label = label or root
         self.root = os.path.realpath(root)
         self._problems: dict[str, SourceError] = {}
-        self._directories: dict[str, str | None] = {"/": self.root}
+        self._directories: dict[str, str | NoFile] = {"/": self.root}
         if not os.path.isdir(self.root):
             raise SourceError(root, "is not a directory")
 
@@ -67,18 +69,24 @@ class TreeSource:
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path``, or None when there is none."""
-        if path.endswith(("/", "/.")):
-            return None  # says that it is a directory
+        found = self.look(path)
+        return found if isinstance(found, Member) else None
+
+    def look(self, path: str) -> Member | NoFile:
+        """The same, or what is there instead."""
         # Where the root is the machine's own there is nothing to confine: the kernel may follow.
-        host = path if self.root == "/" and path.startswith("/") else self.host_path(path)
-        if host is None:
-            return None
+        host = path if self.root == "/" and path.startswith("/") else self._host(path)
+        if isinstance(host, NoFile):
+            return host
         try:
             status = os.stat(host, follow_symlinks=self.root == "/")
-        except (OSError, ValueError):
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            return None
+        except (OSError, ValueError) as error:
+            return no_file_of_error(error)
+        other = no_file_of_status(status)
+        if other is not None:
+            return other
+        if path.endswith("/"):
+            return NoFile(Kind.NOT_DIRECTORY)
         return Member(
             path,
             path,
@@ -92,30 +100,37 @@ class TreeSource:
         """Names in the directory at ``path``, sorted; empty when there is no such directory."""
         folder = self._directory(path)
         try:
-            return sorted(os.listdir(folder)) if folder is not None else []
+            return sorted(os.listdir(folder)) if isinstance(folder, str) else []
         except OSError:
             return []
 
     def host_path(self, path: str) -> str | None:
         """Where ``path`` is on this machine, its links followed inside the root; or None."""
+        host = self._host(path)
+        return host if isinstance(host, str) else None
+
+    def _host(self, path: str) -> str | NoFile:
+        """The same, or why not."""
         if "\0" in path:
-            return None
+            return NoFile(Kind.ABSENT)
+        if len(os.fsencode(path)) >= _MAX_PATH:
+            return NoFile(Kind.TOO_LONG)
         directory, _, name = path.rpartition("/")
         folder = self._directory(directory or "/")
-        if folder is None:
-            return None
+        if isinstance(folder, NoFile):
+            return folder
         if name in ("", ".", ".."):
             return self._walk(path)
         host = os.path.join(folder, name)
         return self._walk(path) if os.path.islink(host) else host
 
-    def _directory(self, path: str) -> str | None:
+    def _directory(self, path: str) -> str | NoFile:
         """Memo of :meth:`_walk` for directories: a search asks for the same few again and again."""
         if path not in self._directories:
             self._directories[path] = self._walk(path)
         return self._directories[path]
 
-    def _walk(self, path: str) -> str | None:
+    def _walk(self, path: str) -> str | NoFile:
         """Follow ``path`` component by component (``path_resolution(7)``), confined to the root."""
         pending = [part for part in reversed(path.split("/")) if part]
         inside: list[str] = []
@@ -131,14 +146,16 @@ class TreeSource:
             host = os.path.join(self.root, *inside, part)
             try:
                 target = os.readlink(host)
-            except OSError:
-                if not os.path.lexists(host) or (pending and not os.path.isdir(host)):
-                    return None
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # it is not there, or out of reach
+                    return no_file_of_error(error)
+                if pending and not os.path.isdir(host):
+                    return NoFile(Kind.NOT_DIRECTORY)
                 inside.append(part)
                 continue
             links += 1
             if links > _MAX_LINKS:
-                return None
+                return NoFile(Kind.LOOP)
             if target.startswith("/"):
                 inside.clear()
             pending.extend(piece for piece in reversed(target.split("/")) if piece)

@@ -16,6 +16,7 @@ from ..errors import SourceError, WheelError
 from ..stream import ByteStream, FileStream
 from .inflate import InflatedStream
 from .model import Member
+from .other import Kind, NoFile
 
 __all__ = ["WheelSource"]
 
@@ -98,10 +99,18 @@ class WheelSource:
 
     def find(self, path: str) -> Member | None:
         """The member at ``path``; ``..`` that leaves the archive finds nothing."""
-        name = self.normal(path) if not path.endswith(("/", "/.")) else None
+        found = self.look(path)
+        return found if isinstance(found, Member) else None
+
+    def look(self, path: str) -> Member | NoFile:
+        """The same, or whether there is a directory instead."""
+        name = self.normal(path)
         entry = self._entries.get(name) if name else None
         if entry is None:
-            return None
+            folder = name is not None and name in self._folders
+            return NoFile(Kind.DIRECTORY, (self.label, name)) if folder else NoFile(Kind.ABSENT)
+        if path.endswith(("/", "/.")):
+            return NoFile(Kind.NOT_DIRECTORY)
         display = f"{self.label}::{entry.filename}"
         return Member(
             path,

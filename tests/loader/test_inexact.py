@@ -77,20 +77,6 @@ def test_a_preload_that_cannot_be_bound(workshop: Workshop, host: Path) -> None:
     judge(host, ask, preload=[pre])
 
 
-@pytest.mark.parametrize("kind", ["directory", "device", "loop"])
-@pytest.mark.xfail(reason="sources do not tell what is no regular file from what is not there")
-def test_a_candidate_that_is_no_file(workshop: Workshop, host: Path, kind: str) -> None:
-    workshop.library("b/libwho.so", F)
-    candidate = workshop.directory / "a/libwho.so"
-    candidate.parent.mkdir()
-    if kind == "directory":
-        candidate.mkdir()
-    else:
-        candidate.symlink_to({"device": "/dev/null", "loop": "libwho.so"}[kind])
-    ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a:$ORIGIN/b")
-    judge(host, ask)
-
-
 def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, host: Path) -> None:
     who = workshop.library("libwho.so", F)
     table = dynamic_value(who, DT_GNU_HASH)

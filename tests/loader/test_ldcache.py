@@ -115,15 +115,15 @@ class TestFormat:
         every = ("x86-64-v4", "x86-64-v3", "x86-64-v2")
 
         def best(*levels: str) -> str:
-            entry = cache.lookup("liba.so", X86_64, levels)
+            entry = cache.lookup("liba.so", (X86_64,), levels)
             assert entry is not None
             return entry.path
 
         assert best(*every) == "/v3/liba.so"
         assert best("x86-64-v2") == "/v2/liba.so"
         assert best() == "/plain/liba.so"
-        assert cache.lookup("liba.so", 3, every) is None
-        assert cache.lookup("libz.so", X86_64, every) is None
+        assert cache.lookup("liba.so", (3,), every) is None
+        assert cache.lookup("libz.so", (X86_64,), every) is None
 
     @settings(max_examples=200, deadline=None)
     @given(data=st.data())

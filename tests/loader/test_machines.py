@@ -35,4 +35,4 @@ def test_a_machine_that_is_not_listed(tmp_path: Path) -> None:
     raw[18:20] = (0xF7F7).to_bytes(2, "little")
     (tmp_path / "libx.so").write_bytes(raw)
     machine = machine_of(read_elf(tmp_path / "libx.so"))
-    assert (machine.name, machine.triplet, machine.cache_flags) == ("machine-63479", "", None)
+    assert (machine.name, machine.triplet, machine.cache_flags) == ("machine-63479", "", ())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -452,3 +453,37 @@ class TestCandidates:
         real, ours = judge(host, ask)
         assert real.error is not None
         assert entry_of(ours).steps[-1].outcome is Outcome.NOT_ELF
+
+    @pytest.mark.parametrize(
+        "kind", ["directory", "device", "zeros", "loop", "socket", "nowhere", "below a file"]
+    )
+    def test_a_candidate_that_is_no_file(self, workshop: Workshop, host: Path, kind: str) -> None:
+        workshop.library("b/libwho.so", WHO)
+        candidate = workshop.directory / "a/libwho.so"
+        candidate.parent.mkdir()
+        targets = {
+            "device": "/dev/null",
+            "zeros": "/dev/zero",
+            "loop": "libwho.so",
+            "nowhere": "gone",
+            "below a file": "../b/libwho.so/x",
+        }
+        if kind == "directory":
+            candidate.mkdir()
+        elif kind == "socket":
+            os.mknod(candidate, stat.S_IFSOCK | 0o600)
+        else:
+            candidate.symlink_to(targets[kind])
+        ask = workshop.library(
+            "libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a:$ORIGIN/b"
+        )
+        real, ours = judge(host, ask)
+        ends = kind in ("loop", "socket", "below a file")
+        fatal = kind in ("directory", "device", "zeros")
+        assert (real.error is None) == (not ends and not fatal)
+        told = entry_of(ours).steps
+        assert [s.path.endswith("/b/libwho.so") for s in told if "/usr" not in s.path][-1:] == [
+            not ends and not fatal
+        ] or ends
+        # And by a path, where the error of the one try is the loader's.
+        judge(host, workshop.library("libpath.so", ASK, needed=[str(candidate)]))
