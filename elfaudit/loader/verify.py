@@ -5,13 +5,16 @@ Source: ``open_verify`` and the first lines of ``_dl_map_object_from_fd`` (glibc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..elf import ElfObject, FileType, Flags1, SegmentType
 from ..errors import ElfFormatError, NotElfError
 from ..sources import Kind, Member, NoFile
-from .linkmap import Outcome
+from .linkmap import Outcome, SearchStep
 
 __all__ = [
     "ends_list",
+    "last_error",
     "outcome_below",
     "outcome_of_other",
     "refusal",
@@ -68,6 +71,11 @@ def words_of(outcome: Outcome, detail: str | None) -> str:
     if detail is None or outcome not in (Outcome.ABSENT, Outcome.UNREADABLE):
         return Kind.ABSENT.value  # a file of another kind counts as none
     return detail.removeprefix(_OPENING)
+
+
+def last_error(steps: Sequence[SearchStep]) -> str:
+    """The words behind "cannot open shared object file: " after these tries."""
+    return words_of(steps[-1].outcome, steps[-1].detail) if steps else Kind.ABSENT.value
 
 
 def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order
