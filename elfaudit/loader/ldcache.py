@@ -8,14 +8,14 @@ old format. A cache that makes no sense is ignored, as the loader ignores it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import SourceError
 from ..sources import Source
 
-__all__ = ["CACHE_PATH", "CacheEntry", "LoaderCache", "compare_names", "read_cache"]
+__all__ = ["CACHE_PATH", "CacheEntry", "LoaderCache", "choose", "compare_names", "read_cache"]
 
 CACHE_PATH = "/etc/ld.so.cache"
 
@@ -136,28 +136,8 @@ class LoaderCache:
             legacy: the capabilities, in bits, of the CPU and the loader, platforms among them.
             platform: of those the bits of all platforms there are, the CPU's own in ``legacy``.
         """
-        if self._table is None:
-            return None
-        best: CacheEntry | None = None
-        best_rank = len(hwcaps)
-        for entry in self._named(name):
-            if flags is not None and entry.flags not in flags:
-                continue
-            if entry.hwcap is not None and (best is None or best.hwcap is not None):
-                rank = hwcaps.index(entry.hwcap) if entry.hwcap in hwcaps else len(hwcaps)
-                if rank < best_rank:
-                    best, best_rank = entry, rank
-                continue
-            if best is not None:
-                break  # the levels come first in the file
-            if entry.legacy & ~(legacy | platform) or (
-                entry.legacy & platform and entry.legacy & platform != legacy & platform
-            ):
-                continue
-            best = entry
-            if flags is None or entry.flags == flags[0]:
-                break
-        return best
+        named = self._named(name) if self._table is not None else ()
+        return choose(named, flags, hwcaps, legacy, platform)
 
     def _named(self, name: str) -> Iterator[CacheEntry]:
         """The entries of that name, as the loader comes upon them."""
@@ -175,6 +155,38 @@ class LoaderCache:
                 yield from _run(table, middle, right, wanted)
                 return
             left, right = (middle + 1, right) if order < 0 else (left, middle - 1)
+
+
+def choose(
+    entries: Iterable[CacheEntry],
+    flags: Sequence[int] | None,
+    hwcaps: tuple[str, ...],
+    legacy: int = 0,
+    platform: int = 0,
+) -> CacheEntry | None:
+    """The entry that the loader takes of those of one name, in the cache's order.
+
+    The arguments are those of :meth:`LoaderCache.lookup`.
+    """
+    best: CacheEntry | None = None
+    best_rank = len(hwcaps)
+    for entry in entries:
+        if flags is not None and entry.flags not in flags:
+            continue
+        if entry.hwcap is not None:
+            rank = hwcaps.index(entry.hwcap) if entry.hwcap in hwcaps else len(hwcaps)
+            if rank < best_rank and (best is None or best.hwcap is not None):
+                best, best_rank = entry, rank
+            continue
+        if best is not None:
+            break  # the levels come first in the file
+        other = entry.legacy & platform and entry.legacy & platform != legacy & platform
+        if other or entry.legacy & ~(legacy | platform):
+            continue
+        best = entry
+        if flags is None or entry.flags == flags[0]:
+            break
+    return best
 
 
 def _run(table: _Table, middle: int, right: int, wanted: bytes) -> Iterator[CacheEntry]:

@@ -15,7 +15,8 @@ from ..errors import ElfFormatError, SourceError
 from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
 from .hwcaps import Capabilities, capabilities
-from .ldcache import CacheEntry, LoaderCache, read_cache
+from .ldcache import CacheEntry, LoaderCache, choose, read_cache
+from .ldconfig import FreshEntry, Ldconfig
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
 from .pathlist import Directories, Directory, PathList, Tokens, expanded_elements
@@ -179,6 +180,27 @@ class Searcher:
                 name, self.machine.cache_flags or None, own.levels, own.legacy, own.platforms
             )
         return self._cached[name]
+
+    @cached_property
+    def ldconfig(self) -> Ldconfig:
+        """What ldconfig would do in the root."""
+        return Ldconfig(self._root, self._store, self.rtld, self.machine)
+
+    def fresh(self, name: str) -> FreshEntry | None:
+        """What a cache made now would have for a name."""
+        own, flags = self.capabilities, self.machine.cache_flags or None
+        named = self.ldconfig.named(name)
+        entries = (fresh.entry for fresh in named)
+        best = choose(entries, flags, own.levels, own.legacy, own.platforms)
+        return next((fresh for fresh in named if fresh.entry is best), None)
+
+    def identity(self, path: str) -> Hashable | None:
+        """Of the file at a path, if there is one."""
+        try:
+            member = self._root.find(self._directories.absolute(path))
+        except SourceError:
+            return None
+        return member.identity if member is not None else None
 
     def _search_paths(
         self, state: _Progress, requester: LinkMapEntry | None, program: LinkMapEntry | None

@@ -54,6 +54,10 @@ class FileSource:
         above = self.member.path.startswith(folder)
         return NoFile(Kind.DIRECTORY, folder) if above else NoFile(Kind.ABSENT)
 
+    def is_link(self, path: str) -> bool:
+        """Whether the path as it was given is a symbolic link."""
+        return path == self.member.path and os.path.islink(path)
+
     def listing(self, path: str) -> list[str]:
         """The file's name, for its own directory."""
         directory, _, name = self.member.path.rpartition("/")

@@ -88,6 +88,10 @@ class FolderSource:
             open=lambda: FileStream(host, name=display),
         )
 
+    def is_link(self, path: str) -> bool:
+        """Whether the last part of ``path`` is a symbolic link."""
+        return os.path.islink(self._host(path))
+
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when there is no such directory."""
         try:

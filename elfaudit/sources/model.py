@@ -68,5 +68,8 @@ class Source(Protocol):
             SourceError: as :meth:`find`.
         """
 
+    def is_link(self, path: str) -> bool:
+        """Whether the last part of ``path`` is a symbolic link."""
+
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when there is no such directory."""

@@ -69,6 +69,11 @@ class Overlay:
             found = next(self._in_other_wheels(source, inside), found)
         return replace(found, path=path) if isinstance(found, Member) else found
 
+    def is_link(self, path: str) -> bool:
+        """Whether the last part of ``path`` is a symbolic link."""
+        source, inside = self._below(path)
+        return source is not None and source.is_link(inside)
+
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; in a wheel, once all are installed."""
         source, inside = self._below(path)

@@ -96,6 +96,12 @@ class TreeSource:
             open=lambda: FileStream(host, name=path),
         )
 
+    def is_link(self, path: str) -> bool:
+        """Whether the last part of ``path`` is a symbolic link."""
+        directory, _, name = path.rpartition("/")
+        folder = self._directory(directory or "/")
+        return isinstance(folder, str) and os.path.islink(os.path.join(folder, name))
+
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when there is no such directory."""
         folder = self._directory(path)

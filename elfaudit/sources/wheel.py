@@ -121,6 +121,10 @@ class WheelSource:
             open=lambda: self._open(entry, display),
         )
 
+    def is_link(self, path: str) -> bool:  # noqa: ARG002
+        """Never: what is installed from a wheel are files."""
+        return False
+
     def listing(self, path: str) -> list[str]:
         """Names in the directory at ``path``, sorted; empty when the archive has none there."""
         inside = self.normal(path)
