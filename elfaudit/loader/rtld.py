@@ -86,9 +86,15 @@ def _version_of_libc(root: Source, directories: Iterable[str]) -> Version | None
 
 def _system_dirs(raw: bytes) -> tuple[str, ...]:
     """The longest run of strings that are directories of libraries."""
-    runs = (found[0].strip(b"\0").split(b"\0") for found in _DIRECTORIES.finditer(raw))
-    fitting = [run for run in runs if _LIBRARIES.search(run[0])]
-    longest = max(fitting, key=len, default=[])
+    runs: list[list[bytes]] = [[]]
+    for found in _DIRECTORIES.finditer(raw):
+        runs.append([])
+        for text in found[0].strip(b"\0").split(b"\0"):
+            if _LIBRARIES.search(text):
+                runs[-1].append(text)
+            else:  # another string that only stands next to them
+                runs.append([])
+    longest = max(runs, key=len)
     return tuple(each.decode("utf-8", "surrogateescape").rstrip("/") for each in longest)
 
 
