@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from elfaudit.api import Passed, resolve, resolve_all
 from elfaudit.errors import ElfAuditError
 from elfaudit.findings import Resolution, Verdict
-from elfaudit.sources import Member, TreeSource
+from elfaudit.sources import Member, NoFile, TreeSource
 from tests.elf.forge import forge
 
 NEEDED, STRTAB, STRSZ, SONAME, RPATH, RUNPATH = 1, 5, 10, 14, 15, 29
@@ -173,13 +173,13 @@ def test_many_names_times_many_directories(tmp_path: Path, monkeypatch: pytest.M
     names = [f"{number:x}" for number in range(2000)]
     (root / "liball.so").write_bytes(library(names, rpath=path))
     asked: list[str] = []
-    find = TreeSource.find
+    look = TreeSource.look
 
-    def counting(source: TreeSource, path: str) -> Member | None:
+    def counting(source: TreeSource, path: str) -> Member | NoFile:
         asked.append(path)
-        return find(source, path)
+        return look(source, path)
 
-    monkeypatch.setattr(TreeSource, "find", counting)
+    monkeypatch.setattr(TreeSource, "look", counting)
     ours = resolve(str(root / "liball.so"), root=str(root))
     assert ours.error == "0: cannot open shared object file: No such file or directory"
     assert len(ours.link_map.missing) == 2000
@@ -195,3 +195,73 @@ def test_many_names_times_many_directories(tmp_path: Path, monkeypatch: pytest.M
         if isinstance(result, Resolution)
     ]
     assert told[0] == told[1] > 4096  # what is left out of one process is told of the next
+
+
+@pytest.mark.parametrize("kind", ["spellings", "directories"])
+def test_many_names_times_many_directories_that_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The same where all of them are there: one spelled in a thousand ways, or a thousand."""
+    root = whole_root(tmp_path)
+    if kind == "spellings":
+        bits = [f"{number:011b}" for number in range(1500)]
+        elements = ["/" + each.replace("0", "/").replace("1", "./") + "lib64" for each in bits]
+    else:
+        elements = [f"/d/{number:x}" for number in range(1500)]
+        for element in elements:
+            (root / element[1:]).mkdir(parents=True)
+            (root / element[1:] / "libother.so").touch()
+    names = [f"{number:x}" for number in range(2000)]
+    (root / "liball.so").write_bytes(library(names, rpath=":".join(elements)))
+    asked: list[str] = []
+    look = TreeSource.look
+
+    def counting(source: TreeSource, path: str) -> Member | NoFile:
+        asked.append(path)
+        return look(source, path)
+
+    monkeypatch.setattr(TreeSource, "look", counting)
+    ours = resolve(str(root / "liball.so"), root=str(root))
+    assert len(ours.link_map.missing) == 2000
+    assert len(asked) < 200_000  # and not three million
+
+
+def test_what_is_in_one_of_many_directories_is_found(tmp_path: Path) -> None:
+    """Even late, when directories are no longer tried one by one."""
+    root = whole_root(tmp_path)
+    elements = [f"/d/{number:x}" for number in range(300)]
+    for element in elements:
+        (root / element[1:]).mkdir(parents=True)
+    for where in (40, 250):
+        (root / f"d/{where:x}/liblast.so").write_bytes(library([]))
+    names = [*(f"{number:x}" for number in range(500)), "liblast.so"]
+    (root / "liball.so").write_bytes(library(names, rpath=":".join(elements)))
+    ours = resolve(str(root / "liball.so"), root=str(root))
+    assert ours.link_map.entries[-1].path == "/d/28/liblast.so"
+
+
+def test_a_library_that_needs_itself(tmp_path: Path) -> None:
+    root = whole_root(tmp_path)
+    (root / "libself.so").write_bytes(library(["libself.so"] * 3, runpath="$ORIGIN"))
+    ours = resolve(str(root / "libself.so"), root=str(root))
+    assert (ours.error, len(ours.link_map.entries)) == (None, 1)
+
+
+def test_a_device_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = whole_root(tmp_path)
+    (root / "opt").mkdir()
+    os.mkfifo(root / "opt/libfifo.so")
+    (root / "opt/libnull.so").symlink_to("/dev/null")
+    opened: list[str] = []
+    before = os.open
+
+    def counting(path: str, flags: int) -> int:
+        opened.append(path)
+        return before(path, flags)
+
+    monkeypatch.setattr(os, "open", counting)
+    for name in ("libfifo.so", "libnull.so"):
+        (root / "liball.so").write_bytes(library([name], runpath="/opt"))
+        assert resolve(str(root / "liball.so"), root=str(root)).verdict is Verdict.FAILS
+    assert opened
+    assert not [path for path in opened if "opt" in str(path).rpartition("/root")[2]]

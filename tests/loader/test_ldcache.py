@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
 from elfaudit.findings import Resolution
-from elfaudit.loader import LinkMapEntry, Origin, Outcome
+from elfaudit.loader import (
+    LinkMapEntry,
+    Loader,
+    LoaderEnvironment,
+    ObjectStore,
+    Origin,
+    Outcome,
+)
+from elfaudit.loader.environment import host_hwcaps, host_platform
 from elfaudit.loader.ldcache import CACHE_PATH, CacheEntry, LoaderCache, read_cache
 from elfaudit.sources import TreeSource
 from tests.oracle import Workshop
@@ -175,6 +186,26 @@ def judged(root: Root, path: str = "/libask.so", **environment: str) -> Resoluti
     return ours
 
 
+def chosen(root: Root, library_path: str | None = None) -> str | None:
+    """The path of the last library, which must be the real one; the CPU is this machine's."""
+    tree = TreeSource(str(root.path))
+    environment = LoaderEnvironment(
+        tree,
+        main_program="/host",
+        library_path=(library_path,) if library_path else (),
+        hwcaps=host_hwcaps(),
+        platform=host_platform(),
+    )
+    member = tree.find("/libask.so")
+    assert member is not None
+    elf = read_elf(root.path / "libask.so")
+    path = Loader(environment, ObjectStore()).load(member, elf, "/libask.so").entries[-1].path
+    real = root.dlopen("/libask.so", **({"LD_LIBRARY_PATH": library_path} if library_path else {}))
+    assert (real.error is None) == (path is not None)
+    assert path is None or real.objects[-1] == path
+    return path
+
+
 @pytest.mark.oracle
 class TestInARoot:
     """The cache and the default directories, judged by the loader in a chroot."""
@@ -290,3 +321,77 @@ class TestInARoot:
         root.workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="/loop")
         root.make_cache("/opt")
         assert entry_of(judged(root)).path == "/opt/libwho.so"
+
+    @pytest.mark.parametrize("where", ["opt", "usr/lib/x86_64-linux-gnu/sub", "usr/library"])
+    def test_nodeflib_compares_the_text_of_the_path(self, root: Root, where: str) -> None:
+        """A directory below one of the loader's own is refused too; the end of a name counts."""
+        root.workshop.library(f"{where}/libwho.so", WHO)
+        flags = ["-Wl,-z,nodefaultlib"]
+        root.workshop.library("libask.so", ASK, needed=["libwho.so"], flags=flags)
+        root.make_cache(f"/{where}")
+        assert (judged(root).error is None) == (where != "usr/lib/x86_64-linux-gnu/sub")
+
+    def test_numbers_in_names_are_numbers(self, root: Root) -> None:
+        root.workshop.library("opt/libwho.so.1", WHO)
+        root.workshop.library("libask.so", ASK, needed=["libwho.so.01"])
+        root.make_cache("/opt")
+        ours = judged(root)
+        assert ours.link_map.entries[-1].path == "/opt/libwho.so.1"
+
+    def test_the_best_level_of_the_cache(self, root: Root) -> None:
+        for level in ("x86-64-v4", "x86-64-v3", "x86-64-v2", "x86-64-v9"):
+            root.workshop.library(f"opt/glibc-hwcaps/{level}/libwho.so", WHO)
+        root.workshop.library("opt/libwho.so", WHO)
+        root.workshop.library("libask.so", ASK, needed=["libwho.so"])
+        root.make_cache("/opt")
+        for level in (host_hwcaps() or ()) + ("",):
+            place = f"/opt/glibc-hwcaps/{level}" if level else "/opt"
+            assert chosen(root) == f"{place}/libwho.so"
+            shutil.rmtree(root.path / place.lstrip("/"), ignore_errors=True)
+            root.make_cache("/opt")
+
+    def test_a_level_of_a_later_directory_beats_the_plain_one_in_the_cache(
+        self, root: Root
+    ) -> None:
+        root.workshop.library("one/libwho.so", WHO)
+        best = (host_hwcaps() or ("x86-64-v2",))[-1]
+        root.workshop.library(f"two/glibc-hwcaps/{best}/libwho.so", WHO)
+        root.workshop.library("libask.so", ASK, needed=["libwho.so"])
+        root.make_cache("/one", "/two")
+        assert chosen(root) == f"/two/glibc-hwcaps/{best}/libwho.so"
+        assert entry_of(judged(root, LD_LIBRARY_PATH="/one:/two")).path == "/one/libwho.so"
+
+    @pytest.mark.parametrize(
+        "place", ["tls", "haswell", "tls/haswell", "x86_64", "i686", "xeon_phi", "avx512_1/x86_64"]
+    )
+    def test_older_subdirectories(self, root: Root, place: str) -> None:
+        """Up to glibc 2.36: in the directories and, by their bits, in the cache."""
+        root.workshop.library("opt/libwho.so", WHO)
+        root.workshop.library(f"opt/{place}/libwho.so", WHO)
+        root.workshop.library("libask.so", ASK, needed=["libwho.so"])
+        chosen(root, "/opt")
+        root.make_cache("/opt")
+        chosen(root)
+        (root.path / "opt/libwho.so").unlink()
+        chosen(root)
+        chosen(root, "/opt")
+
+    def test_a_cache_that_is_not_sorted(self, root: Root) -> None:
+        for name in ("liba.so", "libm.so", "libwho.so"):
+            root.workshop.library(f"opt/{name}", WHO)
+        rows = [(f"lib{each}.so", f"/opt/lib{each}.so", X86_64, 0) for each in ("a", "m", "who")]
+        (root.path / "etc/ld.so.cache").write_bytes(new_format(rows))
+        for each in ("a", "m", "who"):
+            root.workshop.library("libask.so", ASK, needed=[f"lib{each}.so"])
+            judged(root)
+
+    @pytest.mark.parametrize("kind", ["old", "compat", "new"])
+    def test_formats(self, root: Root, kind: str) -> None:
+        level = (host_hwcaps() or ("x86-64-v2",))[0]
+        root.workshop.library(f"opt/glibc-hwcaps/{level}/libwho.so", WHO)
+        root.workshop.library("opt/libwho.so", WHO)
+        root.workshop.library("libask.so", ASK, needed=["libwho.so"])
+        root.make_cache("/opt")
+        ldconfig = shutil.which("ldconfig", path="/sbin:/usr/sbin:/bin:/usr/bin") or ""
+        subprocess.run([ldconfig, "-X", "-c", kind, "-r", root.path], check=True)
+        chosen(root)
