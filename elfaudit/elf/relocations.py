@@ -94,18 +94,20 @@ class Relocations:
         """The relocation types there are, those of rows without a symbol included."""
         return frozenset([info & 0xFFFFFFFF for info in self._eager_info | self._lazy_info])
 
-    def rows(self, *, lazy: bool = True) -> Iterator[tuple[int, int]]:
-        """(symbol index, type) of every row in the order in which the loader works through them.
+    def rows(self, *, eager: bool = True, lazy: bool = True) -> Iterator[tuple[int, int]]:
+        """(symbol index, type) of every row in the order in which glibc works through them.
 
         Args:
+            eager: whether to begin with ``DT_RELA`` and ``DT_REL``.
             lazy: whether to go on with ``DT_JMPREL``, which comes last.
         """
-        tables = (*self._eager_tables, *((self._lazy_table,) if lazy and self._lazy_table else ()))
+        first = self._eager_tables if eager else ()
+        tables = (*first, *((self._lazy_table,) if lazy and self._lazy_table else ()))
         for table in tables:
             for raw in self._read(table):
                 infos = raw if self._info is None else map(self._info, raw)
                 yield from ((info >> 32, info & 0xFFFFFFFF) for info in infos)
-        yield from ((index, 0) for index in self._unasked)
+        yield from ((index, 0) for index in self._unasked if eager)
 
     @cached_property
     def _eager_info(self) -> set[int]:

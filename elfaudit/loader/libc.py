@@ -1,0 +1,33 @@
+"""Which C library, and so which dynamic loader, a file is made for."""
+
+from __future__ import annotations
+
+from ..elf import ElfObject
+from .environment import Libc
+
+__all__ = ["libc_of"]
+
+_MUSL_LOADER = "ld-musl-"
+_GLIBC_LIBRARIES = ("libc.so.", "ld-linux", "ld64.so.")
+
+
+def libc_of(elf: ElfObject, program: ElfObject | None = None) -> Libc:
+    """Whose loader will load a file.
+
+    A program names its loader (``PT_INTERP``). A library is known by the C library it lists:
+    ``libc.so`` is what musl's linker scripts give, ``libc.musl-ARCH.so.1`` the same on Alpine; the
+    names of glibc's end in a number. Where a library lists neither it is made for whatever the
+    program is.
+
+    Args:
+        elf: the file.
+        program: the program whose process it is loaded into, where there is one.
+    """
+    if elf.interp is not None:
+        return Libc.MUSL if _MUSL_LOADER in elf.interp else Libc.GLIBC
+    for name in elf.needed:
+        if name == "libc.so" or name.startswith(("libc.musl-", _MUSL_LOADER)):
+            return Libc.MUSL
+        if name.startswith(_GLIBC_LIBRARIES):
+            return Libc.GLIBC
+    return Libc.GLIBC if program is None else libc_of(program)

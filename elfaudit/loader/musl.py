@@ -1,0 +1,285 @@
+"""Loading as musl does it: the program and its preloads, then one ``dlopen`` after the other.
+
+Source: ``__dls3`` (musl ``ldso/dynlink.c``) for the start, ``load_library`` for when a file is
+loaded already, ``load_direct_deps`` and ``extend_bfs_deps`` for the order of dependencies,
+``dlopen`` and ``add_syms`` for what becomes global. An object is known by the file name a search
+found it under and by its inode; its SONAME counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from .environment import Libc, LoaderEnvironment, Mode
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin
+from .musl_search import MuslSearcher
+from .search import Search
+
+__all__ = ["MuslProcess"]
+
+_NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
+
+
+@dataclass(slots=True)
+class _State:
+    """What a ``dlopen`` adds to, and what it leaves as it was when it fails."""
+
+    entries: list[LinkMapEntry] = field(default_factory=list)
+    order: list[LinkMapEntry] = field(default_factory=list)  # what is loaded
+    places: dict[LinkMapEntry, int] = field(default_factory=dict)
+    short_names: dict[str, LinkMapEntry] = field(default_factory=dict)
+    named: dict[LinkMapEntry, str] = field(default_factory=dict)
+    names: dict[str, LinkMapEntry] = field(default_factory=dict)
+    by_identity: dict[Hashable, LinkMapEntry] = field(default_factory=dict)
+    edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(default_factory=dict)
+    absences: dict[str, LinkMapEntry] = field(default_factory=dict)
+
+    def copy(self) -> _State:
+        """The same again; the objects in it are shared."""
+        return _State(
+            list(self.entries), list(self.order), dict(self.places), dict(self.short_names),
+            dict(self.named), dict(self.names), dict(self.by_identity), dict(self.edges),
+            dict(self.absences),
+        )  # fmt: skip
+
+
+class MuslProcess:
+    """The objects of one process, while it grows.
+
+    Used like :class:`~elfaudit.loader.glibc.GlibcProcess`: :meth:`find_program` and :meth:`start`,
+    then for each ``dlopen`` :meth:`find` and :meth:`open`, then :meth:`link_map`. A ``dlopen`` that
+    did not find all it needs is undone when the next one begins, as musl does; the last one stays,
+    so that everything it misses can be told.
+
+    Args:
+        environment: the preloads.
+        searcher: finds libraries for the process's machine.
+
+    Attributes:
+        program: the main program, once the process has started.
+        undone: the ``dlopen`` calls that failed and left nothing behind.
+    """
+
+    def __init__(self, environment: LoaderEnvironment, searcher: MuslSearcher) -> None:
+        self._environment = environment
+        self._searcher = searcher
+        self._state = _State()
+        self._before = self._state
+        self._ignored: list[LinkMapEntry] = []
+        self._openings: list[Opening] = []
+        self._global: dict[LinkMapEntry, None] = {}
+        self._loader: LinkMapEntry | None = None
+        self.program: LinkMapEntry | None = None
+        self.undone: list[Opening] = []
+
+    def find_program(self, path: str) -> LinkMapEntry:
+        """The entry of a main program, to be handed to :meth:`start`."""
+        search = self._searcher.search(path, None, None)
+        return _entry_of(path, search, None, Origin.DIRECT) or LinkMapEntry(
+            path, None, path, None, None, None, Origin.MISSING, search.steps
+        )
+
+    def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
+        """Start the process: the program, its preloads, then what each of them needs in turn.
+
+        Args:
+            program: its entry.
+            refused: why the kernel or the loader would not take it.
+        """
+        self.program = program
+        self._loader = self._own_entry(program)
+        self._append(program)
+        for name in self._environment.preload:
+            entry = self._load(name, None, Origin.PRELOAD)
+            if entry.missing and entry is not self._loader:
+                self._state.entries.remove(entry)
+                del self._state.absences[name]
+                self._ignored.append(entry)
+        self._load_dependencies(0)
+        searchlist = tuple(self._state.order)
+        loaded = tuple(self._state.entries)
+        self._openings.append(Opening(program, Mode.GLOBAL, searchlist, loaded, (), refused))
+        self._global.update(dict.fromkeys(searchlist))
+
+    def find(self, name: str) -> LinkMapEntry:
+        """The entry that ``dlopen(name)`` ends at, found or not; nothing is loaded yet."""
+        if self.program is None:
+            return self.find_program(name)
+        self._undo_failure()
+        known, search = self._known(name, self.program)
+        if known is not None:
+            return known
+        found = _entry_of(name, search, None, Origin.DLOPEN)
+        return found or self._absence(name, None, search)
+
+    def open(
+        self, entry: LinkMapEntry, mode: Mode = Mode.LOCAL, refused: str | None = None
+    ) -> None:
+        """``dlopen`` of a file.
+
+        Args:
+            entry: what it ends at, loaded before or not.
+            mode: the flags; DEEPBIND means nothing to musl.
+            refused: why the loader does not take the file.
+        """
+        self._undo_failure()
+        self._before = self._state.copy()
+        state = self._state
+        count = len(state.entries)
+        known = state.by_identity.get(entry.identity) if not entry.missing else None
+        if known is None and entry.elf and self._searcher.is_c_library(entry.identity, entry.elf):
+            known = self._loader
+        root = known or entry
+        if root.missing:
+            state.entries.append(root)
+        elif known is None:
+            self._append(root, by_search=root.origin is Origin.DLOPEN and "/" not in root.name)
+            if refused is None:
+                self._load_dependencies(state.order.index(root))
+        searchlist = self._breadth_first(root)
+        mode &= ~Mode.DEEPBIND
+        before, loaded = tuple(self._global), tuple(state.entries[count:])
+        self._openings.append(Opening(root, mode, searchlist, loaded, before, refused))
+        if Mode.GLOBAL in mode:
+            self._global.update(dict.fromkeys(searchlist))
+
+    def link_map(self, subject: LinkMapEntry) -> LinkMap:
+        """What the process holds now."""
+        state = self._state
+        known = subject if subject is self.program else state.by_identity.get(subject.identity)
+        return LinkMap(
+            tuple(state.entries), known or subject, tuple(self._openings), state.edges,
+            tuple(self._ignored), state.names, Libc.MUSL,
+        )  # fmt: skip
+
+    def _undo_failure(self) -> None:
+        """Take back what the last ``dlopen`` loaded if it did not find everything."""
+        last = self._openings[-1] if len(self._openings) > 1 else None
+        if last is None or not (last.refused or any(map(_is_missing, last.loaded))):
+            return
+        self._state = self._before
+        self._global = dict.fromkeys(last.global_scope)
+        self.undone.append(self._openings.pop())
+
+    def _own_entry(self, program: LinkMapEntry) -> LinkMapEntry:
+        """The loader, which is the C library: in the process where something needs it."""
+        path = self._searcher.loader_path(program)
+        search = self._searcher.search(path, program, program)
+        found = _entry_of(path, search, program, Origin.LOADED)
+        return found or self._absence(path, program, search)
+
+    def _load_dependencies(self, position: int) -> None:
+        """Load what the objects from a place on need, and those in turn (``load_deps``)."""
+        state = self._state
+        while position < len(state.order):
+            entry = state.order[position]
+            position += 1
+            if entry not in state.edges:
+                needed = entry.elf.needed if entry.elf and entry is not self._loader else ()
+                found = [self._load(name, entry, None) for name in needed]
+                state.edges[entry] = tuple(dict.fromkeys(found))
+
+    def _load(self, name: str, requester: LinkMapEntry | None, as_: Origin | None) -> LinkMapEntry:
+        """The object that ``name`` stands for, now part of the process, found or not."""
+        known, search = self._known(name, requester)
+        if known is not None:
+            if known is self._loader and known not in self._state.places:
+                self._append(known)
+            self._state.names.setdefault(name, known)
+            return known
+        # Nobody needs a preload, but it is there because of the program.
+        entry = _entry_of(name, search, requester or self.program, as_)
+        if entry is None:
+            return self._absent(name, requester, search)
+        self._append(entry, by_search="/" not in name)
+        self._state.names.setdefault(name, entry)
+        return entry
+
+    def _known(
+        self, name: str, requester: LinkMapEntry | None
+    ) -> tuple[LinkMapEntry | None, Search]:
+        """The object of the process that a name stands for, or the search that found another."""
+        state = self._state
+        if self._searcher.is_loader(name, self.program):
+            return self._loader, _NO_SEARCH
+        if name in state.short_names:
+            return state.short_names[name], _NO_SEARCH
+        search = self._searcher.search(name, requester, self.program)
+        if search.found is None:
+            return None, search
+        known = state.by_identity.get(search.found.identity)
+        if known is None:
+            own = self._searcher.is_c_library(search.found.identity, search.found.elf)
+            return self._loader if own else None, search
+        if "/" not in name:
+            self._shorten(known)
+        return known, search
+
+    def _append(self, entry: LinkMapEntry, *, by_search: bool = False) -> None:
+        """Put an object behind the others. The program is not found by its file, nor the loader."""
+        state = self._state
+        state.entries.append(entry)
+        state.places[entry] = len(state.places)
+        if not entry.missing:
+            state.order.append(entry)
+        if entry.path:
+            state.names.setdefault(entry.path, entry)
+        if entry is not self.program and entry is not self._loader:
+            state.by_identity[entry.identity] = entry
+            if by_search:
+                self._shorten(entry)
+
+    def _shorten(self, entry: LinkMapEntry) -> None:
+        """From now on an object is known by its file's name, unless it has such a name already.
+
+        Of two of one name the one that was loaded first is meant.
+        """
+        state = self._state
+        if entry in state.named or entry.path is None:
+            return
+        name = state.named[entry] = entry.path.rpartition("/")[2]
+        other = state.short_names.get(name)
+        if other is None or state.places[entry] < state.places[other]:
+            state.short_names[name] = entry
+
+    def _absent(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
+        """An object that is not there: for the same search the same, told once."""
+        known = self._state.absences.get(name)
+        if known is not None and known.steps == search.steps:
+            return known
+        entry = self._absence(name, requester or self.program, search)
+        self._state.absences[name] = entry
+        self._state.entries.append(entry)
+        return entry
+
+    def _absence(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
+        # In a root without a loader nothing can be said of what is not in it.
+        origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
+        return LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
+
+    def _breadth_first(self, root: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
+        """An object and all it needs (``extend_bfs_deps``)."""
+        order = {root: None}
+        queue = [root]
+        for entry in queue:
+            new = [e for e in self._state.edges.get(entry, ()) if e not in order]
+            order.update(dict.fromkeys(new))
+            queue += dict.fromkeys(new)
+        return tuple(entry for entry in order if not entry.missing)
+
+
+def _is_missing(entry: LinkMapEntry) -> bool:
+    return entry.origin is Origin.MISSING
+
+
+def _entry_of(
+    name: str, search: Search, requester: LinkMapEntry | None, as_: Origin | None
+) -> LinkMapEntry | None:
+    found = search.found
+    if found is None:
+        return None
+    return LinkMapEntry(
+        name, found.path, found.member.display, found.elf, found.identity, requester,
+        as_ or found.origin, search.steps,
+    )  # fmt: skip

@@ -1,0 +1,311 @@
+"""The musl search order: from a name asked for to the file that stands for it.
+
+Source: ``load_library``, ``path_open``, ``fixup_rpath`` and ``map_library`` (musl
+``ldso/dynlink.c``). Unlike glibc's, the search ends at the first file that can be opened, whatever
+it is.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Hashable, Iterator
+
+from ..elf import ElfObject, FileType
+from ..errors import ElfAuditError, ElfFormatError, SourceError
+from ..sources import Member
+from .environment import LoaderEnvironment
+from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
+from .musl_machines import MuslMachine, musl_machine_of
+from .search import Found, Search
+from .store import ObjectStore
+
+__all__ = ["NOT_A_LIBRARY", "MuslSearcher", "musl_refusal"]
+
+NOT_A_LIBRARY = "Exec format error"
+"""What musl says of any file that ``map_library`` does not take (ENOEXEC)."""
+
+_OWN_NAMES = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.")
+_NAME_MAX = 255
+_PATH_MAX = 4096
+_BUFFER = 2 * _NAME_MAX + 2  # load_library: a path that does not fit is not tried
+_ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
+_SEPARATORS = re.compile("[:\n]+")
+_DEFAULT = "/lib:/usr/local/lib:/usr/lib"
+_MOST_TEXT = 1 << 20  # of one path list
+_MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
+_THE_C_LIBRARY = frozenset(("__libc_start_main", "stdin"))
+
+
+class MuslSearcher:
+    """Finds libraries in one environment for objects of one machine.
+
+    Args:
+        environment: the root and the paths that are set from outside.
+        store: reads the candidates.
+        model: an object of the machine whose loader searches (the main program or the subject).
+
+    Attributes:
+        machine: that machine.
+        whole: whether the root has a loader; in one without it nothing can be said of what is not
+            in it.
+    """
+
+    def __init__(
+        self, environment: LoaderEnvironment, store: ObjectStore, model: ElfObject
+    ) -> None:
+        self._environment = environment
+        self._store = store
+        self._model = model
+        self.machine: MuslMachine = musl_machine_of(model)
+        paths = {self.machine.interpreter, model.interp or self.machine.interpreter}
+        self.whole = any(environment.root.find(path) is not None for path in paths)
+        self._kept = 0
+        self._system: dict[str, tuple[str, ...]] = {}
+        self._lists: dict[LinkMapEntry, tuple[str, ...]] = {}
+        self._files: dict[str, bool] = {}
+        self._there: dict[str, bool] = {}
+
+    def begin(self) -> None:
+        """Another process: its first steps are told in full again, however many there were."""
+        self._kept = 0
+        self._lists.clear()
+
+    def search(
+        self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> Search:
+        """Look for ``name``.
+
+        Args:
+            name: as asked for, not one of the loader's own (:meth:`is_loader`).
+            requester: who asks; None for ``LD_PRELOAD`` and the command line. For a name that is
+                handed to ``dlopen`` musl has the program ask.
+            program: the main program, once there is one.
+        """
+        steps: list[SearchStep] = []
+        for path, origin, declared_by in self._candidates(name, requester, program):
+            found, step, goes_on = self._open(path, origin, declared_by)
+            if self._kept <= _MOST_STEPS or step.outcome is not Outcome.ABSENT:
+                steps.append(step)
+                self._kept += 1
+            if found is not None:
+                return Search(found, tuple(steps))
+            if not goes_on:
+                return Search(None, tuple(steps), step.detail)
+        return Search(None, tuple(steps))
+
+    def is_loader(self, name: str, program: LinkMapEntry | None) -> bool:
+        """Whether a name means the loader itself, which is the C library, without any search."""
+        return name.startswith(_OWN_NAMES) or name == self.loader_path(program)
+
+    def is_c_library(self, identity: Hashable, elf: ElfObject) -> bool:
+        """Whether a file is a C library, musl's or glibc's: the loader takes itself instead."""
+        try:
+            exports = self._store.index(identity, elf).exports
+        except ElfAuditError:
+            return False
+        return exports.plain >= _THE_C_LIBRARY
+
+    def loader_path(self, program: LinkMapEntry | None) -> str:
+        """The path of the loader as it knows it: ``PT_INTERP`` of the program."""
+        interp = program.elf.interp if program is not None and program.elf else None
+        return interp if interp and "ld-musl-" in interp else self.machine.interpreter
+
+    def origin_of(self, entry: LinkMapEntry) -> str:
+        """``$ORIGIN`` of an object: the directory of the path by which it was opened."""
+        return (entry.path or "").rpartition("/")[0]
+
+    def _candidates(
+        self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> Iterator[tuple[str, Origin, str | None]]:
+        """(path, origin, declared by) in the order in which they are opened."""
+        if "/" in name:
+            yield self._absolute(name), Origin.DIRECT, None
+            return
+        if not name or len(_raw(name)) > _NAME_MAX:
+            return
+        for directory, origin, declared_by in self._directories(requester, program):
+            # So that a path of a million directories is walked through once, not for each name.
+            if self._kept > _MOST_STEPS and not self._is_there(directory):
+                continue
+            path = f"{directory}/{name}"
+            if len(_raw(path)) < _BUFFER:
+                yield self._absolute(path), origin, declared_by
+
+    def _is_there(self, directory: str) -> bool:
+        known = self._there.get(directory)
+        if known is None:
+            path = self._absolute(directory)
+            known = self._there[directory] = bool(self._environment.root.listing(path))
+        return known
+
+    def _directories(
+        self, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> Iterator[tuple[str, Origin, str | None]]:
+        """LD_LIBRARY_PATH; the requester's path, that of whoever needed it …; the system's."""
+        for element in self._environment.library_path:
+            for directory in _elements(element):
+                yield directory, Origin.LD_LIBRARY_PATH, None
+        for owner in _needed_by(requester, program):
+            dynamic = owner.elf.dynamic if owner.elf else None
+            if dynamic is None:
+                continue
+            origin = Origin.RPATH if dynamic.runpath is None else Origin.RUNPATH
+            for directory in self._own_path(owner):
+                yield directory, origin, owner.display
+        for directory in self._system_path(program):
+            yield directory, Origin.DEFAULT, None
+
+    def _own_path(self, owner: LinkMapEntry) -> tuple[str, ...]:
+        """The directories of an object's DT_RUNPATH, else DT_RPATH (``fixup_rpath``).
+
+        ``$ORIGIN`` is all that musl replaces, wherever it stands; another ``$`` voids the whole.
+        """
+        known = self._lists.get(owner)
+        if known is None:
+            dynamic = owner.elf.dynamic if owner.elf else None
+            own = dynamic and (dynamic.rpath if dynamic.runpath is None else dynamic.runpath)
+            path = self._expanded(own or "", owner)
+            known = self._lists[owner] = tuple(_elements(path))
+        return known
+
+    def _expanded(self, text: str, owner: LinkMapEntry) -> str:
+        if "$" not in text:
+            return text
+        if text.count("$") != len(_ORIGIN.findall(text)):
+            return ""
+        origin = self.origin_of(owner)
+        if text.count("$") * len(origin) > _MOST_TEXT:
+            return ""
+        return _ORIGIN.sub(lambda _: origin, text)
+
+    def _system_path(self, program: LinkMapEntry | None) -> tuple[str, ...]:
+        """``/etc/ld-musl-ARCH.path`` beside the loader's directory; without that file the default.
+
+        A file that is empty, or cannot be read, leaves no directories at all.
+        """
+        loader = self.loader_path(program)
+        known = self._system.get(loader)
+        if known is None:
+            prefix = "/".join(loader.split("/")[:-2]) if loader.startswith("/") else ""
+            file = f"{prefix}/etc/ld-musl-{self.machine.architecture}.path"
+            known = self._system[loader] = tuple(_elements(self._text(file)))
+        return known
+
+    def _text(self, path: str) -> str:
+        try:
+            member = self._environment.root.find(path)
+            if member is None:
+                return _DEFAULT if not self._through_file(path) else ""
+            raw = member.open().read(_MOST_TEXT)
+        except SourceError:
+            return ""
+        return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+    def _open(
+        self, path: str, origin: Origin, declared_by: str | None
+    ) -> tuple[Found | None, SearchStep, bool]:
+        """Open one path: the file, the step, and whether the search goes on (``path_open``)."""
+
+        def step(outcome: Outcome, detail: str | None = None) -> SearchStep:
+            return SearchStep(path, origin, declared_by, outcome, detail)
+
+        try:
+            member = self._environment.root.find(path)
+        except SourceError as error:
+            return None, step(Outcome.UNREADABLE, error.problem), True
+        if member is None:
+            outcome, detail, goes_on = self._absence(path)
+            return None, step(outcome, detail), goes_on
+        try:
+            elf = self._store.read(member)
+        except ElfFormatError:
+            outcome = _outcome_of_bytes(member, self._model)
+            return None, step(outcome, NOT_A_LIBRARY), False
+        except SourceError:
+            return None, step(Outcome.UNREADABLE, "Permission denied"), True
+        refusal = musl_refusal(elf, self._model)
+        if refusal is not None:
+            wrong_class = elf.layout.bits != self._model.layout.bits
+            outcome = Outcome.WRONG_CLASS if wrong_class else Outcome.NOT_ELF
+            return None, step(outcome, refusal), False
+        return Found(path, member, elf, origin), step(Outcome.FOUND), False
+
+    def _absence(self, path: str) -> tuple[Outcome, str | None, bool]:
+        """Why there is no file at a path (errno of ``open``), and whether the search goes on."""
+        if len(_raw(path)) >= _PATH_MAX or any(len(_raw(p)) > _NAME_MAX for p in path.split("/")):
+            return Outcome.ABSENT, "Filename too long", True
+        if self._environment.root.listing(path):
+            return Outcome.NOT_ELF, "Is a directory", False  # opened, but not to be read
+        if self._through_file(path):
+            return Outcome.ABSENT, "Not a directory", True
+        return Outcome.ABSENT, None, True
+
+    def _through_file(self, path: str) -> bool:
+        """Whether something on the way to ``path`` is a file, not a directory."""
+        folder = posixpath.dirname(path.rstrip("/"))
+        if folder in ("", "/"):
+            return False
+        known = self._files.get(folder)
+        if known is None:
+            try:
+                member = self._environment.root.find(folder)
+            except SourceError:
+                member = None
+            known = self._files[folder] = member is not None or self._through_file(folder)
+        return known
+
+    def _absolute(self, path: str) -> str:
+        if path.startswith("/") or "::" in path:
+            return path
+        return f"{self._environment.directory.rstrip('/')}/{path}"
+
+
+def musl_refusal(elf: ElfObject, model: ElfObject) -> str | None:
+    """Why ``map_library`` does not take an ELF file, in musl's words; None if it does.
+
+    Neither the machine nor the OS ABI is looked at. The class and the byte order are not either,
+    but a file of another one has, read wrongly, no type or no dynamic section.
+
+    Args:
+        elf: the file.
+        model: any object of the process.
+    """
+    if elf.layout != model.layout or elf.dynamic is None:
+        return NOT_A_LIBRARY
+    return None if elf.header.type in (FileType.DYN, FileType.EXEC) else NOT_A_LIBRARY
+
+
+def _outcome_of_bytes(member: Member, model: ElfObject) -> Outcome:
+    """What to call a file that could not be read as ELF."""
+    try:
+        ident = member.open().read(5)
+    except SourceError:
+        return Outcome.UNREADABLE
+    if ident.startswith(b"\x7fELF") and ident[4:] == (b"\1" if model.layout.bits == 64 else b"\2"):
+        return Outcome.WRONG_CLASS
+    return Outcome.NOT_ELF
+
+
+def _elements(paths: str) -> Iterator[str]:
+    """The elements of a path list (``path_open``); empty ones do not count."""
+    return (element for element in _SEPARATORS.split(paths) if element)
+
+
+def _needed_by(
+    requester: LinkMapEntry | None, program: LinkMapEntry | None
+) -> Iterator[LinkMapEntry]:
+    """The requester, whoever needed it, and so on (``needed_by``).
+
+    Nobody needs a preload; what was opened by ``dlopen`` is needed by the program.
+    """
+    entry = requester
+    while entry is not None:
+        yield entry
+        if entry is program or entry.origin is Origin.PRELOAD:
+            return
+        entry = entry.loader or program
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
