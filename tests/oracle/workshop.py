@@ -88,7 +88,7 @@ class Workshop:
         options += _paths(rpath, runpath)
         if script is not None:
             options.append(f"-Wl,--version-script={self._text(f'{out.name}.map', script)}")
-        inputs = [n if isinstance(n, Path) else self._stub(n) for n in needed]
+        inputs = [n if isinstance(n, Path) else self.stub(n) for n in needed]
         source = self._text(f"{out.name}.c", code)
         _run("gcc", *_COMPILING, *_LINKING, *options, *flags, "-o", out, source, *inputs)
         return out
@@ -106,7 +106,7 @@ class Workshop:
         """A program with a C library, position independent unless ``flags`` say otherwise."""
         out = self.directory / path
         out.parent.mkdir(parents=True, exist_ok=True)
-        inputs = [n if isinstance(n, Path) else self._stub(n) for n in needed]
+        inputs = [n if isinstance(n, Path) else self.stub(n) for n in needed]
         linking = [
             "-Wl,--no-as-needed,-z,lazy,--allow-shlib-undefined,--unresolved-symbols=ignore-all"
         ]
@@ -115,7 +115,7 @@ class Workshop:
         _run("gcc", "-O1", "-w", *linking, *options, "-o", out, source, *inputs)
         return out
 
-    def _stub(self, name: str) -> Path:
+    def stub(self, name: str) -> Path:
         """An empty library of that SONAME."""
         stub = self._stubs / name.replace("/", "%").replace("$", "%")
         if not stub.exists():
