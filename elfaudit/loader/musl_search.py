@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 
 from ..elf import ElfObject, FileType
 from ..errors import ElfAuditError, ElfFormatError, SourceError
@@ -31,10 +32,18 @@ _PATH_MAX = 4096
 _BUFFER = 2 * _NAME_MAX + 2  # load_library: a path that does not fit is not tried
 _ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
 _SEPARATORS = re.compile("[:\n]+")
-_DEFAULT = "/lib:/usr/local/lib:/usr/lib"
+_DEFAULT = b"/lib:/usr/local/lib:/usr/lib"
 _MOST_TEXT = 1 << 20  # of one path list
 _MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
 _THE_C_LIBRARY = frozenset(("__libc_start_main", "stdin"))
+
+
+@dataclass(frozen=True, slots=True)
+class _SystemPath:
+    """The system's directories, and what became of the file that lists them if it was not read."""
+
+    directories: tuple[str, ...]
+    unread: SearchStep | None
 
 
 class MuslSearcher:
@@ -61,7 +70,7 @@ class MuslSearcher:
         paths = {self.machine.interpreter, model.interp or self.machine.interpreter}
         self.whole = any(environment.root.find(path) is not None for path in paths)
         self._kept = 0
-        self._system: dict[str, tuple[str, ...]] = {}
+        self._system: dict[str, _SystemPath] = {}
         self._lists: dict[LinkMapEntry, tuple[str, ...]] = {}
         self._files: dict[str, bool] = {}
         self._there: dict[str, bool] = {}
@@ -92,6 +101,8 @@ class MuslSearcher:
                 return Search(found, tuple(steps))
             if not goes_on:
                 return Search(None, tuple(steps), step.detail)
+        if "/" not in name and (unread := self._system_path(program).unread):
+            steps.append(unread)
         return Search(None, tuple(steps))
 
     def is_loader(self, name: str, program: LinkMapEntry | None) -> bool:
@@ -153,7 +164,7 @@ class MuslSearcher:
             origin = Origin.RPATH if dynamic.runpath is None else Origin.RUNPATH
             for directory in self._own_path(owner):
                 yield directory, origin, owner.display
-        for directory in self._system_path(program):
+        for directory in self._system_path(program).directories:
             yield directory, Origin.DEFAULT, None
 
     def _own_path(self, owner: LinkMapEntry) -> tuple[str, ...]:
@@ -179,7 +190,7 @@ class MuslSearcher:
             return ""
         return _ORIGIN.sub(lambda _: origin, text)
 
-    def _system_path(self, program: LinkMapEntry | None) -> tuple[str, ...]:
+    def _system_path(self, program: LinkMapEntry | None) -> _SystemPath:
         """``/etc/ld-musl-ARCH.path`` beside the loader's directory; without that file the default.
 
         A file that is empty, or cannot be read, leaves no directories at all.
@@ -189,18 +200,23 @@ class MuslSearcher:
         if known is None:
             prefix = "/".join(loader.split("/")[:-2]) if loader.startswith("/") else ""
             file = f"{prefix}/etc/ld-musl-{self.machine.architecture}.path"
-            known = self._system[loader] = tuple(_elements(self._text(file)))
+            known = self._system[loader] = self._read_system_path(file)
         return known
 
-    def _text(self, path: str) -> str:
+    def _read_system_path(self, path: str) -> _SystemPath:
+        def unread(why: str) -> _SystemPath:
+            step = SearchStep(path, Origin.DEFAULT, None, Outcome.UNREADABLE, why)
+            return _SystemPath((), step)
+
         try:
             member = self._environment.root.find(path)
-            if member is None:
-                return _DEFAULT if not self._through_file(path) else ""
-            raw = member.open().read(_MOST_TEXT)
+            if member is None and self._through_file(path):
+                return unread("Not a directory")
+            raw = member.open().read(_MOST_TEXT) if member is not None else _DEFAULT
         except SourceError:
-            return ""
-        return raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+            return unread("Permission denied")
+        text = raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        return _SystemPath(tuple(_elements(text)), None)
 
     def _open(
         self, path: str, origin: Origin, declared_by: str | None

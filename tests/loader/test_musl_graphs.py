@@ -13,15 +13,8 @@ from hypothesis import strategies as st
 
 from elfaudit.loader.environment import Dlopen, Mode
 from tests.oracle import Workshop
-from tests.oracle.musl import (
-    UNBOUND,
-    MuslAnswer,
-    Prediction,
-    build_musl_host,
-    predict,
-    require_musl,
-    run_musl,
-)
+from tests.oracle.musl import UNBOUND, MuslAnswer, run_musl
+from tests.oracle.musl_prediction import Prediction, predict
 
 pytestmark = pytest.mark.oracle
 
@@ -200,12 +193,6 @@ def differences(
             if [real.probes.get(probe)] != told:
                 found.append(f"{probe}: real {real.probes.get(probe)}, ours {told}")
     return found
-
-
-@pytest.fixture(scope="session")
-def musl_host(tmp_path_factory: pytest.TempPathFactory, stubs: Path) -> Path:
-    require_musl()
-    return build_musl_host(Workshop(tmp_path_factory.mktemp("host").resolve(), stubs))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,4 +1,4 @@
-"""musl's own dynamic loader, asked in a subprocess, and our prediction beside it.
+"""musl's own dynamic loader, asked in a subprocess: it is the judge of ours.
 
 musl has no ``LD_DEBUG``: the program that asks prints what ``dl_iterate_phdr`` shows, and a library
 says itself what it is bound to. Each definition returns a number of its own; a *probe*, a function
@@ -7,7 +7,6 @@ with a name of its own in the library that refers, returns the number it got.
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
@@ -17,27 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit.errors import ElfAuditError
-from elfaudit.loader import LinkMap, LinkMapEntry, LoaderEnvironment, ObjectStore, Origin
-from elfaudit.loader.environment import Dlopen, Libc, Mode
-from elfaudit.loader.lookup import SymbolIndex
-from elfaudit.loader.musl import MuslProcess
-from elfaudit.loader.musl_bindings import MuslBindings, bind_musl
-from elfaudit.loader.musl_error import musl_first_error, opening_error
-from elfaudit.loader.musl_lookup import index_symbols_musl
-from elfaudit.loader.musl_search import MuslSearcher, musl_refusal
-from elfaudit.sources import TreeSource
+from elfaudit.loader.environment import Dlopen, Mode
 
 from .workshop import Workshop
 
 __all__ = [
     "MUSL_LOADER",
+    "UNBOUND",
     "MuslAnswer",
-    "Prediction",
     "build_musl_host",
     "list_musl",
+    "musl_host",
     "musl_program",
-    "predict",
     "require_musl",
     "run_musl",
 ]
@@ -230,89 +220,8 @@ def _run(
     )
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What we say.
-
-    Attributes:
-        link_map, bindings: of the whole process.
-        error: the first message.
-    """
-
-    link_map: LinkMap
-    bindings: MuslBindings
-    error: str | None
-
-    @property
-    def objects(self) -> tuple[str, ...]:
-        """Paths in load order, without the program."""
-        entries = self.link_map.entries[1:]
-        return tuple(entry.path for entry in entries if entry.path and not entry.missing)
-
-    def entry(self, name: str) -> LinkMapEntry:
-        """The entry that a name or path stands for, or the missing one."""
-        known = self.link_map.names.get(name)
-        return known or next(e for e in self.link_map.entries if e.name == name)
-
-    def providers(self, path: str | Path, symbol: str) -> list[str | None]:
-        """The paths of what a symbol of an object is bound to, one for each kind of use."""
-        entry = self.link_map.names[str(path)]
-        found = self.bindings.all_of(entry, symbol)
-        return [binding.provider.path if binding.provider else None for binding in found]
-
-
-def predict(
-    program: str | Path,
-    *dlopens: Dlopen,
-    preload: Iterable[str | Path] = (),
-    library_path: str | None = None,
-    cwd: Path | None = None,
-    root: str = "/",
-) -> Prediction:
-    """What we say of the same; a ``dlopen`` that fails leaves nothing behind, as in the process."""
-    environment = LoaderEnvironment(
-        TreeSource(root),
-        main_program=str(program),
-        preload=tuple(map(str, preload)),
-        library_path=tuple(library_path.split(":")) if library_path else (),
-        directory=str(cwd or os.getcwd()),
-        libc=Libc.MUSL,
-    )
-    store = ObjectStore()
-    prediction = _predict(environment, store, [])
-    wanted: list[Dlopen] = []
-    for dlopen in dlopens:
-        prediction = _predict(environment, store, [*wanted, dlopen])
-        if prediction.error is None:
-            wanted.append(dlopen)
-    return prediction
-
-
-def _predict(
-    environment: LoaderEnvironment, store: ObjectStore, dlopens: list[Dlopen]
-) -> Prediction:
-    member = environment.root.find(environment.main_program or "")
-    assert member is not None
-    model = store.read(member)
-    searcher = MuslSearcher(environment, store, model)
-    process = MuslProcess(environment, searcher)
-    program = process.find_program(environment.main_program or "")
-    process.start(program)
-    subject = program
-    for dlopen in dlopens:
-        subject = process.find(dlopen.name)
-        refused = musl_refusal(subject.elf, model) if subject.elf else None
-        process.open(subject, dlopen.mode, refused)
-    link_map = process.link_map(subject)
-    indices: dict[LinkMapEntry, SymbolIndex] = {}
-    for entry in link_map.entries:
-        if entry.elf is not None:
-            try:
-                indices[entry] = index_symbols_musl(entry.elf)
-            except ElfAuditError:
-                continue
-    undecided = any(entry.origin is Origin.EXTERNAL for entry in link_map.entries)
-    bindings = bind_musl(link_map, indices, undecided=undecided)
-    for number in range(len(link_map.openings) - 1):
-        assert number == 0 or opening_error(bindings, number) is None
-    return Prediction(link_map, bindings, musl_first_error(bindings))
+@pytest.fixture(scope="session")
+def musl_host(tmp_path_factory: pytest.TempPathFactory, stubs: Path) -> Path:
+    """A program for musl that opens what its arguments say."""
+    require_musl()
+    return build_musl_host(Workshop(tmp_path_factory.mktemp("musl-host").resolve(), stubs))
