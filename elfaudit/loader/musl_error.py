@@ -8,6 +8,8 @@ starts is told of everything that is wrong before it ends; this is the first lin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
+from typing import cast
 
 from ..elf import ElfObject, SymbolBinding
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
@@ -61,9 +63,13 @@ def opening_error(bindings: MuslBindings, number: int) -> str | None:
     for entry in opening.loaded:
         if entry.origin is Origin.MISSING:
             return _load_error(link_map, entry, is_root=entry is root)
-    for entry in _in_relocation_order(opening, started=number == 0):
-        if entry in bindings.indices and (message := _relocation_error(bindings, entry)):
-            return message
+    order = _in_relocation_order(opening, started=number == 0)
+    order = [entry for entry in order if entry in bindings.indices]
+    for place, entry in enumerate(order):
+        if _may_fail(bindings, entry):
+            message = next(_row_errors(bindings, entry, order[:place]), None)
+            if message is not None:
+                return message
     return None
 
 
@@ -88,23 +94,11 @@ def _words(step: SearchStep) -> str:
     return step.detail or _NO_FILE
 
 
-def _in_relocation_order(opening: Opening, *, started: bool) -> Iterator[LinkMapEntry]:
+def _in_relocation_order(opening: Opening, *, started: bool) -> list[LinkMapEntry]:
     """The objects of one step as ``reloc_all`` takes them: in load order, the program last."""
     if not started:
-        yield from opening.loaded
-        return
-    yield from (entry for entry in opening.loaded if entry is not opening.root)
-    yield opening.root
-
-
-def _relocation_error(bindings: MuslBindings, entry: LinkMapEntry) -> str | None:
-    elf = entry.elf
-    if elf is None or not _may_fail(bindings, entry):
-        return None
-    try:
-        return next(_row_errors(bindings, entry, elf), None)
-    finally:
-        elf.release()
+        return list(opening.loaded)
+    return [*(entry for entry in opening.loaded if entry is not opening.root), opening.root]
 
 
 def _may_fail(bindings: MuslBindings, entry: LinkMapEntry) -> bool:
@@ -116,33 +110,62 @@ def _may_fail(bindings: MuslBindings, entry: LinkMapEntry) -> bool:
     return not supported or bool(bindings.open_keys(entry))
 
 
-def _row_errors(bindings: MuslBindings, entry: LinkMapEntry, elf: ElfObject) -> Iterator[str]:
-    """What is wrong with the relocations of an object: the slots first, then the others."""
-    symbols, machine = elf.symbols, bindings.machine
+def _row_errors(
+    bindings: MuslBindings, entry: LinkMapEntry, before: list[LinkMapEntry]
+) -> Iterator[str]:
+    """What is wrong with the relocations of an object, in the loader's order.
+
+    Args:
+        bindings: of the process.
+        entry: the object.
+        before: the objects of the same step that are relocated before it.
+    """
+    machine = bindings.machine
     said = f"Error relocating {entry.label}: "
-    rows = elf.relocations
-    for table in (rows.rows(eager=False), rows.rows(lazy=False)):
-        name = ""  # what the loader prints of a row without a symbol is what it had last
-        for row, kind in table:
-            if not kind:
-                continue
-            local = not row or row >= len(symbols) or symbols.info[row] >> 4 == SymbolBinding.LOCAL
-            if row:
-                name = symbols[row].name if row < len(symbols) else ""
-            if not local and bindings.is_open(entry, name, kind):
-                weak = symbols.info[row] >> 4 == SymbolBinding.WEAK and not symbols.sections[row]
-                if not weak:
-                    yield f"{said}{name}: symbol not found"
-                    continue
-            if kind in machine.static_tls:
-                provider = entry if local else bindings.address(entry, name)
-                if provider is not None and _is_dynamic_tls(bindings, provider):
-                    yield (
-                        f"{said}{name}: initial-exec TLS resolves to dynamic definition in "
-                        f"{provider.label}"
-                    )
-            elif not machine.supports(kind):
-                yield f"{said}unsupported relocation type {kind}"
+    last: str | None = None
+    for name, local, weak, kind in _rows(entry):
+        last = name if name is not None else last
+        if name is not None and not local and bindings.is_open(entry, name, kind):
+            if not weak:
+                yield f"{said}{name}: symbol not found"
+            continue
+        if kind in machine.static_tls:
+            provider = entry if name is None or local else bindings.address(entry, name)
+            if provider is not None and _is_dynamic_tls(bindings, provider):
+                yield (
+                    f"{said}{_last_name(before) if last is None else last}: initial-exec TLS "
+                    f"resolves to dynamic definition in {provider.label}"
+                )
+        elif not machine.supports(kind):
+            yield f"{said}unsupported relocation type {kind}"
+
+
+def _rows(entry: LinkMapEntry) -> Iterator[tuple[str | None, bool, bool, int]]:
+    """(name, is local, may be absent, type) of every relocation: slots first, then the others."""
+    elf = cast("ElfObject", entry.elf)  # what is indexed was found
+    symbols, relocations = elf.symbols, elf.relocations
+    for row, kind in chain(relocations.rows(eager=False), relocations.rows(lazy=False)):
+        if not kind:
+            continue
+        if not row or row >= len(symbols):
+            yield None, True, False, kind
+            continue
+        binding = symbols.info[row] >> 4
+        weak = binding == SymbolBinding.WEAK and not symbols.sections[row]
+        yield symbols.names[row], binding == SymbolBinding.LOCAL, weak, kind
+    elf.release()
+
+
+def _last_name(before: list[LinkMapEntry]) -> str:
+    """What the loader prints as the name of a relocation without a symbol: the last one it had.
+
+    If it never had one, whatever is in that place of its stack; mostly nothing.
+    """
+    for entry in reversed(before):
+        names = [name for name, *_ in _rows(entry) if name is not None]
+        if names:
+            return names[-1]
+    return "(null)"
 
 
 def _is_static(bindings: MuslBindings, entry: LinkMapEntry) -> bool:

@@ -129,8 +129,9 @@ def judge_musl(
     if real.start:
         assert ours.error == real.start[0]
     else:
-        assert ours.error == (real.errors[-1] if real.errors else None)
-        if ours.error is None:
+        error = real.errors[-1] if real.errors else None
+        assert ours.error == error
+        if error is None:
             at = str(cwd or os.getcwd())
             assert ours.objects == tuple(os.path.join(at, path) for path in real.objects)
     return real, ours
