@@ -99,7 +99,7 @@ class MuslProcess:
         self._load_dependencies(0)
         searchlist = tuple(self._state.order)
         loaded = tuple(self._state.entries)
-        self._openings.append(Opening(program, Mode.GLOBAL, searchlist, loaded, (), refused))
+        self._openings.append(Opening(program, None, searchlist, loaded, (), refused))
         self._global.update(dict.fromkeys(searchlist))
 
     def find(self, name: str) -> LinkMapEntry:

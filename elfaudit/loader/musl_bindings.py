@@ -212,25 +212,23 @@ class MuslBindings:
         openings = self.link_map.openings
         after = [later.global_scope for _, later in pairwise(openings)]
         last = openings[-1]
-        if len(openings) == 1 or Mode.GLOBAL in last.mode:
-            return [*after, last.scope]
-        return [*after, last.global_scope]
+        stays = last.mode is None or Mode.GLOBAL in last.mode
+        return [*after, last.scope if stays else last.global_scope]
 
     def _large_file(self, name: str) -> LinkMapEntry | None:
         """The loader, for a name of the large-file interface that it has without the ``64``."""
-        if self._loader is None or "64" not in name:
+        if self._loader is None:
             return None
-        plain = "readdir_r" if name == "readdir64_r" else name.removesuffix("64")
-        if plain == name or not (plain in _LARGE_FILE_NAMES or plain == "readdir_r"):
-            return None
-        if plain == "readdir_r" and name != "readdir64_r":
+        plain = name.removesuffix("64") if name.endswith("64") else ""
+        if name == "readdir64_r":
+            plain = "readdir_r"
+        elif plain not in _LARGE_FILE_NAMES:
             return None
         return self._loader if plain in self.indices[self._loader].exports.plain else None
 
     def _is_lazy(self, entry: LinkMapEntry) -> bool:
-        number = self._opening[entry]
-        lazy = number > 0 and Mode.LAZY in self.link_map.openings[number].mode
-        return lazy and not _binds_now(entry)
+        mode = self.link_map.openings[self._opening[entry]].mode
+        return mode is not None and Mode.LAZY in mode and not _binds_now(entry)
 
     def _walk(self, opening: Opening, members: list[LinkMapEntry]) -> _Walked:
         every = [self._references[entry] for entry in members]

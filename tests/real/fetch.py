@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DEBIAN", "WHEELS", "Unavailable", "cache_directory", "debian", "wheel"]
+__all__ = ["DEBIAN", "MUSL_WHEELS", "WHEELS", "Unavailable", "cache_directory", "debian", "wheel"]
 
 _TIMEOUT = 900  # seconds for one download
 _MANYLINUX = tuple(
@@ -60,6 +60,13 @@ WHEELS = {
         "torch-scatter-rocm==2.1.2.post6", "torch_scatter_rocm-2.1.2.post6-", _FOREIGN
     ),
 }
+_MUSLLINUX = ("--platform", "musllinux_1_2_x86_64", "--platform", "musllinux_1_1_x86_64")
+_ALPINE = ("--python-version", "3.11", "--implementation", "cp", *_MUSLLINUX)
+MUSL_WHEELS = {
+    "pillow-musl": _Wheel("pillow==13.0.0", "pillow-13.0.0-cp311-cp311-musllinux", _ALPINE),
+    "pyyaml-musl": _Wheel("pyyaml==6.0.3", "pyyaml-6.0.3-cp311-cp311-musllinux", _ALPINE),
+}
+_WHEELS = {**WHEELS, **MUSL_WHEELS}
 DEBIAN = ("librocm-smi64-1",)
 _answers: dict[str, Path | Unavailable] = {}
 _ABI = {"torch", "numpy", "scipy", "pyarrow"}  # loaded by the tests: for this very Python
@@ -105,7 +112,7 @@ def _once(name: str, fetch: Callable[[str], Path]) -> Path:
 
 
 def _fetch_wheel(name: str) -> Path:
-    wanted = WHEELS[name]
+    wanted = _WHEELS[name]
     directory = cache_directory()
     found = _cached(directory, name)
     if found is not None:
@@ -150,7 +157,7 @@ def _fetch_debian(name: str) -> Path:
 
 def _cached(directory: Path, name: str) -> Path | None:
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}-" if name in _ABI else ""
-    found = sorted(directory.glob(f"{WHEELS[name].stem}{tag}*.whl"))
+    found = sorted(directory.glob(f"{_WHEELS[name].stem}{tag}*.whl"))
     return found[0] if found else None
 
 
@@ -170,7 +177,7 @@ def _run(command: list[str], what: str, cwd: Path | None = None) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch what is named, or everything; 1 if something cannot be had."""
     parser = argparse.ArgumentParser(description="Fetch the files the real-input tests read.")
-    known = [*WHEELS, *DEBIAN]
+    known = [*_WHEELS, *DEBIAN]
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"of: {', '.join(known)}")
     names = parser.parse_args(arguments).names or known
     for name in names:
