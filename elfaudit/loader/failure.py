@@ -50,6 +50,7 @@ class Cause(Enum):
     VERSION = "version"
     SYMBOL = "symbol"
     STATIC_TLS = "static TLS"
+    RELOCATION = "relocation type"
 
 
 @dataclass(frozen=True, slots=True)

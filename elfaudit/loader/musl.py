@@ -9,7 +9,6 @@ found it under and by its inode; its SONAME counts for nothing.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 
 from .environment import Libc, LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin
@@ -21,36 +20,12 @@ __all__ = ["MuslProcess"]
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
-@dataclass(slots=True)
-class _State:
-    """What a ``dlopen`` adds to, and what it leaves as it was when it fails."""
-
-    entries: list[LinkMapEntry] = field(default_factory=list)
-    order: list[LinkMapEntry] = field(default_factory=list)  # what is loaded
-    places: dict[LinkMapEntry, int] = field(default_factory=dict)
-    short_names: dict[str, LinkMapEntry] = field(default_factory=dict)
-    named: dict[LinkMapEntry, str] = field(default_factory=dict)
-    names: dict[str, LinkMapEntry] = field(default_factory=dict)
-    by_identity: dict[Hashable, LinkMapEntry] = field(default_factory=dict)
-    edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(default_factory=dict)
-    absences: dict[str, LinkMapEntry] = field(default_factory=dict)
-
-    def copy(self) -> _State:
-        """The same again; the objects in it are shared."""
-        return _State(
-            list(self.entries), list(self.order), dict(self.places), dict(self.short_names),
-            dict(self.named), dict(self.names), dict(self.by_identity), dict(self.edges),
-            dict(self.absences),
-        )  # fmt: skip
-
-
 class MuslProcess:
     """The objects of one process, while it grows.
 
     Used like :class:`~elfaudit.loader.glibc.GlibcProcess`: :meth:`find_program` and :meth:`start`,
-    then for each ``dlopen`` :meth:`find` and :meth:`open`, then :meth:`link_map`. A ``dlopen`` that
-    did not find all it needs is undone when the next one begins, as musl does; the last one stays,
-    so that everything it misses can be told.
+    then for each ``dlopen`` :meth:`find` and :meth:`open`, then :meth:`link_map`. What a ``dlopen``
+    loads stays here even if the loader would refuse it, so that everything it misses can be told.
 
     Args:
         environment: the preloads.
@@ -58,20 +33,25 @@ class MuslProcess:
 
     Attributes:
         program: the main program, once the process has started.
-        undone: the ``dlopen`` calls that failed and left nothing behind.
     """
 
     def __init__(self, environment: LoaderEnvironment, searcher: MuslSearcher) -> None:
         self._environment = environment
         self._searcher = searcher
-        self._state = _State()
-        self._before = self._state
+        self._entries: list[LinkMapEntry] = []
+        self._order: list[LinkMapEntry] = []  # what is loaded
+        self._places: dict[LinkMapEntry, int] = {}
+        self._short_names: dict[str, LinkMapEntry] = {}
+        self._named: set[LinkMapEntry] = set()
+        self._names: dict[str, LinkMapEntry] = {}
+        self._by_identity: dict[Hashable, LinkMapEntry] = {}
+        self._edges: dict[LinkMapEntry, tuple[LinkMapEntry, ...]] = {}
+        self._absences: dict[str, LinkMapEntry] = {}
         self._ignored: list[LinkMapEntry] = []
         self._openings: list[Opening] = []
         self._global: dict[LinkMapEntry, None] = {}
         self._loader: LinkMapEntry | None = None
         self.program: LinkMapEntry | None = None
-        self.undone: list[Opening] = []
 
     def find_program(self, path: str) -> LinkMapEntry:
         """The entry of a main program, to be handed to :meth:`start`."""
@@ -93,12 +73,12 @@ class MuslProcess:
         for name in self._environment.preload:
             entry = self._load(name, None, Origin.PRELOAD)
             if entry.missing and entry is not self._loader:
-                self._state.entries.remove(entry)
-                del self._state.absences[name]
+                self._entries.remove(entry)
+                del self._absences[name]
                 self._ignored.append(entry)
         self._load_dependencies(0)
-        searchlist = tuple(self._state.order)
-        loaded = tuple(self._state.entries)
+        searchlist = tuple(self._order)
+        loaded = tuple(self._entries)
         self._openings.append(Opening(program, None, searchlist, loaded, (), refused))
         self._global.update(dict.fromkeys(searchlist))
 
@@ -106,7 +86,6 @@ class MuslProcess:
         """The entry that ``dlopen(name)`` ends at, found or not; nothing is loaded yet."""
         if self.program is None:
             return self.find_program(name)
-        self._undo_failure()
         known, search = self._known(name, self.program)
         if known is not None:
             return known
@@ -123,44 +102,34 @@ class MuslProcess:
             mode: the flags; DEEPBIND means nothing to musl.
             refused: why the loader does not take the file.
         """
-        self._undo_failure()
-        self._before = self._state.copy()
-        state = self._state
-        count = len(state.entries)
-        known = state.by_identity.get(entry.identity) if not entry.missing else None
+        count = len(self._entries)
+        known = self._by_identity.get(entry.identity) if not entry.missing else None
         if known is None and entry.elf and self._searcher.is_c_library(entry.identity, entry.elf):
             known = self._loader
         root = known or entry
         if root.missing:
-            state.entries.append(root)
+            self._entries.append(root)
+        elif root is self._loader and root not in self._places:
+            self._append(root)
         elif known is None:
             self._append(root, by_search=root.origin is Origin.DLOPEN and "/" not in root.name)
             if refused is None:
-                self._load_dependencies(state.order.index(root))
+                self._load_dependencies(self._order.index(root))
         searchlist = self._breadth_first(root)
         mode &= ~Mode.DEEPBIND
-        before, loaded = tuple(self._global), tuple(state.entries[count:])
+        before, loaded = tuple(self._global), tuple(self._entries[count:])
         self._openings.append(Opening(root, mode, searchlist, loaded, before, refused))
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
 
     def link_map(self, subject: LinkMapEntry) -> LinkMap:
         """What the process holds now."""
-        state = self._state
-        known = subject if subject is self.program else state.by_identity.get(subject.identity)
+        opened = self._openings[-1].root  # what a dlopen ended at is not always what was given
         return LinkMap(
-            tuple(state.entries), known or subject, tuple(self._openings), state.edges,
-            tuple(self._ignored), state.names, Libc.MUSL,
+            tuple(self._entries), subject if subject is self.program else opened,
+            tuple(self._openings), self._edges,
+            tuple(self._ignored), self._names, Libc.MUSL,
         )  # fmt: skip
-
-    def _undo_failure(self) -> None:
-        """Take back what the last ``dlopen`` loaded if it did not find everything."""
-        last = self._openings[-1] if len(self._openings) > 1 else None
-        if last is None or not (last.refused or any(map(_is_missing, last.loaded))):
-            return
-        self._state = self._before
-        self._global = dict.fromkeys(last.global_scope)
-        self.undone.append(self._openings.pop())
 
     def _own_entry(self, program: LinkMapEntry) -> LinkMapEntry:
         """The loader, which is the C library: in the process where something needs it."""
@@ -171,44 +140,42 @@ class MuslProcess:
 
     def _load_dependencies(self, position: int) -> None:
         """Load what the objects from a place on need, and those in turn (``load_deps``)."""
-        state = self._state
-        while position < len(state.order):
-            entry = state.order[position]
+        while position < len(self._order):
+            entry = self._order[position]
             position += 1
-            if entry not in state.edges:
+            if entry not in self._edges:
                 needed = entry.elf.needed if entry.elf and entry is not self._loader else ()
                 found = [self._load(name, entry, None) for name in needed]
-                state.edges[entry] = tuple(dict.fromkeys(found))
+                self._edges[entry] = tuple(dict.fromkeys(found))
 
     def _load(self, name: str, requester: LinkMapEntry | None, as_: Origin | None) -> LinkMapEntry:
         """The object that ``name`` stands for, now part of the process, found or not."""
         known, search = self._known(name, requester)
         if known is not None:
-            if known is self._loader and known not in self._state.places:
+            if known is self._loader and known not in self._places:
                 self._append(known)
-            self._state.names.setdefault(name, known)
+            self._names.setdefault(name, known)
             return known
         # Nobody needs a preload, but it is there because of the program.
         entry = _entry_of(name, search, requester or self.program, as_)
         if entry is None:
             return self._absent(name, requester, search)
         self._append(entry, by_search="/" not in name)
-        self._state.names.setdefault(name, entry)
+        self._names.setdefault(name, entry)
         return entry
 
     def _known(
         self, name: str, requester: LinkMapEntry | None
     ) -> tuple[LinkMapEntry | None, Search]:
         """The object of the process that a name stands for, or the search that found another."""
-        state = self._state
         if self._searcher.is_loader(name, self.program):
             return self._loader, _NO_SEARCH
-        if name in state.short_names:
-            return state.short_names[name], _NO_SEARCH
+        if name in self._short_names:
+            return self._short_names[name], _NO_SEARCH
         search = self._searcher.search(name, requester, self.program)
         if search.found is None:
             return None, search
-        known = state.by_identity.get(search.found.identity)
+        known = self._by_identity.get(search.found.identity)
         if known is None:
             own = self._searcher.is_c_library(search.found.identity, search.found.elf)
             return self._loader if own else None, search
@@ -218,15 +185,14 @@ class MuslProcess:
 
     def _append(self, entry: LinkMapEntry, *, by_search: bool = False) -> None:
         """Put an object behind the others. The program is not found by its file, nor the loader."""
-        state = self._state
-        state.entries.append(entry)
-        state.places[entry] = len(state.places)
+        self._entries.append(entry)
+        self._places[entry] = len(self._places)
         if not entry.missing:
-            state.order.append(entry)
+            self._order.append(entry)
         if entry.path:
-            state.names.setdefault(entry.path, entry)
+            self._names.setdefault(entry.path, entry)
         if entry is not self.program and entry is not self._loader:
-            state.by_identity[entry.identity] = entry
+            self._by_identity[entry.identity] = entry
             if by_search:
                 self._shorten(entry)
 
@@ -235,22 +201,22 @@ class MuslProcess:
 
         Of two of one name the one that was loaded first is meant.
         """
-        state = self._state
-        if entry in state.named or entry.path is None:
+        if entry in self._named or entry.path is None:
             return
-        name = state.named[entry] = entry.path.rpartition("/")[2]
-        other = state.short_names.get(name)
-        if other is None or state.places[entry] < state.places[other]:
-            state.short_names[name] = entry
+        self._named.add(entry)
+        name = entry.path.rpartition("/")[2]
+        other = self._short_names.get(name)
+        if other is None or self._places[entry] < self._places[other]:
+            self._short_names[name] = entry
 
     def _absent(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
         """An object that is not there: for the same search the same, told once."""
-        known = self._state.absences.get(name)
+        known = self._absences.get(name)
         if known is not None and known.steps == search.steps:
             return known
         entry = self._absence(name, requester or self.program, search)
-        self._state.absences[name] = entry
-        self._state.entries.append(entry)
+        self._absences[name] = entry
+        self._entries.append(entry)
         return entry
 
     def _absence(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
@@ -263,14 +229,10 @@ class MuslProcess:
         order = {root: None}
         queue = [root]
         for entry in queue:
-            new = [e for e in self._state.edges.get(entry, ()) if e not in order]
+            new = [e for e in self._edges.get(entry, ()) if e not in order]
             order.update(dict.fromkeys(new))
             queue += dict.fromkeys(new)
         return tuple(entry for entry in order if not entry.missing)
-
-
-def _is_missing(entry: LinkMapEntry) -> bool:
-    return entry.origin is Origin.MISSING
 
 
 def _entry_of(

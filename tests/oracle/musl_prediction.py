@@ -13,7 +13,7 @@ from elfaudit.loader.environment import Dlopen, Libc
 from elfaudit.loader.lookup import SymbolIndex
 from elfaudit.loader.musl import MuslProcess
 from elfaudit.loader.musl_bindings import MuslBindings, bind_musl
-from elfaudit.loader.musl_error import musl_first_error, opening_error
+from elfaudit.loader.musl_failure import first_musl_failure
 from elfaudit.loader.musl_lookup import index_symbols_musl
 from elfaudit.loader.musl_search import MuslSearcher, musl_refusal
 from elfaudit.sources import TreeSource
@@ -106,9 +106,8 @@ def _predict(
                 continue
     undecided = any(entry.origin is Origin.EXTERNAL for entry in link_map.entries)
     bindings = bind_musl(link_map, indices, undecided=undecided)
-    for number in range(len(link_map.openings) - 1):
-        assert number == 0 or opening_error(bindings, number) is None
-    return Prediction(link_map, bindings, musl_first_error(bindings))
+    failure = first_musl_failure(bindings)
+    return Prediction(link_map, bindings, failure.message if failure else None)
 
 
 def judge_musl(

@@ -12,70 +12,59 @@ from itertools import chain
 from typing import cast
 
 from ..elf import ElfObject, SymbolBinding
-from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
+from .failure import Cause, Failure
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_bindings import MuslBindings
 
-__all__ = ["musl_first_error", "opening_error"]
+__all__ = ["first_musl_failure", "musl_absence_message"]
 
 _NO_FILE = "No such file or directory"
+_INITIAL_EXEC = "initial-exec TLS resolves to dynamic definition in"
 _NO_ERROR = "No error information"  # what musl calls errno 0
 
 
-def musl_first_error(bindings: MuslBindings) -> str | None:
-    """The message that ends the start of the program, or ``dlerror()`` of the subject.
+def first_musl_failure(bindings: MuslBindings) -> Failure | None:
+    """What stops a process, or None.
+
+    A ``dlopen`` that fails leaves nothing behind: to go on after it, make the process without it.
 
     Args:
-        bindings: of the link map in question.
-
-    Returns:
-        The message, or None if there is none: all is well, or the start of the process is what
-        matters and that went well.
+        bindings: of the whole process.
 
     Raises:
         ElfFormatError: the relocations of an object are damaged.
     """
-    openings = bindings.link_map.openings
-    for number in dict.fromkeys((0, len(openings) - 1)):
-        message = opening_error(bindings, number)
-        if message is not None:
-            return message
+    for opening in bindings.link_map.openings:
+        failure = _file_failure(bindings.link_map, opening) or next(
+            _relocation_failures(bindings, opening), None
+        )
+        if failure is not None:
+            return failure
     return None
 
 
-def opening_error(bindings: MuslBindings, number: int) -> str | None:
-    """The first message of one step of a process.
-
-    A ``dlopen`` before the subject's that has one leaves nothing behind: the process is as if it
-    had never been called.
+def musl_absence_message(link_map: LinkMap, entry: LinkMapEntry) -> str:
+    """What the loader says of a file that it does not find, or does not take.
 
     Args:
-        bindings: of the link map in question.
-        number: which of ``link_map.openings``.
-
-    Raises:
-        ElfFormatError: the relocations of an object are damaged.
+        link_map: of the whole process: what failed before matters where no path is left to try.
+        entry: one of it that is missing.
     """
-    link_map = bindings.link_map
-    opening = link_map.openings[number]
-    root = opening.root
+    opened = any(entry is opening.root for opening in link_map.openings)
+    by = "" if opened or entry.loader is None else f" (needed by {entry.loader.label})"
+    return f"Error loading shared library {entry.name}: {_errno(link_map, entry)}{by}"
+
+
+def _file_failure(link_map: LinkMap, opening: Opening) -> Failure | None:
+    """The first file that is not there or not taken."""
     if opening.refused is not None:
-        return f"Error loading shared library {root.label}: {opening.refused}"
+        root = opening.root
+        message = f"Error loading shared library {root.label}: {opening.refused}"
+        return Failure(Cause.FILE, message, root, opening)
     for entry in opening.loaded:
         if entry.origin is Origin.MISSING:
-            return _load_error(link_map, entry, is_root=entry is root)
-    order = _in_relocation_order(opening, started=number == 0)
-    order = [entry for entry in order if entry in bindings.indices]
-    for place, entry in enumerate(order):
-        if _may_fail(bindings, entry):
-            message = next(_row_errors(bindings, entry, order[:place]), None)
-            if message is not None:
-                return message
+            return Failure(Cause.FILE, musl_absence_message(link_map, entry), entry, opening)
     return None
-
-
-def _load_error(link_map: LinkMap, entry: LinkMapEntry, *, is_root: bool) -> str:
-    by = "" if is_root or entry.loader is None else f" (needed by {entry.loader.label})"
-    return f"Error loading shared library {entry.name}: {_errno(link_map, entry)}{by}"
 
 
 def _errno(link_map: LinkMap, entry: LinkMapEntry) -> str:
@@ -86,17 +75,21 @@ def _errno(link_map: LinkMap, entry: LinkMapEntry) -> str:
     for other in (entry, *before):
         failed = [step for step in other.steps if step.outcome is not Outcome.FOUND]
         if failed:
-            return _words(failed[-1])
+            return failed[-1].detail or _NO_FILE
     return _NO_ERROR
 
 
-def _words(step: SearchStep) -> str:
-    return step.detail or _NO_FILE
+def _relocation_failures(bindings: MuslBindings, opening: Opening) -> Iterator[Failure]:
+    """What goes wrong while the objects of one step are relocated, in the loader's order."""
+    order = [entry for entry in _relocated_by(opening) if entry in bindings.indices]
+    for place, entry in enumerate(order):
+        if _may_fail(bindings, entry):
+            yield from _row_failures(bindings, opening, entry, order[:place])
 
 
-def _in_relocation_order(opening: Opening, *, started: bool) -> list[LinkMapEntry]:
+def _relocated_by(opening: Opening) -> list[LinkMapEntry]:
     """The objects of one step as ``reloc_all`` takes them: in load order, the program last."""
-    if not started:
+    if opening.mode is not None:
         return list(opening.loaded)
     return [*(entry for entry in opening.loaded if entry is not opening.root), opening.root]
 
@@ -110,16 +103,10 @@ def _may_fail(bindings: MuslBindings, entry: LinkMapEntry) -> bool:
     return not supported or bool(bindings.open_keys(entry))
 
 
-def _row_errors(
-    bindings: MuslBindings, entry: LinkMapEntry, before: list[LinkMapEntry]
-) -> Iterator[str]:
-    """What is wrong with the relocations of an object, in the loader's order.
-
-    Args:
-        bindings: of the process.
-        entry: the object.
-        before: the objects of the same step that are relocated before it.
-    """
+def _row_failures(
+    bindings: MuslBindings, opening: Opening, entry: LinkMapEntry, before: list[LinkMapEntry]
+) -> Iterator[Failure]:
+    """What is wrong with the relocations of one object; ``before`` are those relocated first."""
     machine = bindings.machine
     said = f"Error relocating {entry.label}: "
     last: str | None = None
@@ -127,17 +114,22 @@ def _row_errors(
         last = name if name is not None else last
         if name is not None and not local and bindings.is_open(entry, name, kind):
             if not weak:
-                yield f"{said}{name}: symbol not found"
-            continue
-        if kind in machine.static_tls:
+                message = f"{said}{name}: symbol not found"
+                yield Failure(Cause.SYMBOL, message, entry, opening, name)
+        elif kind in machine.static_tls:
             provider = entry if name is None or local else bindings.address(entry, name)
             if provider is not None and _is_dynamic_tls(bindings, provider):
-                yield (
-                    f"{said}{_last_name(before) if last is None else last}: initial-exec TLS "
-                    f"resolves to dynamic definition in {provider.label}"
+                shown = _last_name(before) if last is None else last
+                yield Failure(
+                    Cause.STATIC_TLS,
+                    f"{said}{shown}: {_INITIAL_EXEC} {provider.label}",
+                    entry,
+                    opening,
+                    name,
                 )
         elif not machine.supports(kind):
-            yield f"{said}unsupported relocation type {kind}"
+            message = f"{said}unsupported relocation type {kind}"
+            yield Failure(Cause.RELOCATION, message, entry, opening)
 
 
 def _rows(entry: LinkMapEntry) -> Iterator[tuple[str | None, bool, bool, int]]:
