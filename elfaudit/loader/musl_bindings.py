@@ -14,11 +14,12 @@ from itertools import pairwise
 from typing import cast
 
 from ..elf import DynamicTag, ElfObject, Flags, Flags1
+from ..errors import ElfAuditError
 from .bindings import Binding, Status
 from .environment import Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening
 from .lookup import Exports, SymbolIndex
-from .musl_lookup import MuslReferences, musl_references
+from .musl_lookup import NO_REFERENCES, MuslReferences, musl_references
 from .musl_machines import MuslMachine, musl_machine_of
 
 __all__ = ["MuslBindings", "bind_musl"]
@@ -55,6 +56,7 @@ class MuslBindings:
         link_map: what was bound.
         indices: the lookup tables of every object bound.
         machine: that of the process.
+        damaged: objects whose relocations cannot be read: they ask for nothing here.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class MuslBindings:
         self.machine: MuslMachine = musl_machine_of(model)
         self._assumed = frozenset(assumed)
         self._absent = Status.UNDECIDED if undecided else Status.UNRESOLVED
+        self.damaged: dict[LinkMapEntry, ElfAuditError] = {}
         self._references = {entry: self._decode(entry) for entry in indices}
         self._loader = next(
             (e for e, index in indices.items() if index.exports.plain >= _THE_C_LIBRARY), None
@@ -263,6 +266,9 @@ class MuslBindings:
         elf = cast("ElfObject", entry.elf)  # what is indexed was found
         try:
             return musl_references(elf, self.machine)
+        except ElfAuditError as error:
+            self.damaged[entry] = error.with_traceback(None)
+            return NO_REFERENCES
         finally:
             elf.release()
 
@@ -282,9 +288,6 @@ def bind_musl(
             every object whose tables could be read.
         assumed: names that the process supplies although no object of it is at hand.
         undecided: whether something of the scope is missing, so that absence proves nothing.
-
-    Raises:
-        ElfFormatError: the relocations of an object are damaged.
     """
     return MuslBindings(link_map, indices, assumed, undecided=undecided)
 

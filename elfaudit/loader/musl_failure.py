@@ -30,9 +30,6 @@ def first_musl_failure(bindings: MuslBindings) -> Failure | None:
 
     Args:
         bindings: of the whole process.
-
-    Raises:
-        ElfFormatError: the relocations of an object are damaged.
     """
     for opening in bindings.link_map.openings:
         failure = _file_failure(bindings.link_map, opening) or next(

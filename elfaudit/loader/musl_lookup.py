@@ -20,7 +20,7 @@ from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType
 from .lookup import Exports, References, SymbolIndex
 from .musl_machines import MuslMachine
 
-__all__ = ["MuslReferences", "index_symbols_musl", "musl_references"]
+__all__ = ["NO_REFERENCES", "MuslReferences", "index_symbols_musl", "musl_references"]
 
 _HIDDEN = 0x8000
 _UNDEFINED = 0
@@ -57,6 +57,9 @@ class MuslReferences:
     def names(self) -> frozenset[str]:
         """All of it."""
         return self.slots | self.got | self.others | self.copies
+
+
+NO_REFERENCES = MuslReferences(_EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, frozenset())
 
 
 def index_symbols_musl(elf: ElfObject) -> SymbolIndex:

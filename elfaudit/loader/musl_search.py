@@ -35,6 +35,7 @@ _SEPARATORS = re.compile("[:\n]+")
 _DEFAULT = b"/lib:/usr/local/lib:/usr/lib"
 _MOST_TEXT = 1 << 20  # of one path list
 _MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
+_MANY = 4096
 _THE_C_LIBRARY = frozenset(("__libc_start_main", "stdin"))
 
 
@@ -73,12 +74,13 @@ class MuslSearcher:
         self._system: dict[str, _SystemPath] = {}
         self._lists: dict[LinkMapEntry, tuple[str, ...]] = {}
         self._files: dict[str, bool] = {}
-        self._there: dict[str, bool] = {}
+        self._there: dict[LinkMapEntry | None, tuple[str, ...]] = {}
 
     def begin(self) -> None:
         """Another process: its first steps are told in full again, however many there were."""
         self._kept = 0
         self._lists.clear()
+        self._there.clear()
 
     def search(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
@@ -136,18 +138,25 @@ class MuslSearcher:
         if not name or len(_raw(name)) > _NAME_MAX:
             return
         for directory, origin, declared_by in self._directories(requester, program):
-            # So that a path of a million directories is walked through once, not for each name.
-            if self._kept > _MOST_STEPS and not self._is_there(directory):
-                continue
             path = f"{directory}/{name}"
             if len(_raw(path)) < _BUFFER:
                 yield self._absolute(path), origin, declared_by
 
-    def _is_there(self, directory: str) -> bool:
-        known = self._there.get(directory)
+    def _worth_trying(
+        self, owner: LinkMapEntry | None, directories: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """All directories of a path; once enough steps are told only those that are there.
+
+        So a path of a million directories is walked through once, not for each name.
+        """
+        if self._kept <= _MOST_STEPS:
+            return directories
+        known = self._there.get(owner)
         if known is None:
-            path = self._absolute(directory)
-            known = self._there[directory] = bool(self._environment.root.listing(path))
+            listing = self._environment.root.listing
+            each = dict.fromkeys(directories)
+            known = tuple(d for d in each if listing(self._absolute(d)))
+            self._there[owner] = known
         return known
 
     def _directories(
@@ -162,9 +171,10 @@ class MuslSearcher:
             if dynamic is None:
                 continue
             origin = Origin.RPATH if dynamic.runpath is None else Origin.RUNPATH
-            for directory in self._own_path(owner):
+            for directory in self._worth_trying(owner, self._own_path(owner)):
                 yield directory, origin, owner.display
-        for directory in self._system_path(program).directories:
+        system = self._system_path(program).directories
+        for directory in self._worth_trying(None, system):
             yield directory, Origin.DEFAULT, None
 
     def _own_path(self, owner: LinkMapEntry) -> tuple[str, ...]:
@@ -177,7 +187,10 @@ class MuslSearcher:
             dynamic = owner.elf.dynamic if owner.elf else None
             own = dynamic and (dynamic.rpath if dynamic.runpath is None else dynamic.runpath)
             path = self._expanded(own or "", owner)
-            known = self._lists[owner] = tuple(_elements(path))
+            known = tuple(_elements(path))
+            if len(known) > _MANY:  # nobody means it: trying a directory again finds nothing new
+                known = tuple(dict.fromkeys(known))
+            self._lists[owner] = known
         return known
 
     def _expanded(self, text: str, owner: LinkMapEntry) -> str:
