@@ -15,7 +15,7 @@ from ..errors import (
     RequestError,
 )
 from ..findings import Case, Resolution, Selection, choose, diagnose, first_error, verdict
-from ..loader import LinkMap, LinkMapEntry, Loader, Mode, bind, first_failure
+from ..loader import LinkMap, LinkMapEntry, Loader, Mode
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
 from .session import Session, Subject, is_library_name
@@ -166,15 +166,22 @@ def resolve_all(
 def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolution:
     elf = session.store.read(subject.member)
     elf.require_loadable()
-    index = session.store.index(subject.member.identity, elf)
-    loader, python = session.loader(subject, elf, index)
+    loader, python = session.loader(subject, elf)
     link_map = loader.load(session.started(subject, elf), elf, subject.name)
-    indices, damaged = _indices(session, link_map)
+    indices, damaged = _indices(loader, link_map)
     assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
-    bindings = bind(link_map, indices, assumed)
-    failure = first_failure(bindings)
-    finds = _finder(loader, elf, link_map)
-    case = Case(link_map, bindings, damaged, failure, session.catalogue, finds, session.files)
+    bindings = loader.bind(link_map, indices, assumed)
+    case = Case(
+        link_map,
+        bindings,
+        damaged,
+        loader.failure(bindings, elf),
+        session.catalogue,
+        _finder(loader, elf, link_map),
+        session.files,
+        loader.glibc_version(elf),
+        loader.glibc_searcher(elf),
+    )
     findings = diagnose(case, selection)
     outcome = verdict(case, findings)
     host = link_map.entries[0] if _has_program(link_map) else None
@@ -196,7 +203,7 @@ def _has_program(link_map: LinkMap) -> bool:
 
 
 def _indices(
-    session: Session, link_map: LinkMap
+    loader: Loader, link_map: LinkMap
 ) -> tuple[dict[LinkMapEntry, SymbolIndex], dict[LinkMapEntry, ElfAuditError]]:
     """The lookup tables of every object; those that cannot be read apart."""
     indices: dict[LinkMapEntry, SymbolIndex] = {}
@@ -205,7 +212,7 @@ def _indices(
         if entry.elf is None:
             continue
         try:
-            indices[entry] = session.store.index(entry.identity, entry.elf)
+            indices[entry] = loader.index(entry, entry.elf)
         except ElfAuditError as error:
             damaged[entry] = error
     return indices, damaged

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
-from ..loader import Libc, Loader, LoaderEnvironment, ObjectStore
+from ..loader import Libc, Loader, LoaderEnvironment, ObjectStore, libc_of
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.lookup import SymbolIndex
 from ..loader.python import (
@@ -104,7 +104,7 @@ class Session:
         self._host = host if host in ("auto", "none") else self._path_in_process(host)
         if host not in ("auto", "none"):
             self._require_program(host)
-        self._loaders: dict[str | None, Loader] = {}
+        self._loaders: dict[tuple[str | None, Libc], Loader] = {}
         self.catalogue = Catalogue(self._places(surroundings.with_), self.store)
 
     def _require_program(self, host: str) -> None:
@@ -166,13 +166,21 @@ class Session:
         member = replace(member, display=name)
         return Subject(member, name, split_address(target.given)[0], listed)
 
-    def loader(self, subject: Subject, elf: ElfObject, index: SymbolIndex) -> tuple[Loader, bool]:
-        """The loader for the process that would load a subject; whether that process is Python."""
+    def loader(self, subject: Subject, elf: ElfObject) -> tuple[Loader, bool]:
+        """The loader for the process that would load a subject; whether that process is Python.
+
+        Raises:
+            ElfFormatError: the symbol, version or relocation tables of the file are damaged.
+            RequestError: the host is of another machine.
+        """
+        libc = self._libc or libc_of(elf)
+        index = self.store.index(subject.member.identity, elf, libc)
         python = not elf.is_program and (bool(self._dlopens) or self._is_python(subject, index))
         program = self._program(subject, elf, python=python)
         if program is not None:
             program = self._real_path(program)
-        if program not in self._loaders:
+            libc = self._libc or libc_of(elf, self._read(program))
+        if (program, libc) not in self._loaders:
             environment = LoaderEnvironment(
                 self._overlay,
                 main_program=program,
@@ -183,10 +191,10 @@ class Session:
                 directory=_current_directory() if self._is_this_machine else "/",
                 dlopens=self._dlopens,
                 mode=self._mode,
-                libc=self._libc or Libc.GLIBC,
+                libc=libc,
             )
-            self._loaders[program] = Loader(environment, self.store)
-        return self._loaders[program], python
+            self._loaders[program, libc] = Loader(environment, self.store)
+        return self._loaders[program, libc], python
 
     def started(self, subject: Subject, elf: ElfObject) -> Member:
         """The file of a subject as the loader sees it.
@@ -224,7 +232,8 @@ class Session:
             return None
         if self._host != "auto":
             if not self._runs(self._host, elf):
-                raise RequestError(f"{self._host} is not of the machine of {subject.name}")
+                of = f"of the machine and the C library of {subject.name}"
+                raise RequestError(f"{self._host} is not {of}")
             return self._host
         if not python or self._root is None:
             return None
@@ -232,15 +241,19 @@ class Session:
         return next((p for p in self._interpreters(version) if self._runs(p, elf)), None)
 
     def _runs(self, program: str, elf: ElfObject) -> bool:
-        """Whether a program of the process is of the machine of a file."""
-        member = self._overlay.find(program)
-        if member is None:
+        """Whether a program of the process is of the machine of a file, and of its C library."""
+        found = self._read(program)
+        if found is None or (found.machine, found.layout) != (elf.machine, elf.layout):
             return False
+        return self._libc is not None or libc_of(elf, found) is libc_of(found)
+
+    def _read(self, program: str) -> ElfObject | None:
+        """The facts of a program of the process; None if it is none (a wrapper script, say)."""
+        member = self._overlay.find(program)
         try:
-            found = self.store.read(member)
+            return self.store.read(member) if member is not None else None
         except ElfAuditError:
-            return False  # a wrapper script, say
-        return (found.machine, found.layout) == (elf.machine, elf.layout)
+            return None
 
     def _interpreters(self, version: str | None) -> Iterator[str]:
         if self._is_this_machine:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..loader import Bindings, Failure, LinkMap, LinkMapEntry
+from ..loader.search import Searcher
 from ..sources import Source
 from .providers import Catalogue
 
@@ -27,6 +28,7 @@ class Case:
             None.
         files: the files as the process sees them, or None where they cannot be looked at.
         rtld_version: the release of the C library whose loader it is, or None if it is not known.
+        searcher: what found the libraries, where that is glibc's search; or None.
     """
 
     link_map: LinkMap
@@ -37,6 +39,7 @@ class Case:
     finds: Callable[[str, LinkMapEntry], Hashable | None]
     files: Source | None = None
     rtld_version: tuple[int, int] | None = None
+    searcher: Searcher | None = None
 
     @property
     def model(self) -> ElfObject:

@@ -1,16 +1,33 @@
-"""Rule ``stale-cache``: ld.so.cache is not what ldconfig would make of the root today.
+"""ld.so.cache is not what ldconfig would make of the root today.
 
-What it is: a library of this process for which ``/etc/ld.so.cache`` leads to another file, or to
-none, than it would after ``ldconfig``.
+## What it is
 
-Why it matters: the loader believes the cache. It misses a library that is there, or takes an old
-one; and whoever runs ``ldconfig`` next, a package manager say, changes what the process loads.
+A library of this process for which `/etc/ld.so.cache` leads to another file, or to none, than it
+would after `ldconfig`.
 
-How it is decided: for names that were searched for as far as the cache, what the cache says is
-compared with what ldconfig would write: the directories of ``/etc/ld.so.conf`` and its includes and
-the loader's own, the files in them by SONAME, the best of each. Paths to one file count as equal.
+## Why it matters
 
-Fix: run ``ldconfig`` in the root.
+The loader believes the cache. It misses a library that is there, or takes an old one; and whoever
+runs `ldconfig` next, a package manager say, changes what the process loads.
+
+## How it is decided
+
+For names that were searched for as far as the cache, what the cache says is compared with what
+`ldconfig` would write: the directories of `/etc/ld.so.conf` and its includes and the loader's own,
+the files in them by SONAME, the best of each. Paths to one file count as equal.
+
+## Example
+
+An image where a library was copied to `/usr/local/lib` and `ldconfig` was not run:
+
+```text
+warning  libdemo.so.1: ld.so.cache does not have it; after ldconfig it is
+         /usr/local/lib/libdemo.so.1
+```
+
+## Fix
+
+Run `ldconfig` in the root (in an image: as the last step that changes libraries).
 """
 
 from __future__ import annotations
@@ -18,24 +35,24 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from ..loader import LinkMap, LinkMapEntry, Origin
+from ..loader import LinkMapEntry, Origin
 from ..loader.search import Searcher
+from .case import Case
 from .model import Applicability, Finding, Fix, Severity
+from .rule import Rule
 
-__all__ = ["check"]
+__all__ = ["RULE"]
 
 _SEARCHED = (Origin.MISSING, Origin.LD_SO_CACHE, Origin.DEFAULT)
 
 
-def check(link_map: LinkMap, searcher: Searcher) -> Iterator[Finding]:
-    """One finding per library that an up-to-date cache would change something for.
-
-    Args:
-        link_map: the process.
-        searcher: the one that found its libraries.
-    """
+def _check(case: Case) -> Iterator[Finding]:
+    """One finding per library that an up-to-date cache would change something for."""
+    searcher = case.searcher
+    if searcher is None or not searcher.whole:
+        return
     told: set[str] = set()
-    for entry in link_map.entries:
+    for entry in case.link_map.entries:
         if entry.origin not in _SEARCHED or "/" in entry.name or entry.name in told:
             continue
         message = _difference(entry, searcher)
@@ -73,10 +90,13 @@ def _finding(entry: LinkMapEntry, message: str) -> Finding:
     fix = Fix("make the cache anew", "ldconfig", (), Applicability.DISPLAY_ONLY)
     user = entry.loader.label if entry.loader is not None else entry.name
     return Finding(
-        "stale-cache",
-        Severity.WARNING,
+        RULE.name,
+        RULE.severity,
         entry.loader.display if entry.loader is not None else entry.name,
         message,
         (f"needed by {user}",),
         (fix,),
     )
+
+
+RULE = Rule("stale-cache", Severity.WARNING, __doc__, _check)

@@ -1,8 +1,9 @@
 """What the dynamic loader would do with the facts, in pure functions over them."""
 
-from .bindings import Binding, Bindings, Status, bind
+from .bindings import Binding, Bindings, Status
 from .environment import Dlopen, Libc, LoaderEnvironment, Mode
-from .failure import Cause, Failure, first_failure
+from .failure import Cause, Failure
+from .libc import libc_of
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
 from .process import Loader
 from .store import ObjectStore
@@ -25,6 +26,5 @@ __all__ = [
     "Outcome",
     "SearchStep",
     "Status",
-    "bind",
-    "first_failure",
+    "libc_of",
 ]

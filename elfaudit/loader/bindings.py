@@ -11,14 +11,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import cast
+from typing import Protocol, cast
 
 from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
 from .lookup import Relocated, SymbolIndex, join_key, relocated, split_key
 from .scope import Walked, lookups_of, walk_all
 
-__all__ = ["Binding", "Bindings", "Status", "bind"]
+__all__ = ["Binding", "Bindings", "GlibcBindings", "Status", "bind"]
 
 
 class Status(Enum):
@@ -57,8 +57,59 @@ class Binding:
     copied: bool = False
 
 
-class Bindings:
-    """All bindings of a link map; made by :func:`bind`.
+class Bindings(Protocol):
+    """All bindings of a link map, by the rules of its C library.
+
+    A *key* is a symbol as it is asked for: see :mod:`~elfaudit.loader.lookup`.
+
+    Attributes:
+        link_map: what was bound.
+        indices: the lookup tables of every object bound.
+    """
+
+    link_map: LinkMap
+    indices: Mapping[LinkMapEntry, SymbolIndex]
+
+    def __iter__(self) -> Iterator[Binding]:
+        """Every binding of every object, in link map order, names sorted."""
+
+    def of_object(self, entry: LinkMapEntry) -> Iterator[Binding]:
+        """Every binding of one object, names sorted; none of one that could not be read."""
+
+    def open_references(self) -> Iterator[Binding]:
+        """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""
+
+    def open_keys(self, entry: LinkMapEntry) -> AbstractSet[str]:
+        """The keys that one object cannot do without and that nobody answers."""
+
+    def looked_up(self, entry: LinkMapEntry, keys: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of some undefined symbols of an object that its relocations name.
+
+        The loader never looks for the others.
+        """
+
+    def requiring(self, entry: LinkMapEntry, library: str, version: str) -> Iterator[Binding]:
+        """The bindings of one object that ask for a version from a library, names sorted."""
+
+    def provider(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """The object that a reference of ``entry`` binds to when it calls it, or None."""
+
+    def of(self, entry: LinkMapEntry, key: str) -> Binding:
+        """The binding of one reference of one object, of several (see :meth:`all_of`) the last."""
+
+    def all_of(self, entry: LinkMapEntry, key: str) -> Iterator[Binding]:
+        """The bindings of one key of one object: more than one only where a program is concerned.
+
+        Its definition of a variable that it has copied is another for itself, and the address of a
+        function may be that of its own PLT entry, which is not what is called.
+        """
+
+    def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
+        """The objects that would supply a reference if its provider did not, in scope order."""
+
+
+class GlibcBindings:
+    """All bindings of a link map as glibc binds; made by :func:`bind`.
 
     What an object leaves undefined is bound at once, because the verdict hangs on it. References to
     symbols that an object defines itself can only be interposed, never unresolved: who wins those
@@ -267,12 +318,12 @@ def bind(
     link_map: LinkMap,
     indices: Mapping[LinkMapEntry, SymbolIndex],
     assumed: Iterable[str] = (),
-) -> Bindings:
-    """Bind the references of every object of a link map.
+) -> GlibcBindings:
+    """Bind the references of every object of a link map, as glibc does.
 
     Args:
         link_map: the objects and their scopes.
         indices: the lookup tables of every object whose tables could be read.
         assumed: names that the process supplies although no object of it is at hand.
     """
-    return Bindings(link_map, indices, assumed)
+    return GlibcBindings(link_map, indices, assumed)

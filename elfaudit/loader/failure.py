@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..elf import ElfObject, Flags
-from .bindings import Binding, Bindings, Status
+from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
@@ -73,7 +73,7 @@ class Failure:
 
 
 def first_failure(
-    bindings: Bindings, glibc_version: tuple[int, int] | None = None
+    bindings: GlibcBindings, glibc_version: tuple[int, int] | None = None
 ) -> Failure | None:
     """What stops a process, or None.
 
@@ -133,7 +133,7 @@ def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
     return None
 
 
-def _version_failure(bindings: Bindings, opening: Opening) -> Failure | None:
+def _version_failure(bindings: GlibcBindings, opening: Opening) -> Failure | None:
     for unmet in unmet_versions(bindings.link_map, bindings.indices, opening):
         if unmet.provider is None:
             return Failure(Cause.VERSION, _NO_NEEDED, unmet.entry, opening)
@@ -151,7 +151,7 @@ def _version_failure(bindings: Bindings, opening: Opening) -> Failure | None:
 
 
 def _relocation_failures(
-    bindings: Bindings,
+    bindings: GlibcBindings,
     opening: Opening,
     tls: StaticTls | None,
     glibc_version: tuple[int, int] | None,
@@ -171,7 +171,7 @@ def _relocation_failures(
             entry.elf.release()
 
 
-def _is_missed(bindings: Bindings, entry: LinkMapEntry, key: str) -> bool:
+def _is_missed(bindings: GlibcBindings, entry: LinkMapEntry, key: str) -> bool:
     return any(b.status is Status.UNRESOLVED for b in bindings.all_of(entry, key))
 
 
@@ -179,7 +179,7 @@ def _static_tls(elf: ElfObject) -> bool:
     return elf.dynamic is not None and Flags.STATIC_TLS in elf.dynamic.flags
 
 
-def _unversioned(bindings: Bindings, entry: LinkMapEntry) -> frozenset[str]:
+def _unversioned(bindings: GlibcBindings, entry: LinkMapEntry) -> frozenset[str]:
     """Keys that the library they are required from has, but without any versions."""
     found = set()
     references = bindings.indices[entry].references
@@ -193,7 +193,7 @@ def _unversioned(bindings: Bindings, entry: LinkMapEntry) -> frozenset[str]:
     )
 
 
-def _circular(bindings: Bindings, entry: LinkMapEntry) -> set[str]:
+def _circular(bindings: GlibcBindings, entry: LinkMapEntry) -> set[str]:
     """Keys that the program answers with an IFUNC, which cannot run: it is relocated last.
 
     Source: ``elf_machine_rela`` of x86 (glibc ``sysdeps/x86_64/dl-machine.h``).
@@ -231,7 +231,7 @@ def is_bound_now(opening: Opening, entry: LinkMapEntry) -> bool:
 class _Relocation:
     """One object that cannot be relocated, or perhaps not."""
 
-    bindings: Bindings
+    bindings: GlibcBindings
     entry: LinkMapEntry
     opening: Opening
     missed: set[str]

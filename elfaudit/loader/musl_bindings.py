@@ -88,6 +88,11 @@ class MuslBindings:
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
         for entry in self.indices:
+            yield from self.of_object(entry)
+
+    def of_object(self, entry: LinkMapEntry) -> Iterator[Binding]:
+        """Every binding of one object, names sorted; none of one that could not be read."""
+        if entry in self.indices:
             for name in sorted(self._references[entry].names):
                 yield from self.all_of(entry, name)
 
@@ -138,6 +143,16 @@ class MuslBindings:
                 status = Status.ASSUMED if key in self._assumed else self._absent
             copied = copies and not number
             yield Binding(entry, key, None, None, status, deferred, provider, copied)
+
+    def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
+        """The objects that would supply a reference if its provider did not, in scope order."""
+        opening = self.link_map.openings[self._opening[binding.reference]]
+        others = (entry for entry in opening.scope if entry is not binding.provider)
+        return tuple(
+            entry
+            for entry in others
+            if entry in self.indices and binding.name in self.indices[entry].exports.plain
+        )
 
     def references(self, entry: LinkMapEntry) -> MuslReferences:
         """What the relocations of an object look up."""

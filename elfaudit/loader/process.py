@@ -6,11 +6,20 @@ Source: glibc ``elf/rtld.c`` and ``elf/dl-open.c``; for Python, ``_PyImport_Find
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from ..elf import ElfObject, Layout
 from ..sources import Member
-from .environment import LoaderEnvironment
+from .bindings import Bindings, GlibcBindings, bind
+from .environment import Libc, LoaderEnvironment
+from .failure import Failure, first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
 from .linkmap import LinkMap, LinkMapEntry, Origin
+from .lookup import SymbolIndex
+from .musl import MuslProcess
+from .musl_bindings import MuslBindings, bind_musl
+from .musl_failure import first_musl_failure
+from .musl_search import MuslSearcher, musl_refusal
 from .search import Searcher, refusal_of_subject
 from .store import ObjectStore
 
@@ -18,23 +27,24 @@ __all__ = ["Loader"]
 
 
 class Loader:
-    """Loads files in one environment, each into a process of its own.
+    """Loads files in one environment, each into a process of its own, by the rules of its libc.
 
     Args:
-        environment: root, program, preloads, what is opened before, search paths.
+        environment: root, program, preloads, what is opened before, search paths, C library.
         store: reads the libraries; may serve many loaders.
     """
 
     def __init__(self, environment: LoaderEnvironment, store: ObjectStore) -> None:
         self.environment = environment
         self._store = store
-        self._searchers: dict[tuple[int, Layout, str | None], Searcher] = {}
+        self._searchers: dict[tuple[int, Layout, str | None], Searcher | MuslSearcher] = {}
 
-    def searcher(self, elf: ElfObject) -> Searcher:
+    def searcher(self, elf: ElfObject) -> Searcher | MuslSearcher:
         """The search order as it is for objects of that file's machine."""
         key = (elf.machine, elf.layout, elf.interp)
         if key not in self._searchers:
-            self._searchers[key] = Searcher(self.environment, self._store, elf)
+            kind = MuslSearcher if self.environment.libc is Libc.MUSL else Searcher
+            self._searchers[key] = kind(self.environment, self._store, elf)
         return self._searchers[key]
 
     def load(self, member: Member, elf: ElfObject, name: str) -> LinkMap:
@@ -52,25 +62,78 @@ class Loader:
             NotLoadableError: the file is nothing a dynamic loader takes.
         """
         elf.require_loadable()
-        searcher = self.searcher(elf)
-        searcher.begin()
-        process = GlibcProcess(self.environment, searcher)
+        environment, process = self.environment, self._process(elf)
         subject = LinkMapEntry(
             name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
         )
-        program = self.environment.main_program
-        if program is None:
-            refused = None if elf.is_program else refusal_of_subject(elf)
-            process.start(subject, refused)
+        if environment.main_program is None:
+            process.start(subject, None if elf.is_program else self._refusal(elf, elf, later=False))
             return process.link_map(subject)
-        process.start(process.find_program(program))
-        for dlopen in self.environment.dlopens:
+        process.start(process.find_program(environment.main_program))
+        for dlopen in environment.dlopens:
             entry = process.find(dlopen.name)
-            refused = _refusal_of_opened(entry.elf) if entry.elf else None
-            process.open(entry, dlopen.mode, refused)
-        process.open(subject, self.environment.mode, _refusal_of_opened(elf))
+            process.open(entry, dlopen.mode, self._refusal(entry.elf, elf) if entry.elf else None)
+        process.open(subject, environment.mode, self._refusal(elf, elf))
         return process.link_map(subject)
 
+    def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
+        """The lookup tables of an object.
 
-def _refusal_of_opened(elf: ElfObject) -> str | None:
-    return refusal_of_subject(elf) or refused_to_dlopen(elf)
+        Raises:
+            ElfFormatError: its symbol, version or relocation tables are damaged.
+        """
+        return self._store.index(entry.identity, elf, self.environment.libc)
+
+    def bind(
+        self,
+        link_map: LinkMap,
+        indices: Mapping[LinkMapEntry, SymbolIndex],
+        assumed: Iterable[str] = (),
+    ) -> Bindings:
+        """Bind the references of every object of a link map.
+
+        Args:
+            link_map: the objects and their scopes.
+            indices: the lookup tables of every object whose tables could be read.
+            assumed: names that the process supplies although no object of it is at hand.
+        """
+        if self.environment.libc is Libc.MUSL:
+            damaged = sum(not entry.missing for entry in link_map.entries) > len(indices)
+            undecided = bool(link_map.missing) or damaged
+            return bind_musl(link_map, indices, assumed, undecided=undecided)
+        return bind(link_map, indices, assumed)
+
+    def failure(self, bindings: Bindings, elf: ElfObject) -> Failure | None:
+        """What stops the process first, or None.
+
+        Args:
+            bindings: what :meth:`bind` gave.
+            elf: the file asked about.
+        """
+        if isinstance(bindings, GlibcBindings):
+            return first_failure(bindings, self.glibc_version(elf))
+        return first_musl_failure(bindings) if isinstance(bindings, MuslBindings) else None
+
+    def glibc_searcher(self, elf: ElfObject) -> Searcher | None:
+        """The search order for objects of that file's machine, where it is that of glibc."""
+        searcher = self.searcher(elf)
+        return searcher if isinstance(searcher, Searcher) else None
+
+    def glibc_version(self, elf: ElfObject) -> tuple[int, int] | None:
+        """The release of the glibc of the root, for objects of that file's machine; or None."""
+        searcher = self.glibc_searcher(elf)
+        return searcher.rtld.version if searcher is not None else None
+
+    def _process(self, elf: ElfObject) -> GlibcProcess | MuslProcess:
+        searcher = self.searcher(elf)
+        searcher.begin()
+        if isinstance(searcher, MuslSearcher):
+            return MuslProcess(self.environment, searcher)
+        return GlibcProcess(self.environment, searcher)
+
+    def _refusal(self, elf: ElfObject, model: ElfObject, *, later: bool = True) -> str | None:
+        """Why the loader does not take a file, ``later`` by ``dlopen``; None if it does."""
+        if self.environment.libc is Libc.MUSL:
+            return musl_refusal(elf, model)
+        refused = refusal_of_subject(elf, self.glibc_version(model))
+        return refused or (refused_to_dlopen(elf) if later else None)

@@ -322,7 +322,7 @@ class Searcher:
             return None, *refusal_of_bytes(member, error, self._model)
         except SourceError as error:
             return None, Outcome.UNREADABLE, error.problem
-        outcome, detail = refusal(elf, self._model, started=started)
+        outcome, detail = refusal(elf, self._model, self.rtld.version, started=started)
         return ((member, elf) if outcome is Outcome.FOUND else None), outcome, detail
 
     @cached_property

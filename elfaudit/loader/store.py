@@ -8,7 +8,10 @@ from typing import ParamSpec, TypeVar
 from ..elf import ElfObject, read_elf
 from ..errors import ElfAuditError
 from ..sources import Member
+from .environment import Libc
+from .libc import libc_of
 from .lookup import SymbolIndex, index_symbols
+from .musl_lookup import index_symbols_musl
 
 __all__ = ["ObjectStore"]
 
@@ -25,7 +28,7 @@ class ObjectStore:
 
     def __init__(self) -> None:
         self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
-        self._indices: dict[Hashable, SymbolIndex | ElfAuditError] = {}
+        self._indices: dict[tuple[Hashable, Libc], SymbolIndex | ElfAuditError] = {}
         self._others: dict[Hashable, object] = {}
 
     def read(self, member: Member) -> ElfObject:
@@ -41,22 +44,22 @@ class ObjectStore:
             raise known.with_traceback(None)
         return known
 
-    def index(self, identity: Hashable, elf: ElfObject) -> SymbolIndex:
-        """The lookup tables of a file that :meth:`read` gave.
+    def index(self, identity: Hashable, elf: ElfObject, libc: Libc = Libc.GLIBC) -> SymbolIndex:
+        """The lookup tables of a file that :meth:`read` gave, by the rules of one C library.
 
         Raises:
             ElfFormatError: its symbol, version or relocation tables are damaged.
         """
-        index = self._indices.get(identity)
+        index = self._indices.get((identity, libc))
         if index is None:
-            index = self._indices[identity] = _indexed(elf)
+            index = self._indices[identity, libc] = _indexed(elf, libc)
         if isinstance(index, ElfAuditError):
             raise index.with_traceback(None)
         return index
 
     def known_index(self, identity: Hashable) -> SymbolIndex | None:
-        """The lookup tables of a file if some load has made them already."""
-        index = self._indices.get(identity)
+        """The lookup tables of a file if some load by glibc has made them already."""
+        index = self._indices.get((identity, Libc.GLIBC))
         return index if isinstance(index, SymbolIndex) else None
 
     def once(self, make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -70,17 +73,18 @@ class ObjectStore:
         try:
             elf = read_elf(member.open(), name=member.display)
             if member.sequential and elf.dynamic is not None:
-                self._indices[member.identity] = _indexed(elf)
+                libc = libc_of(elf)
+                self._indices[member.identity, libc] = _indexed(elf, libc)
             elf.release()
         except ElfAuditError as error:
             return error
         return elf
 
 
-def _indexed(elf: ElfObject) -> SymbolIndex | ElfAuditError:
+def _indexed(elf: ElfObject, libc: Libc) -> SymbolIndex | ElfAuditError:
     """The lookup tables, or why there are none; the file is not kept open for either."""
     try:
-        return index_symbols(elf)
+        return index_symbols(elf) if libc is Libc.GLIBC else index_symbols_musl(elf)
     except ElfAuditError as error:
         return error.with_traceback(None)
     finally:

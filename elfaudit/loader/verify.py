@@ -11,6 +11,7 @@ from ..elf import ElfObject, FileType, Flags1, SegmentType
 from ..errors import ElfFormatError, NotElfError
 from ..sources import Kind, Member, NoFile
 from .linkmap import Outcome, SearchStep
+from .rtld import Version
 
 __all__ = [
     "ends_list",
@@ -28,6 +29,8 @@ _OWN_OSABIS = ((40, 97),)  # ELFOSABI_ARM, on ARM
 _ABI_VERSIONS = 3  # of ELFOSABI_GNU; libc-abis of glibc
 _OWN_ABI_VERSIONS = (8, 10)  # MIPS has more of them
 _PAGE = 4096  # the smallest there is
+_BY_PAGE_SINCE = (2, 35)
+_WORD = (1 << 64) - 1
 
 # What can be opened, and then is no library; the loader gives up there.
 _FATAL = {
@@ -79,9 +82,16 @@ def last_error(steps: Sequence[SearchStep]) -> str:
 
 
 def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order
-    elf: ElfObject, model: ElfObject, *, started: bool
+    elf: ElfObject, model: ElfObject, version: Version | None, *, started: bool
 ) -> tuple[Outcome, str | None]:
-    """Why the loader does not take an ELF file, in its own words (``open_verify``); or FOUND."""
+    """Why the loader does not take an ELF file, in its own words (``open_verify``); or FOUND.
+
+    Args:
+        elf: the file.
+        model: an object of the machine whose loader it is.
+        version: the release of its glibc; None: a new one.
+        started: whether the kernel maps the file, as the program; it is less particular.
+    """
     header = elf.header
     if header.layout.bits != model.layout.bits:
         return Outcome.WRONG_CLASS, f"wrong ELF class: ELFCLASS{header.layout.bits}"
@@ -92,8 +102,8 @@ def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in
         return Outcome.NOT_ELF, invalid
     if header.type not in (FileType.DYN, FileType.EXEC):
         return Outcome.NOT_ELF, "only ET_DYN and ET_EXEC can be loaded"
-    if not started and not _is_congruent(elf):
-        return Outcome.NOT_ELF, "ELF load command address/offset not page-aligned"
+    if not started and (problem := _mapping_problem(elf, version)) is not None:
+        return Outcome.NOT_ELF, problem
     if not started and header.type == FileType.EXEC:
         return Outcome.NOT_ELF, "cannot dynamically load executable"
     if elf.dynamic is None:
@@ -103,9 +113,9 @@ def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in
     return Outcome.FOUND, None
 
 
-def refusal_of_subject(elf: ElfObject) -> str | None:
+def refusal_of_subject(elf: ElfObject, version: Version | None = None) -> str | None:
     """Why ``dlopen`` does not take a file of the process's own machine; None if it does."""
-    return refusal(elf, elf, started=False)[1]
+    return refusal(elf, elf, version, started=False)[1]
 
 
 def _invalid_header(elf: ElfObject) -> str | None:
@@ -121,10 +131,21 @@ def _invalid_header(elf: ElfObject) -> str | None:
     return None if header.version == 1 else "ELF file version does not match current one"
 
 
-def _is_congruent(elf: ElfObject) -> bool:
-    """Whether every segment can be mapped: address and offset are alike within a page."""
-    loads = (segment for segment in elf.segments if segment.type == SegmentType.LOAD)
-    return all((load.address - load.offset) % _PAGE == 0 for load in loads)
+def _mapping_problem(elf: ElfObject, version: Version | None) -> str | None:
+    """Why a segment cannot be mapped; None if all can.
+
+    Address and offset are alike within a page; before glibc 2.35, within the segment's alignment.
+    """
+    loads = [segment for segment in elf.segments if segment.type == SegmentType.LOAD]
+    old = version is not None and version < _BY_PAGE_SINCE
+    for load in loads:
+        if not old and (load.address - load.offset) % _PAGE:
+            return "ELF load command address/offset not page-aligned"
+        if old and load.align % _PAGE:
+            return "ELF load command alignment not page-aligned"
+        if old and (load.address - load.offset) & (load.align - 1) & _WORD:
+            return "ELF load command address/offset not properly aligned"
+    return None
 
 
 def refusal_of_bytes(  # noqa: PLR0911

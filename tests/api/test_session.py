@@ -25,7 +25,7 @@ def session(*targets: str | Path, **options: object) -> Session:
 
 def loader_of(made: Session, subject: Subject) -> tuple[Loader, bool]:
     elf = made.store.read(subject.member)
-    return made.loader(subject, elf, made.store.index(subject.member.identity, elf))
+    return made.loader(subject, elf)
 
 
 def program_of(made: Session) -> tuple[str | None, bool]:

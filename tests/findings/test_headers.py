@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from elfaudit.api import resolve, resolving
-from elfaudit.findings import Case, Finding, Resolution, Severity
+from elfaudit.api import resolve
+from elfaudit.findings import Finding, Resolution, Severity, Verdict
+from elfaudit.loader import Loader
 from tests.oracle import Workshop, dlopen, python_dlopen
 from tests.oracle.edit import add_dynamic_entry, patch
 
@@ -37,7 +37,7 @@ def write_header(path: Path, row: int, header: list[int]) -> None:
 @pytest.fixture
 def modern(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loader is that of glibc 2.41."""
-    monkeypatch.setattr(resolving, "Case", partial(Case, rtld_version=(2, 41)))
+    monkeypatch.setattr(Loader, "glibc_version", lambda *_: (2, 41))
 
 
 class TestExecutableStack:
@@ -71,11 +71,18 @@ class TestExecutableStack:
         write_header(file, row, [0] * 8)
         assert not of(resolve(str(file), root=None), "executable-stack")
 
+    @pytest.mark.oracle
     @pytest.mark.usefixtures("modern")
-    def test_since_2_41_it_is_an_error_where_dlopen_brings_it_in(self, prebuilt: Path) -> None:
+    def test_since_2_41_it_is_an_error_where_dlopen_brings_it_in(
+        self, prebuilt: Path, workshop: Workshop
+    ) -> None:
         file = prebuilt / "shapes/libdemo-execstack.so"
-        (finding,) = of(resolve(str(file), root=None), "executable-stack")
+        program = workshop.program("main", "int main(void) { return 0; }")
+        ours = resolve(str(file), host=str(program))
+        (finding,) = of(ours, "executable-stack")
         assert finding.severity is Severity.ERROR
+        assert ours.verdict is Verdict.FAILS
+        assert ours.error == finding.message
         # The words of _dl_map_object_from_fd and of strerror (EINVAL).
         assert finding.message.endswith(
             "libdemo-execstack.so: cannot enable executable stack as shared object requires: "
@@ -181,7 +188,7 @@ class TestMisalignedSegment:
     def test_before_2_35_that_is_an_error(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(resolving, "Case", partial(Case, rtld_version=(2, 31)))
+        monkeypatch.setattr(Loader, "glibc_version", lambda *_: (2, 31))
         row, header = next(
             (n, h) for n, h in enumerate(headers(file)) if h[0] == 1 and h[3] != h[2]
         )

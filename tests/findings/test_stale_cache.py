@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit.elf import read_elf
+from elfaudit.api import resolve
 from elfaudit.findings.model import Finding
-from elfaudit.findings.stale_cache import check
-from elfaudit.loader import Loader, LoaderEnvironment, ObjectStore
-from elfaudit.sources import TreeSource
 from tests.oracle import Workshop
 from tests.oracle.chroot import Root
 
@@ -28,12 +25,8 @@ def root(workshop: Workshop) -> Root:
 
 
 def findings(root: Root) -> list[Finding]:
-    tree = TreeSource(str(root.path))
-    loader = Loader(LoaderEnvironment(tree, main_program="/host"), ObjectStore())
-    member = tree.find("/libask.so")
-    assert member is not None
-    elf = read_elf(root.path / "libask.so")
-    return list(check(loader.load(member, elf, "/libask.so"), loader.searcher(elf)))
+    ours = resolve(str(root.path / "libask.so"), root=str(root.path), host="/host")
+    return [finding for finding in ours.findings if finding.rule == "stale-cache"]
 
 
 def test_a_library_that_the_cache_does_not_know_yet(root: Root) -> None:
@@ -45,7 +38,7 @@ def test_a_library_that_the_cache_does_not_know_yet(root: Root) -> None:
     assert finding.message == (
         "libwho.so: ld.so.cache does not have it; after ldconfig it is /opt/libwho.so"
     )
-    assert finding.location == "/libask.so"
+    assert finding.location == str(root.path / "libask.so")
     root.make_cache("/opt")
     assert root.dlopen("/libask.so").error is None
     assert not findings(root)
