@@ -139,7 +139,7 @@ def test_a_preload_that_is_a_directory(tmp_path: Path) -> None:
     root = whole_root(tmp_path)
     (root / "libone.so").write_bytes(library([]))
     ours = resolve(str(root / "libone.so"), root=str(root), preload=["/lib64", "/"])
-    assert [f.rule for f in ours.findings] == ["ignored-preload"] * 2
+    assert [f.rule for f in ours.findings].count("ignored-preload") == 2
 
 
 @settings(

@@ -310,6 +310,29 @@ class TestTokens:
         _, ours = judge(host, ask, cwd=here)
         assert ours.error is not None
 
+    def test_an_element_that_is_there_twice_counts_once(
+        self, workshop: Workshop, host: Path
+    ) -> None:
+        """However it is spelled behind its last slash (``fillin_rpath``)."""
+        b = workshop.library("b/libwho.so", WHO)
+        (workshop.directory / "a").mkdir()
+        path = "$ORIGIN/a:$ORIGIN/a//:/nowhere:$ORIGIN/a/:/nowhere/:$ORIGIN/b"
+        ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath=path)
+        real, ours = judge(host, ask)
+        told = [step.path for step in entry_of(ours).steps]
+        assert told == [f"{workshop.directory}/a/libwho.so", "/nowhere/libwho.so", str(b)]
+        plain = [path for path in real.tried if path in told]
+        assert plain == told
+
+    def test_levels_of_one_directory_in_their_order(self, workshop: Workshop, host: Path) -> None:
+        """``glibc-hwcaps`` best first, then older ones, then the directory itself."""
+        workshop.library("a/libwho.so", WHO)
+        places = ["tls", *(f"glibc-hwcaps/x86-64-v{level}" for level in (2, 3, 4))]
+        for place in places:
+            workshop.library(f"a/{place}/libwho.so", WHO)
+            ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a")
+            judge(host, ask)
+
     def test_a_relative_element(self, workshop: Workshop, host: Path) -> None:
         workshop.library("here/sub/libwho.so", WHO)
         ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="sub")

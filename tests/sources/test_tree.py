@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.errors import SourceError
-from elfaudit.sources import TreeSource
+from elfaudit.sources import Kind, Member, NoFile, TreeSource
 
 
 @pytest.fixture
@@ -199,3 +199,45 @@ def test_listing_what_is_no_directory_is_empty(root: Path) -> None:
     source = TreeSource(str(root))
     assert source.listing("/outside") == source.listing("/absent") == []
     assert source.listing("/") == ["lib", "outside", "usr"]
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """The kernel's own word for each, in a root that confines and in the machine's own."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "null").symlink_to("/dev/null")
+    (tmp_path / "out").symlink_to("/../../nowhere")
+    os.mkfifo(tmp_path / "fifo")
+    expected = {
+        "folder": Kind.DIRECTORY,
+        "folder/.": Kind.DIRECTORY,
+        "folder/": Kind.DIRECTORY,
+        "file/": Kind.NOT_DIRECTORY,
+        "file/x": Kind.NOT_DIRECTORY,
+        "file/.": Kind.NOT_DIRECTORY,
+        "loop": Kind.LOOP,
+        "loop/x": Kind.LOOP,
+        "gone": Kind.ABSENT,
+        "gone/../file": Kind.ABSENT,
+        "out": Kind.ABSENT,
+        "fifo": Kind.FIFO,
+        "n" * 256: Kind.TOO_LONG,
+        "./" * 2048: Kind.TOO_LONG,
+    }
+    inside, machine = TreeSource(str(tmp_path)), TreeSource("/")
+    for name, kind in expected.items():
+        for source, path in ((inside, f"/{name}"), (machine, f"{tmp_path}/{name}")):
+            found = source.look(path)
+            assert isinstance(found, NoFile), (source.root, name)
+            assert found.kind is kind, (source.root, name)
+            assert source.find(path) is None
+    assert machine.look(f"{tmp_path}/null") == NoFile(Kind.NULL_DEVICE)
+    assert inside.look("/null") == NoFile(Kind.ABSENT)  # its /dev/null is not the machine's
+    one, other = inside.look("/folder"), inside.look("/folder/../folder/.")
+    assert one == other
+    assert isinstance(inside.look("/file"), Member)
+    assert [name for name in ("file", "loop", "null") if inside.is_link(f"/{name}")] == [
+        "loop",
+        "null",
+    ]
