@@ -184,7 +184,7 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
     )
     findings = diagnose(case, selection)
     outcome = verdict(case, findings)
-    host = link_map.entries[0] if _has_program(link_map) else None
+    host = link_map.program if _has_program(link_map) else None
     return _told(
         Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings),
         selection,
@@ -199,7 +199,7 @@ def _told(resolution: Resolution, selection: Selection) -> Resolution:
 
 def _has_program(link_map: LinkMap) -> bool:
     """Whether the process has a main program that is not the subject."""
-    return link_map.entries[0] is not link_map.subject
+    return link_map.program is not link_map.subject
 
 
 def _indices(
@@ -227,7 +227,7 @@ def _finder(
 ) -> Callable[[str, LinkMapEntry], Hashable | None]:
     """The search as a function, for rules that ask "and if it were listed?"."""
     searcher = loader.searcher(elf)
-    program = link_map.entries[0]
+    program = link_map.program
 
     def finds(name: str, requester: LinkMapEntry) -> Hashable | None:
         search = searcher.search(name, requester, program)

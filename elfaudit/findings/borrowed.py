@@ -60,7 +60,7 @@ def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
 
 def _loader_name(case: Case) -> str:
     """The file name of the process's own loader."""
-    program = case.link_map.entries[0].elf or case.model
+    program = case.link_map.program.elf or case.model
     return posixpath.basename(program.interp or machine_of(case.model).interpreter)
 
 

@@ -185,14 +185,21 @@ class GlibcBindings:
                 yield self.of(entry, key)
 
     def provider(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
-        """The object that a reference of ``entry`` binds to when it calls it, or None."""
+        """The object that answers a call of ``entry``, or None.
+
+        That is what it binds to, but for unique symbols that several objects define: what has
+        become of those says :meth:`of`.
+        """
         defined = key not in self.indices[entry].references.keys
         walked = self._everything if defined else self._undefined
-        found = walked[entry].found.get(key)
-        if found is None or not self._ambiguous:
+        return walked[entry].found.get(key)
+
+    def _bound(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """What a call of ``entry`` binds to."""
+        found, name = self.provider(entry, key), split_key(key)[0]
+        if found is None or not self._is_unique(found, name) or not self._is_ambiguous(name):
             return found
-        name = split_key(key)[0]
-        return self._unique.get(name, found) if self._is_unique(found, name) else found
+        return self._unique.get(name, found)
 
     def of(self, entry: LinkMapEntry, key: str) -> Binding:
         """The binding of one reference of one object, of several (see :meth:`all_of`) the last."""
@@ -209,7 +216,7 @@ class GlibcBindings:
         copied = key in self.indices[entry].references.copied
         if copied:
             yield self._binding(entry, key, self._copied(entry, key), copied=True)
-        provider = self.provider(entry, key)
+        provider = self._bound(entry, key)
         providers: dict[LinkMapEntry | None, None] = {}
         if key in relocated.addressed:
             providers[self._addressed(entry, key) or provider] = None
@@ -251,7 +258,7 @@ class GlibcBindings:
 
     def _addressed(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
         """The program, if the address of a function is that of its PLT entry for ``entry``."""
-        program = self.link_map.entries[0]
+        program = self.link_map.program
         index = self.indices.get(program)
         points = index.exports.entry_points if index is not None else None
         if points is None or not points.answers(key):
@@ -271,13 +278,26 @@ class GlibcBindings:
         references = {e: self._relocated(e).references.keys for e in self.indices}
         return walk_all(self._lookups, self.indices, references)
 
-    @cached_property
-    def _ambiguous(self) -> bool:
+    def _is_ambiguous(self, name: str) -> bool:
         """Whether two lookups may meet different definitions of a unique symbol first."""
+        return self._scopes_differ or name in self._twice_unique
+
+    @cached_property
+    def _scopes_differ(self) -> bool:
         scopes = {lookup.scope for lookup in self._lookups if lookup.members}
         longest = max(scopes, key=len, default=())
         copies = any(index.references.copied for index in self.indices.values())
         return copies or any(scope != longest[: len(scope)] for scope in scopes)
+
+    @cached_property
+    def _twice_unique(self) -> frozenset[str]:
+        """The unique symbols of several objects, which may have them with different versions."""
+        once: set[str] = set()
+        twice: set[str] = set()
+        for index in self.indices.values():
+            twice |= once & index.exports.unique
+            once |= index.exports.unique
+        return frozenset(twice)
 
     def _is_unique(self, entry: LinkMapEntry, name: str) -> bool:
         return name in self.indices[entry].exports.unique
@@ -290,7 +310,7 @@ class GlibcBindings:
         program copies is entered as its own.
         """
         table: dict[str, LinkMapEntry] = {}
-        everything = self._everything
+        names = frozenset().union(*(index.exports.unique for index in self.indices.values()))
         for entry in self.link_map.relocated:
             if entry not in self.indices:
                 continue
@@ -298,10 +318,11 @@ class GlibcBindings:
                 source, name = self._copied(entry, key), split_key(key)[0]
                 if source is not None and self._is_unique(source, name):
                     table.setdefault(name, entry)
-            for key, provider in everything[entry].found.items():
+            found = self._everything[entry].found
+            for key in self._relocated(entry).references.keys:
                 name = split_key(key)[0]
-                wanted = key in self._relocated(entry).references.keys
-                if wanted and self._is_unique(provider, name):
+                provider = found.get(key) if name in names else None
+                if provider is not None and self._is_unique(provider, name):
                     table.setdefault(name, provider)
         return table
 

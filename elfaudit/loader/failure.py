@@ -20,7 +20,6 @@ from .linkmap import LinkMapEntry, Opening, Origin, Outcome
 from .lookup import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .statictls import StaticTls
-from .verify import last_error
 from .versioncheck import RELR_VERSION, lacks_relr_version, unmet_versions
 
 __all__ = ["Cause", "Failure", "absence_message", "first_failure"]
@@ -114,7 +113,8 @@ def absence_message(entry: LinkMapEntry) -> str:
     other = next((step for step in entry.steps if step.outcome is Outcome.WRONG_CLASS), None)
     if other is not None:
         return f"{entry.name}: {other.detail}"
-    return f"{entry.name}: cannot open shared object file: {last_error(entry.steps)}"
+    problem = f": {entry.problem}" if entry.problem is not None else ""
+    return f"{entry.name}: cannot open shared object file{problem}"
 
 
 _BY_NAME = ("cannot dynamically load", "ELF load command", "shared object cannot be dlopen()ed")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from ..elf import DynamicTag, ElfObject, Flags1
 from .environment import LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
+from .preload import system_preload
 from .search import Search, Searcher
 
 __all__ = ["GlibcProcess", "refused_to_dlopen"]
@@ -25,7 +26,7 @@ class GlibcProcess:
     """The objects of one process, while it grows.
 
     Args:
-        environment: the preloads.
+        environment: the root and the preloads.
         searcher: finds libraries for the process's machine.
 
     Attributes:
@@ -69,7 +70,7 @@ class GlibcProcess:
         self._add(program)
         self._reside(program)
         roots = [program]
-        for name in self._environment.preload:
+        for name in (*self._environment.preload, *system_preload(self._environment.root)):
             entry = self._resolve(name, program, Origin.PRELOAD)
             if entry.missing:
                 self._entries.remove(entry)
@@ -92,7 +93,7 @@ class GlibcProcess:
         result = search.found
         return self._by_identity.get(result.identity) or LinkMapEntry(
             name, result.path, result.member.display, result.elf, result.identity, None,
-            Origin.DLOPEN, search.steps,
+            Origin.DLOPEN, search.steps, result.written,
         )  # fmt: skip
 
     def open(
@@ -105,7 +106,7 @@ class GlibcProcess:
             mode: the flags.
             refused: why the loader does not take the file.
         """
-        count = len(self._entries)
+        present = set(self._entries)  # and not their number: a filtee may move
         known = self._by_identity.get(entry.identity)
         if entry.missing:
             self._entries.append(entry)
@@ -115,7 +116,7 @@ class GlibcProcess:
                 self._add(entry)
             searchlist = self._map_dependencies([known or entry])
         before = tuple(self._global)
-        loaded = tuple(self._entries[count:])
+        loaded = tuple(entry for entry in self._entries if entry not in present)
         self._openings.append(Opening(known or entry, mode, searchlist, loaded, before, refused))
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
@@ -243,7 +244,7 @@ class GlibcProcess:
         origin = as_ if as_ is not None else found.origin
         entry = LinkMapEntry(
             name, found.path, found.member.display, found.elf, found.identity, requester, origin,
-            search.steps,
+            search.steps, found.written,
         )  # fmt: skip
         return search, self._add(entry)
 
@@ -267,7 +268,9 @@ class GlibcProcess:
     def _absence(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
         # In a root without a loader nothing can be said of what is not in it.
         origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
-        return LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
+        return LinkMapEntry(
+            name, None, name, None, None, requester, origin, search.steps, None, search.problem
+        )
 
     def _listed(self, entry: LinkMapEntry) -> LinkMapEntry:
         """An entry that is in the process already, now that an object lists it."""

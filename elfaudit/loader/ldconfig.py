@@ -15,7 +15,7 @@ from itertools import islice, takewhile
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, SourceError
-from ..sources import Kind, Member, NoFile, Source
+from ..sources import Member, NoFile, Obstacle, Source
 from .ldcache import CacheEntry, compare_names
 from .ldconf import configured_directories
 from .libabi import cache_flags, is_shared_object, system_directories
@@ -224,7 +224,7 @@ class Ldconfig:
             found = self._root.look(path if path.startswith("/") else f"/{path}")
         except SourceError:
             return None
-        directory = isinstance(found, NoFile) and found.kind is Kind.DIRECTORY
+        directory = isinstance(found, NoFile) and found.kind is Obstacle.DIRECTORY
         return found.identity if directory else None
 
     def _listing(self, path: str) -> list[str]:

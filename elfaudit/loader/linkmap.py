@@ -46,7 +46,8 @@ class SearchStep:
     """One path tried.
 
     Attributes:
-        path: the path, unnormalised, as the loader would open it.
+        path: the path, unnormalised, as the loader would open it: one that comes from a relative
+            element is relative.
         origin: the rule that named it.
         declared_by: path of the object whose RPATH or RUNPATH it was, or None.
         outcome: what was there.
@@ -74,6 +75,9 @@ class LinkMapEntry:
             program for its preloads.
         origin: the rule that found it, MISSING or EXTERNAL.
         steps: every path tried, in order.
+        written: the path as the loader has it, where it is relative to the current directory.
+        problem: of a missing one, why the last try failed, as the loader puts it; None: it tried
+            nothing.
     """
 
     name: str
@@ -84,6 +88,8 @@ class LinkMapEntry:
     loader: LinkMapEntry | None
     origin: Origin
     steps: tuple[SearchStep, ...] = field(default=(), repr=False)
+    written: str | None = None
+    problem: str | None = None
 
     @property
     def missing(self) -> bool:
@@ -93,7 +99,7 @@ class LinkMapEntry:
     @property
     def label(self) -> str:
         """The path as the loader would print it; for a member of an archive, its path in there."""
-        return path_label(self.path or self.name)
+        return path_label(self.written or self.path or self.name)
 
     @property
     def soname(self) -> str:
@@ -161,6 +167,11 @@ class LinkMap:
     ignored_preloads: tuple[LinkMapEntry, ...] = ()
     names: Mapping[str, LinkMapEntry] = field(default_factory=dict, repr=False)
     libc: Libc = Libc.GLIBC
+
+    @property
+    def program(self) -> LinkMapEntry:
+        """The main program; the subject itself where nothing is known of a program."""
+        return self.openings[0].root
 
     @property
     def global_scope(self) -> tuple[LinkMapEntry, ...]:

@@ -258,7 +258,7 @@ class MuslSearcher:
             wrong_class = elf.layout.bits != self._model.layout.bits
             outcome = Outcome.WRONG_CLASS if wrong_class else Outcome.NOT_ELF
             return None, step(outcome, refusal), False
-        return Found(path, member, elf, origin), step(Outcome.FOUND), False
+        return Found(path, member, elf, origin, path), step(Outcome.FOUND), False
 
     def _absence(self, path: str) -> tuple[Outcome, str | None, bool]:
         """Why there is no file at a path (errno of ``open``), and whether the search goes on."""

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import SourceError
-from ..sources import Kind, NoFile, Source
+from ..sources import NoFile, Obstacle, Source
 
 __all__ = ["Directories", "Directory", "PathList", "Tokens"]
 
@@ -42,7 +42,8 @@ class Directory:
     """One directory of a path.
 
     Attributes:
-        path: as the loader spells it, without the slash behind it; of ``/`` that is nothing.
+        path: from the root on, without the slash behind it; of ``/`` that is nothing.
+        written: as the loader spells it: a relative one stays relative.
         identity: equal for two spellings of one directory; None: there is none.
         error: why there is none.
         present: those of the special subdirectories that are there, each with a slash behind it,
@@ -50,6 +51,7 @@ class Directory:
     """
 
     path: str
+    written: str
     identity: Hashable | None
     error: NoFile | None
     present: tuple[str, ...]
@@ -78,7 +80,7 @@ class Directories:
         """
         spelled: dict[str, None] = {}
         for element in elements:
-            spelled.setdefault(self.absolute(element).rstrip("/"))
+            spelled.setdefault(element.rstrip("/") if element else ".")
             if len(spelled) >= _MOST_ELEMENTS:
                 break
         return PathList(tuple(map(self._directory, spelled)))
@@ -92,23 +94,24 @@ class Directories:
         """A path from the root on; those of other sources are always."""
         if path.startswith("/") or "::" in path:
             return path
-        return f"{self._current}/{path}" if path else self._current or "/"
+        return f"{self._current}/{path}" if path not in ("", ".") else self._current or "/"
 
-    def _directory(self, path: str) -> Directory:
-        known = self._known.get(path)
+    def _directory(self, written: str) -> Directory:
+        known = self._known.get(written)
         if known is None:
-            known = self._known[path] = self._look(path)
+            known = self._known[written] = self._look(written)
         return known
 
-    def _look(self, path: str) -> Directory:
+    def _look(self, written: str) -> Directory:
+        path = self.absolute(written).rstrip("/") if written else ""
         found = _look(self._root, path or "/")
-        if not isinstance(found, NoFile) or found.kind is not Kind.DIRECTORY:
-            error = found if isinstance(found, NoFile) else NoFile(Kind.NOT_DIRECTORY)
-            return Directory(path, None, error, ())
+        if not isinstance(found, NoFile) or found.kind is not Obstacle.DIRECTORY:
+            error = found if isinstance(found, NoFile) else NoFile(Obstacle.NOT_DIRECTORY)
+            return Directory(path, written, None, error, ())
         present = self._present.get(found.identity)
         if present is None:
             present = self._present[found.identity] = tuple(self._subdirectories_of(path))
-        return Directory(path, found.identity, None, present)
+        return Directory(path, written, found.identity, None, present)
 
     def _subdirectories_of(self, path: str) -> Iterator[str]:
         """Those that exist. There are nearly never any, so the outermost are asked for first."""
@@ -180,11 +183,11 @@ def _names_in(root: Source, directory: Directory) -> set[str]:
 
 def _is_directory(root: Source, path: str) -> bool:
     found = _look(root, path)
-    return isinstance(found, NoFile) and found.kind is Kind.DIRECTORY
+    return isinstance(found, NoFile) and found.kind is Obstacle.DIRECTORY
 
 
 def _look(root: Source, path: str) -> object:
     try:
         return root.look(path)
     except SourceError:
-        return NoFile(Kind.DENIED)
+        return NoFile(Obstacle.DENIED)

@@ -40,12 +40,20 @@ _NO_SUCH_FILE = "No such file or directory"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The file a search ended at."""
+    """The file a search ended at.
+
+    Attributes:
+        path: from the root on.
+        member, elf: the file.
+        origin: the rule that named it.
+        written: the path as the loader has it, which may be relative to the current directory.
+    """
 
     path: str
     member: Member
     elf: ElfObject
     origin: Origin
+    written: str
 
     @property
     def identity(self) -> Hashable:
@@ -155,7 +163,7 @@ class Searcher:
             path = self.expand_name(name, requester)
             state.problem = _NO_SUCH_FILE
             if path is not None:
-                self._try(state, self._directories.absolute(path), Origin.DIRECT, None)
+                self._try(state, path, Origin.DIRECT, None)
         else:
             self._search_paths(state, requester, program)
         return Search(state.found, tuple(state.steps), state.fatal, state.problem)
@@ -233,7 +241,7 @@ class Searcher:
         # these directories", nor from any below them: it is the text that is compared.
         if no_defaults and any(entry.path.startswith(f"{each}/") for each in self.defaults):
             return
-        self._try(state, self._directories.absolute(entry.path), Origin.LD_SO_CACHE, None)
+        self._try(state, entry.path, Origin.LD_SO_CACHE, None)
 
     def _open_path(
         self, state: _Progress, paths: PathList, origin: Origin, declared_by: str | None
@@ -263,7 +271,7 @@ class Searcher:
         """Try one directory; whether the rest of its list is left out."""
         ends = False
         for subdirectory in directory.present:
-            path = f"{directory.path}/{subdirectory}{state.name}"
+            path = f"{directory.written}/{subdirectory}{state.name}"
             step = self._try(state, path, origin, declared_by, plain=not subdirectory)
             if state.over:
                 return True
@@ -276,7 +284,7 @@ class Searcher:
         self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
     ) -> None:
         assert directory.error is not None  # noqa: S101  for the type checker
-        path = f"{directory.path}/{state.name}"
+        path = f"{directory.written}/{state.name}"
         step = SearchStep(path, origin, declared_by, *outcome_below(directory.error))
         state.problem = words_of(step.outcome, step.detail)
         state.steps.append(step)
@@ -292,14 +300,15 @@ class Searcher:
         plain: bool = True,
     ) -> SearchStep:
         """Open one path; a special directory's that has it not is not told."""
-        found, outcome, detail = self._open(path, started=state.started)
+        absolute = self._directories.absolute(path)
+        found, outcome, detail = self._open(absolute, started=state.started)
         step = SearchStep(path, origin, declared_by, outcome, detail)
         absent = outcome is Outcome.ABSENT
         if not absent or (plain and self._kept <= _MOST_STEPS):
             state.steps.append(step)
             self._kept += 1
         if isinstance(found, tuple):
-            state.found = Found(path, *found, origin)
+            state.found = Found(absolute, *found, origin, path)
         elif outcome is Outcome.NOT_ELF:
             state.fatal = detail
         else:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ..elf import ElfObject, FileType, Flags1, SegmentType
 from ..errors import ElfFormatError, NotElfError
-from ..sources import Kind, Member, NoFile
+from ..sources import Member, NoFile, Obstacle
 from .linkmap import Outcome, SearchStep
 from .rtld import Version
 
@@ -34,16 +34,17 @@ _WORD = (1 << 64) - 1
 
 # What can be opened, and then is no library; the loader gives up there.
 _FATAL = {
-    Kind.DIRECTORY: "cannot read file data: Is a directory",
-    Kind.NULL_DEVICE: "file too short",
-    Kind.DATA_DEVICE: "invalid ELF header",
-    Kind.FIFO: "is a FIFO: the loader waits until somebody writes to it",
+    Obstacle.DIRECTORY: "cannot read file data: Is a directory",
+    Obstacle.NULL_DEVICE: "file too short",
+    Obstacle.DATA_DEVICE: "invalid ELF header",
+    Obstacle.FIFO: "is a FIFO: the loader waits until somebody writes to it",
 }
 
 
-_ERRORS = (Kind.ABSENT, Kind.DENIED, Kind.LOOP, Kind.TOO_LONG)
+_ERRORS = (Obstacle.ABSENT, Obstacle.DENIED, Obstacle.LOOP, Obstacle.TOO_LONG)
 _ENDING = frozenset(
-    kind.value for kind in (Kind.NOT_DIRECTORY, Kind.LOOP, Kind.TOO_LONG, Kind.SOCKET)
+    kind.value
+    for kind in (Obstacle.NOT_DIRECTORY, Obstacle.LOOP, Obstacle.TOO_LONG, Obstacle.SOCKET)
 )
 _OPENING = "cannot be opened: "  # what a SourceError says of a file that may not be read
 
@@ -52,16 +53,16 @@ def outcome_of_other(other: NoFile) -> tuple[Outcome, str | None]:
     """What becomes of a try where there is no regular file, and the reason if that is not plain."""
     if other.kind in _FATAL:
         return Outcome.NOT_ELF, _FATAL[other.kind]
-    if other.kind is Kind.ABSENT:
+    if other.kind is Obstacle.ABSENT:
         return Outcome.ABSENT, None
-    absent = other.kind is Kind.NOT_DIRECTORY
+    absent = other.kind is Obstacle.NOT_DIRECTORY
     return Outcome.ABSENT if absent else Outcome.UNREADABLE, other.kind.value
 
 
 def outcome_below(directory: NoFile) -> tuple[Outcome, str | None]:
     """The same for a file in a directory that is none."""
     known = directory.kind in _ERRORS
-    return outcome_of_other(directory if known else NoFile(Kind.NOT_DIRECTORY))
+    return outcome_of_other(directory if known else NoFile(Obstacle.NOT_DIRECTORY))
 
 
 def ends_list(outcome: Outcome, detail: str | None) -> bool:
@@ -72,13 +73,13 @@ def ends_list(outcome: Outcome, detail: str | None) -> bool:
 def words_of(outcome: Outcome, detail: str | None) -> str:
     """Why a try failed, in the C library's words alone: what its ``errno`` then says."""
     if detail is None or outcome not in (Outcome.ABSENT, Outcome.UNREADABLE):
-        return Kind.ABSENT.value  # a file of another kind counts as none
+        return Obstacle.ABSENT.value  # a file of another kind counts as none
     return detail.removeprefix(_OPENING)
 
 
 def last_error(steps: Sequence[SearchStep]) -> str:
     """The words behind "cannot open shared object file: " after these tries."""
-    return words_of(steps[-1].outcome, steps[-1].detail) if steps else Kind.ABSENT.value
+    return words_of(steps[-1].outcome, steps[-1].detail) if steps else Obstacle.ABSENT.value
 
 
 def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order

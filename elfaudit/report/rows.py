@@ -147,7 +147,7 @@ def _outside(link_map: LinkMap) -> Iterator[str]:
 
 def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
     for entry in (*link_map.own, *link_map.missing):
-        if entry is link_map.subject or (entry.loader is None and entry is link_map.entries[0]):
+        if entry is link_map.subject or entry is link_map.program:
             continue
         yield LibraryRow(
             entry.name,

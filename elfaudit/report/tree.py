@@ -37,7 +37,7 @@ class _Tree:
         self._style = style
         self._naming = naming
         self._subject = link_map.subject
-        self._program = link_map.entries[0]
+        self._program = link_map.program
         other = self._program is not self._subject
         # What the program of another process brought with it is not below the subject.
         self._with_program = frozenset(link_map.global_scope if other else ())

@@ -3,7 +3,7 @@
 from .file import FileSource
 from .folder import FolderSource
 from .model import Member, Source
-from .other import Kind, NoFile
+from .other import NoFile, Obstacle
 from .overlay import HOST, Overlay, mount_name
 from .target import SEPARATOR, open_source, split_address
 from .tree import TreeSource
@@ -14,9 +14,9 @@ __all__ = [
     "SEPARATOR",
     "FileSource",
     "FolderSource",
-    "Kind",
     "Member",
     "NoFile",
+    "Obstacle",
     "Overlay",
     "Source",
     "TreeSource",

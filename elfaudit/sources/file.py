@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
-from .other import Kind, NoFile
+from .other import NoFile, Obstacle
 
 __all__ = ["FileSource"]
 
@@ -52,7 +52,7 @@ class FileSource:
             return self.member
         folder = path.rstrip("/") + "/"
         above = self.member.path.startswith(folder)
-        return NoFile(Kind.DIRECTORY, folder) if above else NoFile(Kind.ABSENT)
+        return NoFile(Obstacle.DIRECTORY, folder) if above else NoFile(Obstacle.ABSENT)
 
     def is_link(self, path: str) -> bool:
         """Whether the path as it was given is a symbolic link."""

@@ -9,10 +9,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Kind", "NoFile", "no_file_of_error", "no_file_of_status"]
+__all__ = ["NoFile", "Obstacle", "no_file_of_error", "no_file_of_status"]
 
 
-class Kind(Enum):
+class Obstacle(Enum):
     """Why there is no file to read; the value is the text of the error, if opening it is one."""
 
     ABSENT = "No such file or directory"
@@ -36,16 +36,16 @@ class NoFile:
         identity: of a directory: equal for two paths of one directory.
     """
 
-    kind: Kind
+    kind: Obstacle
     identity: Hashable = None
 
 
 _KINDS = {
-    errno.EACCES: Kind.DENIED,
-    errno.EPERM: Kind.DENIED,
-    errno.ENOTDIR: Kind.NOT_DIRECTORY,
-    errno.ELOOP: Kind.LOOP,
-    errno.ENAMETOOLONG: Kind.TOO_LONG,
+    errno.EACCES: Obstacle.DENIED,
+    errno.EPERM: Obstacle.DENIED,
+    errno.ENOTDIR: Obstacle.NOT_DIRECTORY,
+    errno.ELOOP: Obstacle.LOOP,
+    errno.ENAMETOOLONG: Obstacle.TOO_LONG,
 }
 _DATA = frozenset((5, 7, 8, 9))  # minors of /dev/zero, full, random, urandom
 _MEMORY_DEVICES = 1  # their major; so is /dev/null's
@@ -53,7 +53,7 @@ _MEMORY_DEVICES = 1  # their major; so is /dev/null's
 
 def no_file_of_error(error: OSError | ValueError) -> NoFile:
     """What an ``lstat`` or ``readlink`` that failed says of the path."""
-    return NoFile(_KINDS.get(getattr(error, "errno", None) or 0, Kind.ABSENT))
+    return NoFile(_KINDS.get(getattr(error, "errno", None) or 0, Obstacle.ABSENT))
 
 
 def no_file_of_status(status: os.stat_result) -> NoFile | None:
@@ -62,12 +62,12 @@ def no_file_of_status(status: os.stat_result) -> NoFile | None:
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISDIR(mode):
-        return NoFile(Kind.DIRECTORY, (status.st_dev, status.st_ino))
+        return NoFile(Obstacle.DIRECTORY, (status.st_dev, status.st_ino))
     if stat.S_ISFIFO(mode):
-        return NoFile(Kind.FIFO)
+        return NoFile(Obstacle.FIFO)
     if stat.S_ISSOCK(mode):
-        return NoFile(Kind.SOCKET)
+        return NoFile(Obstacle.SOCKET)
     device = os.major(status.st_rdev), os.minor(status.st_rdev)
     if stat.S_ISBLK(mode) or (device[0] == _MEMORY_DEVICES and device[1] in _DATA):
-        return NoFile(Kind.DATA_DEVICE)
-    return NoFile(Kind.NULL_DEVICE)
+        return NoFile(Obstacle.DATA_DEVICE)
+    return NoFile(Obstacle.NULL_DEVICE)

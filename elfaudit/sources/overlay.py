@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ..errors import SourceError
 from .model import Member, Source
-from .other import Kind, NoFile
+from .other import NoFile, Obstacle
 from .wheel import WheelSource
 
 __all__ = ["HOST", "Overlay", "mount_name"]
@@ -64,8 +64,8 @@ class Overlay:
     def look(self, path: str) -> Member | NoFile:
         """The same, or what is there instead."""
         source, inside = self._below(path)
-        found = source.look(inside) if source is not None else NoFile(Kind.ABSENT)
-        if isinstance(found, NoFile) and found.kind is not Kind.DIRECTORY:
+        found = source.look(inside) if source is not None else NoFile(Obstacle.ABSENT)
+        if isinstance(found, NoFile) and found.kind is not Obstacle.DIRECTORY:
             found = next(self._in_other_wheels(source, inside), found)
         return replace(found, path=path) if isinstance(found, Member) else found
 
@@ -85,7 +85,7 @@ class Overlay:
         """What ``path`` is once all the wheels are installed side by side."""
         for other, name in self._others(source, path):
             found = other.look(f"/{name}")
-            if isinstance(found, Member) or found.kind is Kind.DIRECTORY:
+            if isinstance(found, Member) or found.kind is Obstacle.DIRECTORY:
                 yield found
 
     def _others(self, wheel: Source | None, path: str) -> Iterator[tuple[WheelSource, str]]:

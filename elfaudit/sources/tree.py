@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ..errors import SourceError
 from ..stream import FileStream
 from .model import Member
-from .other import Kind, NoFile, no_file_of_error, no_file_of_status
+from .other import NoFile, Obstacle, no_file_of_error, no_file_of_status
 
 __all__ = ["TreeSource"]
 
@@ -86,7 +86,7 @@ class TreeSource:
         if other is not None:
             return other
         if path.endswith("/"):
-            return NoFile(Kind.NOT_DIRECTORY)
+            return NoFile(Obstacle.NOT_DIRECTORY)
         return Member(
             path,
             path,
@@ -118,9 +118,9 @@ class TreeSource:
     def _host(self, path: str) -> str | NoFile:
         """The same, or why not."""
         if "\0" in path:
-            return NoFile(Kind.ABSENT)
+            return NoFile(Obstacle.ABSENT)
         if len(os.fsencode(path)) >= _MAX_PATH:
-            return NoFile(Kind.TOO_LONG)
+            return NoFile(Obstacle.TOO_LONG)
         directory, _, name = path.rpartition("/")
         folder = self._directory(directory or "/")
         if isinstance(folder, NoFile):
@@ -156,12 +156,12 @@ class TreeSource:
                 if error.errno != errno.EINVAL:  # it is not there, or out of reach
                     return no_file_of_error(error)
                 if pending and not os.path.isdir(host):
-                    return NoFile(Kind.NOT_DIRECTORY)
+                    return NoFile(Obstacle.NOT_DIRECTORY)
                 inside.append(part)
                 continue
             links += 1
             if links > _MAX_LINKS:
-                return NoFile(Kind.LOOP)
+                return NoFile(Obstacle.LOOP)
             if target.startswith("/"):
                 inside.clear()
             pending.extend(piece for piece in reversed(target.split("/")) if piece)

@@ -16,7 +16,7 @@ from ..errors import SourceError, WheelError
 from ..stream import ByteStream, FileStream
 from .inflate import InflatedStream
 from .model import Member
-from .other import Kind, NoFile
+from .other import NoFile, Obstacle
 
 __all__ = ["WheelSource"]
 
@@ -108,9 +108,13 @@ class WheelSource:
         entry = self._entries.get(name) if name else None
         if entry is None:
             folder = name is not None and name in self._folders
-            return NoFile(Kind.DIRECTORY, (self.label, name)) if folder else NoFile(Kind.ABSENT)
+            return (
+                NoFile(Obstacle.DIRECTORY, (self.label, name))
+                if folder
+                else NoFile(Obstacle.ABSENT)
+            )
         if path.endswith(("/", "/.")):
-            return NoFile(Kind.NOT_DIRECTORY)
+            return NoFile(Obstacle.NOT_DIRECTORY)
         display = f"{self.label}::{entry.filename}"
         return Member(
             path,

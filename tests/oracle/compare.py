@@ -24,7 +24,7 @@ _ALLOCATOR = ("malloc", "calloc", "realloc", "free")
 def answer_of(resolution: Resolution) -> Answer:
     """What we say, in the words of the judge."""
     link_map = resolution.link_map
-    program = link_map.entries[0]
+    program = link_map.program
     objects = tuple(
         entry.path
         for entry in link_map.entries

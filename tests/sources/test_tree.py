@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.errors import SourceError
-from elfaudit.sources import Kind, Member, NoFile, TreeSource
+from elfaudit.sources import Member, NoFile, Obstacle, TreeSource
 
 
 @pytest.fixture
@@ -210,20 +210,20 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("/../../nowhere")
     os.mkfifo(tmp_path / "fifo")
     expected = {
-        "folder": Kind.DIRECTORY,
-        "folder/.": Kind.DIRECTORY,
-        "folder/": Kind.DIRECTORY,
-        "file/": Kind.NOT_DIRECTORY,
-        "file/x": Kind.NOT_DIRECTORY,
-        "file/.": Kind.NOT_DIRECTORY,
-        "loop": Kind.LOOP,
-        "loop/x": Kind.LOOP,
-        "gone": Kind.ABSENT,
-        "gone/../file": Kind.ABSENT,
-        "out": Kind.ABSENT,
-        "fifo": Kind.FIFO,
-        "n" * 256: Kind.TOO_LONG,
-        "./" * 2048: Kind.TOO_LONG,
+        "folder": Obstacle.DIRECTORY,
+        "folder/.": Obstacle.DIRECTORY,
+        "folder/": Obstacle.DIRECTORY,
+        "file/": Obstacle.NOT_DIRECTORY,
+        "file/x": Obstacle.NOT_DIRECTORY,
+        "file/.": Obstacle.NOT_DIRECTORY,
+        "loop": Obstacle.LOOP,
+        "loop/x": Obstacle.LOOP,
+        "gone": Obstacle.ABSENT,
+        "gone/../file": Obstacle.ABSENT,
+        "out": Obstacle.ABSENT,
+        "fifo": Obstacle.FIFO,
+        "n" * 256: Obstacle.TOO_LONG,
+        "./" * 2048: Obstacle.TOO_LONG,
     }
     inside, machine = TreeSource(str(tmp_path)), TreeSource("/")
     for name, kind in expected.items():
@@ -232,8 +232,8 @@ def test_what_is_no_file(tmp_path: Path) -> None:
             assert isinstance(found, NoFile), (source.root, name)
             assert found.kind is kind, (source.root, name)
             assert source.find(path) is None
-    assert machine.look(f"{tmp_path}/null") == NoFile(Kind.NULL_DEVICE)
-    assert inside.look("/null") == NoFile(Kind.ABSENT)  # its /dev/null is not the machine's
+    assert machine.look(f"{tmp_path}/null") == NoFile(Obstacle.NULL_DEVICE)
+    assert inside.look("/null") == NoFile(Obstacle.ABSENT)  # its /dev/null is not the machine's
     one, other = inside.look("/folder"), inside.look("/folder/../folder/.")
     assert one == other
     assert isinstance(inside.look("/file"), Member)
