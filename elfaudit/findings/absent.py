@@ -83,6 +83,12 @@ def _evidence(
 def _likeness(name: str, provider: Provider) -> str:
     """What a library of the same stem has to do with the one that is missing."""
     wanted, theirs = _SUFFIX.search(name), _SUFFIX.search(provider.soname)
+    directory = posixpath.dirname(provider.path)
+    if provider.soname == name:
+        return (
+            f"{provider.member.display} has that SONAME, but no file beside it has the name: "
+            f"ldconfig -n {directory or '.'} makes the link"
+        )
     where = f"{provider.soname} is there ({provider.member.display})"
     if wanted is not None and wanted["version"] is None:
         return (

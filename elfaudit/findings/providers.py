@@ -169,7 +169,7 @@ class Catalogue:
     ) -> Iterator[Provider]:
         """The libraries of that machine that are called the same but for what is behind ``.so``.
 
-        Only files of such names are opened. One whose SONAME is ``name`` itself is left out.
+        Only files of such names are opened.
 
         Args:
             name: as in DT_NEEDED; for a path its last component counts.
@@ -193,7 +193,7 @@ class Catalogue:
                 continue
             seen.add(member.identity)
             soname = elf.soname or posixpath.basename(path)
-            if (elf.machine, elf.layout) == (model.machine, model.layout) and soname != name:
+            if (elf.machine, elf.layout) == (model.machine, model.layout):
                 yield Provider(None, member, place.base + path, elf, soname)
 
     def ordered(self, identity: Hashable, names: Collection[str]) -> Sequence[str]:

@@ -65,7 +65,7 @@ def _loaded_twice(case: Case) -> Iterator[Finding]:
             first.setdefault(soname or "", entry)
             continue
         other = first[soname]
-        if other.identity != entry.identity and entry in case.link_map.own:
+        if entry in case.link_map.own:
             yield Finding(
                 RULE.name,
                 Severity.WARNING,
@@ -80,17 +80,18 @@ def _asked_otherwise(case: Case) -> Iterator[Finding]:
     subject, dynamic = case.link_map.subject, case.model.dynamic
     if dynamic is None:
         return
-    listed = (*dynamic.filters, *dynamic.auxiliaries, *dynamic.needed)
-    names = {posixpath.basename(name) for name in listed}
-    for entry in case.link_map.edges.get(subject, ()):
-        soname = entry.elf.soname if entry.elf is not None else None
-        if soname is None or soname in names or entry.loader is not subject:
+    listed = case.link_map.edges.get(subject, ())
+    for name in dict.fromkeys(dynamic.needed):
+        entry = case.link_map.names.get(name)
+        soname = entry.elf.soname if entry is not None and entry.elf is not None else None
+        known = (None, posixpath.basename(name), *dynamic.needed)  # by both names: no harm
+        if entry not in listed or soname in known:
             continue
         yield Finding(
             RULE.name,
             Severity.NOTE,
             subject.display,
-            f"asks for {entry.name} and gets {posixpath.basename(entry.label)}, "
+            f"asks for {name} and gets {posixpath.basename(entry.label)}, "
             f"a file whose SONAME is {soname}",
             (f"what is linked with that file asks for {soname}",),
         )

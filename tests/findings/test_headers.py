@@ -152,6 +152,7 @@ class TestStaticTls:
         code = "char *ask(void); int main(void) { return !ask(); }"
         program = workshop.program("main", code, needed=[ask], runpath="$ORIGIN")
         assert not of(resolve(str(program)), "static-tls")
+        assert not of(resolve(str(ask), host=str(program)), "static-tls")
 
 
 @pytest.mark.oracle
@@ -196,6 +197,15 @@ class TestMisalignedSegment:
         (finding,) = of(resolve(str(file), root=None), "misaligned-segment")
         assert finding.severity is Severity.ERROR
         assert finding.message.endswith("ELF load command address/offset not properly aligned")
+
+    def test_one_finding_for_one_segment(self, prebuilt: Path, tmp_path: Path) -> None:
+        """What does not hold its own alignment is not told again for pages of 64 KiB."""
+        file = Path(shutil.copy(prebuilt / "machines/aarch64/libdep.so.1", tmp_path))
+        row, header = next(
+            (n, h) for n, h in enumerate(headers(file)) if h[0] == 1 and h[3] != h[2]
+        )
+        write_header(file, row, [*header[:7], 0x10000])
+        assert len(of(resolve(str(file), root=None), "misaligned-segment")) == 1
 
     def test_segments_one_over_the_other(self, file: Path) -> None:
         loads = [(n, h) for n, h in enumerate(headers(file)) if h[0] == 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,15 @@ class TestSameStem:
         assert any(
             "libsmi.so.7 is there" in text for text in resolve(str(ask)).findings[0].evidence
         )
+
+    def test_without_the_link_that_ldconfig_makes(self, workshop: Workshop) -> None:
+        workshop.library("deep/libsmi.so.1.0", soname="libsmi.so.1")
+        ask = workshop.library("libask.so", needed=["libsmi.so.1"], runpath="$ORIGIN/deep")
+        (line,) = [text for text in resolve(str(ask)).findings[0].evidence if "ldconfig" in text]
+        command = line[line.index("ldconfig -n") :].removesuffix(" makes the link")
+        subprocess.run(command.replace("ldconfig", "/sbin/ldconfig", 1).split(), check=True)
+        assert resolve(str(ask)).error is None
+        assert python_dlopen(ask).error is None
 
     def test_the_name_for_the_linker(self, workshop: Workshop) -> None:
         workshop.library("libsmi.so.1")

@@ -48,6 +48,13 @@ class TestSonameMismatch:
         ask = workshop.library("libask.so", ASK, needed=["libreal.so.1"], runpath="$ORIGIN")
         assert not of(resolve(str(ask)), "soname-mismatch")
 
+    def test_by_the_name_in_the_file_that_asks(self, workshop: Workshop) -> None:
+        """Even if the library is there before under another one."""
+        alias = workshop.library("libalias.so", F, soname="libreal.so.1")
+        ask = workshop.library("libask.so", ASK, needed=["libalias.so"], runpath="$ORIGIN")
+        (finding,) = of(resolve(str(ask), preload=[str(alias)]), "soname-mismatch")
+        assert finding.message.startswith("asks for libalias.so and gets libalias.so, ")
+
     @pytest.mark.parametrize("linked", [False, True])
     def test_loaded_twice(self, workshop: Workshop, linked: bool) -> None:
         """One library under two names: two files are loaded, a link to one file is not."""
@@ -93,6 +100,16 @@ class TestWrongMachine:
         ours = resolve(str(alone), library_path=[str(place)])
         found = of(ours, "wrong-machine")
         assert [finding.severity for finding in found] == [Severity.WARNING]
+
+    @pytest.mark.oracle
+    def test_what_other_libraries_meet_is_their_affair(
+        self, workshop: Workshop, prebuilt: Path
+    ) -> None:
+        shutil.copy(prebuilt / "machines/aarch64/libdep.so.1", workshop.directory)
+        mid = workshop.library("libmid.so", needed=["libdep.so.1"], runpath="$ORIGIN")
+        ask = workshop.library("libask.so", needed=["libmid.so"], runpath="$ORIGIN")
+        assert not of(resolve(str(ask)), "wrong-machine")
+        assert of(resolve(str(mid)), "wrong-machine")
 
     def test_the_right_one_is_not_told(self, prebuilt: Path) -> None:
         ours = resolve(str(prebuilt / "machines/x86_64/libdemo.so"))
@@ -148,6 +165,16 @@ class TestUnusedNeeded:
         assert [f.severity for f in ours.findings] == [Severity.NOTE]
         assert ours_unused(ours) == unused(str(ask)) == {str(workshop.directory / "libidle.so")}
         assert not of(resolve(str(ask)), "unused-needed")  # only on request
+
+    @pytest.mark.oracle
+    def test_a_symbol_that_no_relocation_names_is_no_use(self, workshop: Workshop, nm: str) -> None:
+        idle = workshop.library("libidle.so", "int idle(void) { return 1; }")
+        flags = ["-Wl,-u,idle"]
+        ask = workshop.library("libask.so", needed=[idle], runpath="$ORIGIN", flags=flags)
+        told = subprocess.run([nm, "-D", ask], capture_output=True, text=True, check=True)
+        assert " U idle" in told.stdout
+        ours = resolve(str(ask), select=["unused-needed"])
+        assert ours_unused(ours) == unused(str(ask)) == {str(idle)}
 
     @pytest.mark.oracle
     def test_a_copied_variable_is_a_use(self, workshop: Workshop) -> None:

@@ -54,6 +54,10 @@ class TestRemedies:
         assert finding.evidence == ("2 symbols need it: f, g",)
         assert not finding.fixes
 
+    def test_what_it_has_is_newer(self, workshop: Workshop, host: Path) -> None:
+        finding = judge(host, self.asking(workshop, "TWO_3", "TWO_5"))[1].findings[0]
+        assert finding.evidence == ("2 symbols need it: f, g",)
+
     def test_a_newer_library_is_at_hand(self, workshop: Workshop, host: Path) -> None:
         ask = self.asking(workshop, "TWO_2", "TWO_1")
         place = str(workshop.directory / "new")
