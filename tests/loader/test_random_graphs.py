@@ -1,141 +1,94 @@
-"""Random small graphs of shared objects: ours is what the real loader says, whatever the graph."""
+"""Random small graphs of objects: ours is what the real loader says, whatever the graph.
+
+``ELFAUDIT_GRAPHS`` in the environment is how many graphs each test makes instead of a few.
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, reject, settings
 
-from elfaudit.api import resolve
-from tests.oracle import Workshop, dlopen
-from tests.oracle.compare import answer_of, differences
+from tests.oracle import Workshop, require_loader
+from tests.oracle.examples import SEQUENCES, disagreements
+from tests.oracle.foundry import CannotBuildError, Foundry
+from tests.oracle.graphs import CALM, WILD, Graph, graphs, place
+from tests.oracle.opener import build_opener
 
 pytestmark = pytest.mark.oracle
 
-SYMBOLS = ("s0", "s1", "s2", "s3")
-NAMES = tuple(f"lib{number}.so" for number in range(5))
-PATHS = ("$ORIGIN", "$ORIGIN/../a", "$ORIGIN/../b", "$ORIGIN/../a:$ORIGIN/../b")
+_GIVEN = os.environ.get("ELFAUDIT_GRAPHS")
+_SETTINGS = settings(
+    max_examples=int(_GIVEN or 25),
+    deadline=None,
+    derandomize=not _GIVEN,
+    database=None,
+    # A smaller example takes minutes to find: that is for whoever looks into it.
+    phases=(Phase.generate, *((Phase.shrink,) if _GIVEN else ())),
+    suppress_health_check=list(HealthCheck),
+)
+_OPEN_QUESTIONS = "paths that stay relative, errno of a search, the turn of a filtee; see issue 3"
+Judge = Callable[[Graph, Path | None], None]
 
 
-@dataclass(frozen=True)
-class Library:
-    """One object to build. ``needed`` holds names; versions are required of those built before."""
-
-    folder: str
-    name: str
-    needed: tuple[str, ...]
-    tag: str
-    paths: str
-    defined: frozenset[str]
-    weak: frozenset[str]
-    used: frozenset[str]
-    weakly: frozenset[str]
-
-    @property
-    def code(self) -> str:
-        """C that defines, calls and weakly refers to what the library should."""
-        weak = "__attribute__((weak)) "
-        parts = [
-            f"{weak if s in self.weak else ''}int {s}(void) {{ return 0; }}"
-            for s in sorted(self.defined)
-        ]
-        parts += [
-            f"{weak if s in self.weakly else ''}int {s}(void);"
-            for s in sorted(self.used | self.weakly)
-        ]
-        unique = f"{self.folder}_{self.name[:-3]}"
-        calls = " + ".join(f"{s}()" for s in sorted(self.used | self.weakly)) or "0"
-        return "\n".join([*parts, f"int call_{unique}(void) {{ return {calls}; }}"])
+@pytest.fixture(scope="session")
+def opener(tmp_path_factory: pytest.TempPathFactory, stubs: Path) -> Path:
+    """The program that opens what it is told to, one after the other."""
+    return build_opener(Workshop(tmp_path_factory.mktemp("opener").resolve(), stubs))
 
 
-@st.composite
-def libraries(draw: st.DrawFn) -> tuple[list[Library], frozenset[str]]:
-    """The objects in the order in which they are built, and the names that have versions."""
-    versioned = draw(st.frozensets(st.sampled_from(NAMES), max_size=2))
-    some = st.frozensets(st.sampled_from(SYMBOLS), max_size=2)
-    built = []
-    count = draw(st.integers(2, len(NAMES)))
-    for number in reversed(range(count)):
-        for folder in draw(st.sampled_from(("a", "a", "b", "ab"))):
-            missing = ("libgone.so",) if draw(st.integers(0, 15)) == 0 else ()
-            needed = draw(st.lists(st.sampled_from(NAMES[:count]), max_size=3, unique=True))
-            defined = draw(some)
-            built.append(
-                Library(
-                    folder,
-                    NAMES[number],
-                    (*needed, *missing),
-                    draw(st.sampled_from(("rpath", "runpath", "runpath"))),
-                    draw(st.sampled_from(PATHS)),
-                    defined,
-                    draw(some) & defined,
-                    draw(some) - defined if draw(st.integers(0, 2)) else frozenset(),
-                    draw(some) - defined,
-                )
-            )  # fmt: skip
-    return built, versioned
+@pytest.fixture(scope="session")
+def agree(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    """Fails with what we and the loader differ in, about one graph."""
+    require_loader()
+    directory = tmp_path_factory.mktemp("graph").resolve()
+    foundry = Foundry(directory / "kept")
 
-
-def build(workshop: Workshop, graph: tuple[list[Library], frozenset[str]]) -> Path:
-    """Build all of it; the path of the last one, which is the root of the graph."""
-    made, versioned = graph
-    done: dict[str, Path] = {}
-    path = workshop.directory
-    for library in made:
-        script = None
-        if library.name in versioned:
-            number = NAMES.index(library.name)
-            # A node of its own for each name, there from the start, whatever symbols are in it.
-            script = f"V{number} {{ global: s*; call_*; }};"
-        path = workshop.library(
-            f"{library.folder}/{library.name}",
-            library.code,
-            needed=[done.get(name, name) if name in versioned else name for name in library.needed],
-            script=script,
-            **{library.tag: library.paths},
-        )
-        done[library.name] = path
-    return path
-
-
-def kind_of(error: str) -> tuple[str, ...]:
-    """Which of its messages it is, and what about; of an undefined symbol only where."""
-    if ": undefined symbol: " in error:
-        return "undefined symbol", error.partition(": undefined")[0]
-    if match := re.match(r"(.*): version `(.*)' not found", error):
-        return "version", match[1], match[2]
-    return "file", error
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-@given(graph=libraries(), preloaded=st.sampled_from((None, None, "a/lib1.so", "a/lib2.so")))
-def test_random_graphs(
-    tmp_path_factory: pytest.TempPathFactory,
-    stubs: Path,
-    host: Path,
-    graph: tuple[list[Library], frozenset[str]],
-    preloaded: str | None,
-) -> None:
-    workshop = Workshop(tmp_path_factory.mktemp("graph").resolve(), stubs)
-    subject = build(workshop, graph)
-    preload = [workshop.directory / preloaded] if preloaded else []
-    preload = [path for path in preload if path.exists() and path != subject]
-    real = dlopen(host, subject, preload=preload, now=False)
-    bound = dlopen(host, subject, preload=preload)
-    resolution = resolve(str(subject), host=str(host), preload=map(str, preload))
-    ours = answer_of(resolution)
-    if real.error is None or ours.error is None:
-        # Bindings are told of what is bound; a preload that would fail then is bound when called.
-        found = differences(bound if bound.error is None else replace(real, bindings={}), ours)
-        if bound.error is not None:
-            found = [line for line in found if not line.startswith("binding")]
+    def judge(graph: Graph, opener: Path | None) -> None:
+        here = directory / "here"
+        try:
+            place(graph, foundry, here)
+        except CannotBuildError:
+            reject()
+        found = disagreements(graph, here, opener)
+        if found is None:
+            reject()
         assert not found, found
-    else:
-        assert kind_of(ours.error) == kind_of(real.error)
-        if " undefined symbol: " in real.error:
-            name = real.error.rpartition("undefined symbol: ")[2].partition(",")[0]
-            assert name in {s for finding in resolution.findings for s in finding.symbols}
+
+    return judge
+
+
+@_SETTINGS
+@given(graph=graphs(CALM))
+def test_opening_a_library(graph: Graph, agree: Judge, opener: Path) -> None:
+    agree(graph, opener)
+
+
+@_SETTINGS
+@given(graph=graphs(CALM, program=True))
+def test_starting_a_program(graph: Graph, agree: Judge) -> None:
+    agree(graph, None)
+
+
+@pytest.mark.xfail(strict=False, reason=_OPEN_QUESTIONS)
+@_SETTINGS
+@given(graph=graphs(WILD))
+def test_opening_a_library_of_an_odd_graph(graph: Graph, agree: Judge, opener: Path) -> None:
+    agree(graph, opener)
+
+
+@pytest.mark.xfail(strict=False, reason=_OPEN_QUESTIONS)
+@_SETTINGS
+@given(graph=graphs(WILD, program=True))
+def test_starting_a_program_of_an_odd_graph(graph: Graph, agree: Judge) -> None:
+    agree(graph, None)
+
+
+@pytest.mark.skipif(not SEQUENCES, reason="resolve() cannot be told yet what was opened before")
+@_SETTINGS
+@given(graph=graphs(CALM, opens=True))
+def test_opening_several(graph: Graph, agree: Judge, opener: Path) -> None:
+    agree(graph, opener)

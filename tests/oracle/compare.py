@@ -30,18 +30,25 @@ def answer_of(resolution: Resolution) -> Answer:
         for entry in link_map.entries
         if entry.path and entry is not program and _OF_THE_LOADER not in entry.path
     )
-    bindings: dict[Key, str] = {}
+    providers: dict[Key, frozenset[str]] = {}
     undefined: set[tuple[str, str]] = set()
     for binding in resolution.bindings:
         user = binding.reference.path or ""
         if binding.status is Status.BOUND:
             assert binding.provider is not None
-            bindings[(user, binding.name, binding.version)] = binding.provider.path or ""
+            key = (user, binding.name, binding.version)
+            providers[key] = providers.get(key, frozenset()) | {binding.provider.path or ""}
         elif binding.status is not Status.WEAK_ABSENT:
             undefined.add((user, binding.name))
     missing = tuple(entry.name for entry in link_map.missing)
     return Answer(
-        objects, resolution.error, bindings, _tried(resolution), frozenset(undefined), missing
+        objects,
+        resolution.error,
+        {key: max(each) for key, each in providers.items()},
+        _tried(resolution),
+        frozenset(undefined),
+        missing,
+        providers,
     )
 
 
@@ -79,7 +86,10 @@ def agree(real: Answer, resolution: Resolution, *, cwd: Path | None = None) -> N
 
 
 def differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -> list[str]:
-    """Everything in which two answers differ: load order, error, providers."""
+    """Everything in which two answers differ: load order, error, providers.
+
+    Where the loader gave up, it has told no order; what it had bound until then must be ours too.
+    """
     found = []
     if real.error != ours.error:
         found.append(f"error: real {real.error!r}, ours {ours.error!r}")
@@ -87,10 +97,11 @@ def differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -> list[
         objects = tuple(_absolute(path, cwd) for path in real.objects)
         if objects != ours.objects:
             found.append(f"objects: real {objects}, ours {ours.objects}")
-        found += [
-            f"binding {key}: real {pair[0]}, ours {pair[1]}"
-            for key, pair in differing_bindings(real, ours, cwd=cwd).items()
-        ]
+    found += [
+        f"binding {key}: real {pair[0]}, ours {pair[1]}"
+        for key, pair in differing_bindings(real, ours, cwd=cwd).items()
+        if real.error is None or pair[0] is not None
+    ]
     return found
 
 
@@ -98,20 +109,21 @@ Pair = tuple[str | None, str | None]
 
 
 def differing_bindings(real: Answer, ours: Answer, *, cwd: Path | None = None) -> dict[Key, Pair]:
-    """(real, our) provider of each reference that the two bind differently."""
+    """(real, our) provider of each reference that the two bind differently; several are joined."""
     theirs = {
-        (_absolute(user, cwd), name, version): _absolute(provider, cwd)
-        for (user, name, version), provider in real.bindings.items()
+        (_absolute(user, cwd), name, version): {_absolute(each, cwd) for each in providers}
+        for (user, name, version), providers in real.providers.items()
     }
     found: dict[Key, Pair] = {}
-    for key in sorted(theirs.keys() | ours.bindings.keys(), key=str):
+    for key in sorted(theirs.keys() | ours.providers.keys(), key=str):
         user, name, _ = key
-        pair = theirs.get(key), ours.bindings.get(key)
+        pair = theirs.get(key), ours.providers.get(key)
         # The loader relocates itself before it can tell, and looks these four up for itself. A
         # reference to an object's own protected or hidden definition needs no lookup to be known.
-        known = pair[1] is None and (name in _ALLOCATOR or pair[0] == user)
+        known = pair[1] is None and (name in _ALLOCATOR or pair[0] == {user})
         if pair[0] != pair[1] and _OF_THE_LOADER not in user and not known:
-            found[key] = pair
+            first, second = (" + ".join(sorted(each)) if each else None for each in pair)
+            found[key] = first, second
     return found
 
 

@@ -11,8 +11,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .workshop import LOADER, Workshop
@@ -24,7 +24,9 @@ __all__ = [
     "build_host",
     "dlopen",
     "python_dlopen",
+    "died",
     "read_answer",
+    "run",
     "start",
     "trace",
 ]
@@ -76,6 +78,7 @@ _BINDING = re.compile(
 _MISSING_SYMBOL = re.compile(
     r"^undefined symbol: (?P<name>\S+?)(?:, version (\S+))?\t\((?P<user>.*)\)$"
 )
+_IGNORED = re.compile(r"^ERROR: ld\.so: object .*: ignored\.\n|^ld\.so: object .*: ignored\.\n", re.M)
 _LISTED = re.compile(r"^\t(?P<name>\S+) (?:=> )?(?P<path>[^()]*?) ?\(0x[0-9a-f]+\)$")
 
 
@@ -90,6 +93,8 @@ class Answer:
         tried: the paths tried, in order.
         undefined: (path of the object, symbol) that nobody supplies; ``trace`` only.
         missing: NEEDED names that were not found; ``trace`` only.
+        providers: every provider by reference: one object may bind one name to several, as a call
+            and a COPY of it do.
     """
 
     objects: tuple[str, ...]
@@ -98,6 +103,7 @@ class Answer:
     tried: tuple[str, ...]
     undefined: frozenset[tuple[str, str]] = frozenset()
     missing: tuple[str, ...] = ()
+    providers: Mapping[Key, frozenset[str]] = field(default_factory=dict)
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -144,11 +150,12 @@ def start(
     preload: Iterable[str | Path] = (),
     library_path: str | None = None,
     cwd: Path | None = None,
+    now: bool = True,
 ) -> Answer:
-    """Run a program, as the kernel starts it, with everything bound at once."""
-    done, debug = _run([str(program), *arguments], preload, library_path, cwd, {"LD_BIND_NOW": "1"})
-    error = _message(done.stderr) if done.returncode else None
-    return Answer((), error, _bindings(debug), _tried(debug))
+    """Run a program, as the kernel starts it; with ``now`` everything is bound at once."""
+    settings = {"LD_BIND_NOW": "1"} if now else {}
+    done, debug = run([str(program), *arguments], preload, library_path, cwd, settings)
+    return _answer(debug, (), died(done.returncode, done.stderr) if done.returncode else None)
 
 
 def trace(
@@ -157,10 +164,16 @@ def trace(
     preload: Iterable[str | Path] = (),
     library_path: str | None = None,
     cwd: Path | None = None,
+    program: bool = False,
 ) -> Answer:
-    """What ``ldd -r`` would say of a file that is taken for the program."""
+    """What ``ldd -r`` would say of a file that is taken for the program.
+
+    With ``program`` it is one, and is started by the kernel: only for what is our own, since not
+    every file that can be started has a loader that stops before it runs.
+    """
     settings = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "yes", "LD_BIND_NOW": "yes"}
-    done, debug = _run([LOADER, str(path)], preload, library_path, cwd, settings)
+    command = [str(path)] if program else [LOADER, str(path)]
+    done, debug = run(command, preload, library_path, cwd, settings)
     objects, missing = [], []
     undefined: set[tuple[str, str]] = set()
     for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
@@ -170,9 +183,8 @@ def trace(
             missing.append(line.split()[0])
         elif found := _LISTED.match(line):
             objects.append(found["path"] or found["name"])
-    error = done.stderr.strip() or None
-    bindings, tried = _bindings(debug), _tried(debug)
-    return Answer(_ours(objects), error, bindings, tried, frozenset(undefined), tuple(missing))
+    error = _IGNORED.sub("", done.stderr).strip() or None
+    return _answer(debug, objects, error, frozenset(undefined), tuple(missing))
 
 
 def _opened(
@@ -183,15 +195,17 @@ def _opened(
     *,
     now: bool = True,
 ) -> Answer:
-    done, debug = _run(command, preload, library_path, cwd, {"LD_BIND_NOW": "1"} if now else {})
+    done, debug = run(command, preload, library_path, cwd, {"LD_BIND_NOW": "1"} if now else {})
     if not done.stdout:  # the process did not even start
-        return Answer((), _message(done.stderr), _bindings(debug), _tried(debug))
+        return _answer(debug, (), died(done.returncode, done.stderr))
     return read_answer(done.stdout, debug)
 
 
-def _message(text: str) -> str:
-    """The loader's message without the program and the kind of error it puts in front."""
-    text = text.strip()
+def died(status: int, text: str) -> str:
+    """Why a process ended: the loader's message without what it puts in front, or the signal."""
+    text = _IGNORED.sub("", text).strip()
+    if not text and status < 0:
+        return f"signal {-status}"
     if text.startswith("Inconsistency detected by ld.so: "):
         return text
     text = text.partition(": ")[2]
@@ -209,16 +223,17 @@ def read_answer(output: str, debug: str) -> Answer:
             objects.append(text)
         elif kind == "error":
             error = text
-    return Answer(_ours(objects), error, _bindings(debug), _tried(debug))
+    return _answer(debug, objects, error)
 
 
-def _run(
-    command: list[str],
+def run(
+    command: Sequence[str],
     preload: Iterable[str | Path],
     library_path: str | None,
     cwd: Path | None,
     settings: Mapping[str, str],
 ) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Start a command; what it did, and the loader's account of it taken out of what it wrote."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     environment = {**kept, "LC_ALL": "C", "LD_DEBUG": "bindings,libs", **settings}
     if names := ":".join(map(str, preload)):
@@ -232,7 +247,7 @@ def _run(
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        timeout=60,
+        timeout=120,
         check=False,
     )
     lines = done.stderr.splitlines(keepends=True)
@@ -246,13 +261,24 @@ def _ours(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(p for p in paths if "vdso" not in p and "/ld-linux" not in p)
 
 
-def _bindings(debug: str) -> dict[Key, str]:
-    found: dict[Key, str] = {}
+def _answer(
+    debug: str,
+    objects: Iterable[str] = (),
+    error: str | None = None,
+    undefined: frozenset[tuple[str, str]] = frozenset(),
+    missing: tuple[str, ...] = (),
+) -> Answer:
+    """An answer, with what the loader's own account (``LD_DEBUG``) has on bindings and tries."""
+    providers: dict[Key, frozenset[str]] = {}
+    last: dict[Key, str] = {}
     for line in debug.splitlines():
         match = _BINDING.search(line)
         if match and "vdso" not in match["user"]:
-            found[(match["user"], match["name"], match["version"])] = match["provider"]
-    return found
+            key = (match["user"], match["name"], match["version"])
+            last[key] = match["provider"]
+            providers[key] = providers.get(key, frozenset()) | {match["provider"]}
+    tried = _tried(debug)
+    return Answer(_ours(objects), error, last, tried, undefined, missing, providers)
 
 
 def _tried(debug: str) -> tuple[str, ...]:
