@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, reject, settings
 
-from tests.oracle import Workshop, require_loader
 from tests.oracle.examples import SEQUENCES, disagreements
 from tests.oracle.foundry import CannotBuildError, Foundry
 from tests.oracle.graphs import CALM, WILD, Graph, graphs, place
-from tests.oracle.opener import build_opener
 
 pytestmark = pytest.mark.oracle
 
@@ -35,17 +33,9 @@ Judge = Callable[[Graph, Path | None], None]
 
 
 @pytest.fixture(scope="session")
-def opener(tmp_path_factory: pytest.TempPathFactory, stubs: Path) -> Path:
-    """The program that opens what it is told to, one after the other."""
-    return build_opener(Workshop(tmp_path_factory.mktemp("opener").resolve(), stubs))
-
-
-@pytest.fixture(scope="session")
-def agree(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+def agree(tmp_path_factory: pytest.TempPathFactory, foundry: Foundry) -> Judge:
     """Fails with what we and the loader differ in, about one graph."""
-    require_loader()
     directory = tmp_path_factory.mktemp("graph").resolve()
-    foundry = Foundry(directory / "kept")
 
     def judge(graph: Graph, opener: Path | None) -> None:
         here = directory / "here"

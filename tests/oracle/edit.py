@@ -5,9 +5,19 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-__all__ = ["add_dynamic_entry", "dynamic_entry_offset", "dynamic_value", "patch"]
+__all__ = [
+    "add_dynamic_entry",
+    "dynamic_entry_offset",
+    "dynamic_value",
+    "patch",
+    "set_symbol",
+    "set_version",
+    "symbol_rows",
+]
 
 _PT_DYNAMIC = 2
+_DT_STRTAB, _DT_SYMTAB, _DT_VERSYM = 5, 6, 0x6FFFFFF0
+_ROW = 24  # bytes of a symbol
 
 
 def dynamic_value(path: Path, tag: int) -> int:
@@ -32,6 +42,46 @@ def add_dynamic_entry(path: Path, tag: int, value: int = 0) -> None:
     at = next(at for at in range(start, end, 16) if not any(raw[at : at + 8]))
     assert at + 32 <= end, "no spare entry"
     patch(path, at, struct.pack("<QQ", tag, value))
+
+
+def symbol_rows(path: Path, name: str) -> list[int]:
+    """The rows of the dynamic symbols of a name, as ``ld`` lays the table out: before the names."""
+    raw = path.read_bytes()
+    table, names = dynamic_value(path, _DT_SYMTAB), dynamic_value(path, _DT_STRTAB)
+    found = []
+    for row in range(1, (names - table) // _ROW):
+        (at,) = struct.unpack_from("<I", raw, table + row * _ROW)
+        if raw[names + at :].partition(b"\0")[0] == name.encode():
+            found.append(row)
+    return found
+
+
+def set_symbol(
+    path: Path,
+    row: int,
+    *,
+    kind: int | None = None,
+    binding: int | None = None,
+    visibility: int | None = None,
+    value: int | None = None,
+) -> None:
+    """Change the type, binding, visibility or value of a dynamic symbol."""
+    at = dynamic_value(path, _DT_SYMTAB) + row * _ROW
+    raw = path.read_bytes()
+    info, other = raw[at + 4], raw[at + 5]
+    if kind is not None:
+        info = info & 0xF0 | kind
+    if binding is not None:
+        info = info & 0xF | binding << 4
+    patch(path, at + 4, bytes((info, other if visibility is None else visibility)))
+    if value is not None:
+        patch(path, at + 8, struct.pack("<Q", value))
+
+
+def set_version(path: Path, row: int, index: int) -> None:
+    """Change the version index of a dynamic symbol, hidden bit included."""
+    at = dynamic_value(path, _DT_VERSYM) + 2 * row
+    patch(path, at, struct.pack("<H", index))
 
 
 def patch(path: Path, offset: int, data: bytes) -> None:
