@@ -15,7 +15,7 @@ from elfaudit.loader.environment import host_library_path
 
 from .loader import Answer, Key, dlopen
 
-__all__ = ["agree", "answer_of", "differences", "differing_bindings", "judge"]
+__all__ = ["Pair", "agree", "answer_of", "differences", "differing_bindings", "judge"]
 
 _OF_THE_LOADER = "/ld-linux"
 _ALLOCATOR = ("malloc", "calloc", "realloc", "free")

@@ -78,7 +78,11 @@ _BINDING = re.compile(
 _MISSING_SYMBOL = re.compile(
     r"^undefined symbol: (?P<name>\S+?)(?:, version (\S+))?\t\((?P<user>.*)\)$"
 )
-_IGNORED = re.compile(r"^ERROR: ld\.so: object .*: ignored\.\n|^ld\.so: object .*: ignored\.\n", re.M)
+_IGNORED = re.compile(  # it warns, and goes on
+    r"^(?:ERROR: )?ld\.so: object .*: ignored\.\n"
+    r"|^.*: no version information available \(required by .*\)\n",
+    re.MULTILINE,
+)
 _LISTED = re.compile(r"^\t(?P<name>\S+) (?:=> )?(?P<path>[^()]*?) ?\(0x[0-9a-f]+\)$")
 
 

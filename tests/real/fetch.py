@@ -56,6 +56,9 @@ WHEELS = {
     ),
     "bitsandbytes": _Wheel("bitsandbytes==0.50.2", "bitsandbytes-0.50.2-", _FOREIGN),
     "jax-rocm7-plugin": _Wheel("jax-rocm7-plugin==0.10.2", "jax_rocm7_plugin-0.10.2-", _FOREIGN),
+    "pillow": _Wheel("pillow==13.0.0", "pillow-13.0.0-"),
+    "lxml": _Wheel("lxml==6.1.3", "lxml-6.1.3-"),
+    "psycopg2-binary": _Wheel("psycopg2-binary==2.9.13", "psycopg2_binary-2.9.13-"),
     "torch-scatter-rocm": _Wheel(
         "torch-scatter-rocm==2.1.2.post6", "torch_scatter_rocm-2.1.2.post6-", _FOREIGN
     ),
@@ -69,7 +72,7 @@ MUSL_WHEELS = {
 _WHEELS = {**WHEELS, **MUSL_WHEELS}
 DEBIAN = ("librocm-smi64-1",)
 _answers: dict[str, Path | Unavailable] = {}
-_ABI = {"torch", "numpy", "scipy", "pyarrow"}  # loaded by the tests: for this very Python
+_ABI = {"torch", "numpy", "scipy", "pyarrow", "pillow", "lxml", "psycopg2-binary"}  # loaded by the tests: for this very Python
 
 
 def cache_directory() -> Path:
