@@ -21,7 +21,7 @@ _OTHERS = ("aarch64", "armhf", "i386", "ppc64le", "riscv64", "s390x")
 
 
 def _files() -> list[Path]:
-    """Files that say they are ELF, but for programs of other machines: no loader here starts them."""
+    """Files that say they are ELF, but for programs of other machines, which none here starts."""
     foreign = {PREBUILT / "machines" / name / "demo" for name in _OTHERS}
     paths = (Path(folder) / name for folder, _, names in os.walk(PREBUILT) for name in names)
     return sorted(

@@ -55,9 +55,7 @@ class Duel:
         nodes = NODES if versions else ()
         needed = (needed_stub("libfirst.so"), needed_stub("libsecond.so", versions, nodes))
         refers = (refer or Refer("f", Way.WORD),)
-        return self.build(
-            Part("libask.so", "libask.so", (), refers, (), needed, runpath="$ORIGIN")
-        )
+        return self.build(Part("libask.so", "libask.so", (), refers, (), needed, runpath="$ORIGIN"))
 
     def winner(self, ask: Path, name: str = "f", version: str | None = None) -> str | None:
         """Whom the loader binds a reference to, which must be whom we do."""
@@ -206,9 +204,11 @@ class TestAReferenceWithoutAVersion:
 
     @pytest.mark.parametrize(
         ("index", "winner"),
-        [(0, "first"), (1, "first"), (2, "first"), (3, "first"), (4, "first")]
-        + [(HIDDEN, "first"), (HIDDEN | 1, "first"), (HIDDEN | 2, "first")]
-        + [(HIDDEN | 3, "second"), (HIDDEN | 4, "second")],
+        [
+            *((index, "first") for index in range(5)),
+            *((HIDDEN | index, "first") for index in range(3)),
+            *((HIDDEN | index, "second") for index in (3, 4)),
+        ],
     )
     def test_by_index(self, duel: Duel, index: int, winner: str) -> None:
         first = duel.library("first", [Define("f", version="V3")], NODES)
@@ -219,12 +219,16 @@ class TestAReferenceWithoutAVersion:
     @pytest.mark.parametrize("way", [Way.CALL, Way.GOT])
     @pytest.mark.parametrize(
         ("indices", "winner"),
-        [((3, 4), "second"), ((HIDDEN | 3, 4), "first"), ((3, HIDDEN | 4), "first")]
-        + [((HIDDEN | 3, HIDDEN | 4), "second"), ((2, 4), "first"), ((4, HIDDEN | 2), "first")],
+        [
+            ((3, 4), "second"),
+            ((HIDDEN | 3, 4), "first"),
+            ((3, HIDDEN | 4), "first"),
+            ((HIDDEN | 3, HIDDEN | 4), "second"),
+            ((2, 4), "first"),
+            ((4, HIDDEN | 2), "first"),
+        ],
     )
-    def test_of_two(
-        self, duel: Duel, indices: tuple[int, int], winner: str, way: Way
-    ) -> None:
+    def test_of_two(self, duel: Duel, indices: tuple[int, int], winner: str, way: Way) -> None:
         both = [Define("f", version="V3"), Define("f", version="V2", default=False)]
         first = duel.library("first", both, NODES)
         for place, index in enumerate(indices):
@@ -300,7 +304,7 @@ class TestScope:
         unique = (Define("f", Kind.UNIQUE),)
         duel.library("first", unique)
         refers = (Refer("f", Way.WORD),)
-        own = duel.build(Part("libown.so", "libown.so", unique, refers, symbolic=True))
+        duel.build(Part("libown.so", "libown.so", unique, refers, symbolic=True))
         asked = Part(
             "libasked.so", "libasked.so", (), refers, (), (needed_stub("libfirst.so"),),
             runpath="$ORIGIN",

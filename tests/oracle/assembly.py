@@ -60,7 +60,7 @@ class Define:
 
 @dataclass(frozen=True)
 class Refer:
-    """A symbol that an object looks up; with a version only if some object linked with it has it."""
+    """A symbol that an object looks up; the version must be that of one linked with it."""
 
     name: str
     way: Way = Way.CALL

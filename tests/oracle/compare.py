@@ -13,11 +13,10 @@ from elfaudit.findings import Resolution
 from elfaudit.loader import Status
 from elfaudit.loader.environment import host_library_path
 
-from .loader import Answer, Key, dlopen
+from .loader import Answer, Key, dlopen, is_loader
 
 __all__ = ["Pair", "agree", "answer_of", "differences", "differing_bindings", "judge"]
 
-_OF_THE_LOADER = "/ld-linux"
 _ALLOCATOR = ("malloc", "calloc", "realloc", "free")
 
 
@@ -28,7 +27,7 @@ def answer_of(resolution: Resolution) -> Answer:
     objects = tuple(
         entry.path
         for entry in link_map.entries
-        if entry.path and entry is not program and _OF_THE_LOADER not in entry.path
+        if entry.path and entry is not program and not is_loader(entry.path)
     )
     providers: dict[Key, frozenset[str]] = {}
     undefined: set[tuple[str, str]] = set()
@@ -121,7 +120,7 @@ def differing_bindings(real: Answer, ours: Answer, *, cwd: Path | None = None) -
         # The loader relocates itself before it can tell, and looks these four up for itself. A
         # reference to an object's own protected or hidden definition needs no lookup to be known.
         known = pair[1] is None and (name in _ALLOCATOR or pair[0] == {user})
-        if pair[0] != pair[1] and _OF_THE_LOADER not in user and not known:
+        if pair[0] != pair[1] and not is_loader(user) and not known:
             first, second = (" + ".join(sorted(each)) if each else None for each in pair)
             found[key] = first, second
     return found

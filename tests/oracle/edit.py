@@ -1,4 +1,4 @@
-"""Small changes to built files (x86_64), for what no option of a linker writes."""
+"""Small changes to built files (64-bit; but for DT_… entries only little-endian ones)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def add_dynamic_entry(path: Path, tag: int, value: int = 0) -> None:
     start, end = _dynamic(raw)
     at = next(at for at in range(start, end, 16) if not any(raw[at : at + 8]))
     assert at + 32 <= end, "no spare entry"
-    patch(path, at, struct.pack("<QQ", tag, value))
+    patch(path, at, struct.pack(f"{_order(raw)}QQ", tag, value))
 
 
 def symbol_rows(path: Path, name: str) -> list[int]:
@@ -92,9 +92,14 @@ def patch(path: Path, offset: int, data: bytes) -> None:
 
 
 def _dynamic(raw: bytes) -> tuple[int, int]:
-    (count,) = struct.unpack_from("<H", raw, 56)
+    order = _order(raw)
+    (count,) = struct.unpack_from(f"{order}H", raw, 56)
     for row in range(count):
-        kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", raw, 64 + row * 56)
+        kind, _, offset, _, _, size = struct.unpack_from(f"{order}IIQQQQ", raw, 64 + row * 56)
         if kind == _PT_DYNAMIC:
             return offset, offset + size
     raise AssertionError("no dynamic section")
+
+
+def _order(raw: bytes) -> str:
+    return "<" if raw[5] == 1 else ">"

@@ -64,9 +64,7 @@ def _resolved(
             str(subject),
             host=host,
             preload=surroundings["preload"],
-            library_path=host_library_path(
-                {"LD_LIBRARY_PATH": surroundings["library_path"] or ""}
-            ),
+            library_path=host_library_path({"LD_LIBRARY_PATH": surroundings["library_path"] or ""}),
             **sequence,  # type: ignore[arg-type]
         )
     finally:
@@ -100,11 +98,10 @@ def _program(
         for line in differences(replace(started, providers={}), replace(ours, providers={}))
         if line.startswith("error")
     ]
-    if traced.error is not None:
+    # Of a program without DT_NEEDED it lists and relocates nothing, preloads neither.
+    if traced.error is not None or not lists:
         return found
     as_traced = replace(ours, error=None)
-    if not lists:  # of a program without DT_NEEDED it lists nothing, preloads neither
-        traced = replace(traced, objects=ours.objects, missing=ours.missing)
     found += differences(traced, as_traced, cwd=here)
     if set(traced.missing) != set(ours.missing):
         found.append(f"missing: real {traced.missing}, ours {ours.missing}")

@@ -68,9 +68,7 @@ class Part:
     kind: str = field(default="library")
 
 
-def needed_stub(
-    name: str, defined: Iterable[Define] = (), nodes: tuple[str, ...] = ()
-) -> Part:
+def needed_stub(name: str, defined: Iterable[Define] = (), nodes: tuple[str, ...] = ()) -> Part:
     """An object that lends its name to DT_NEEDED, and its versions to those that refer to them."""
     shown = tuple(
         Define(d.name, d.kind, d.version, default=d.default)
@@ -156,7 +154,9 @@ class Foundry:
 
 def _run(*command: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PATIENCE
+        )
     except subprocess.TimeoutExpired as error:  # GNU ld 2.40 never ends on some hidden versions
         raise CannotBuildError(" ".join(command)) from error
     if done.returncode:

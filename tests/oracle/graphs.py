@@ -41,10 +41,11 @@ class Features:
     filters: bool = False
     relative: bool = False
     no_default: bool = False
+    ifunc_of_program: bool = False
 
 
 CALM = Features()
-WILD = Features(filters=True, relative=True, no_default=True)
+WILD = Features(filters=True, relative=True, no_default=True, ifunc_of_program=True)
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,16 @@ class Graph:
     opens: tuple[str, ...] = ()
 
 
-def place(graph: Graph, foundry: Foundry, here: Path) -> Path:
-    """Build a graph in a directory, which is emptied first; the path of its subject."""
+def place(graph: Graph, foundry: Foundry, here: Path, inside: Path | None = None) -> Path:
+    """Build a graph in a directory, which is emptied first; the path of its subject.
+
+    ``inside`` is how the directory is called where the graph is looked at, if that is elsewhere.
+    """
     shutil.rmtree(here, ignore_errors=True)
     for folder in FOLDERS:
         (here / folder).mkdir(parents=True)
     for part in graph.parts:
-        foundry.build(here, _placed(part, here))
+        foundry.build(here, _placed(part, inside or here))
     for path, target, hard in graph.links:
         link = here / path
         if link.exists() or link.is_symlink() or not (here / target).exists():
@@ -109,9 +113,8 @@ def _definitions(draw: st.DrawFn, features: Features) -> tuple[tuple[str, ...], 
             visibility = draw(st.sampled_from((None, None, None, None, "protected", "hidden")))
         default = version is None or draw(st.booleans())
         found.append(Define(name, kind, version, default, weak, visibility))
-        for node in nodes:
-            if node != version and draw(st.integers(0, 2)) == 0:
-                found.append(Define(name, kind, node, default=False))
+        others = [node for node in nodes if node != version and draw(st.integers(0, 2)) == 0]
+        found += [Define(name, kind, node, default=False) for node in others]
     return nodes, tuple(found)
 
 
@@ -232,7 +235,9 @@ def _flags(draw: st.DrawFn, features: Features) -> tuple[str, ...]:
 def _links(draw: st.DrawFn, parts: Sequence[Part]) -> tuple[tuple[str, str, bool], ...]:
     found = []
     for part in draw(st.lists(st.sampled_from(parts), max_size=3)):
-        name = draw(st.sampled_from((part.soname or "x.so", f"{Path(part.path).name}.1", "lib4.so")))
+        name = draw(
+            st.sampled_from((part.soname or "x.so", f"{Path(part.path).name}.1", "lib4.so"))
+        )
         folder = draw(st.sampled_from(FOLDERS))
         found.append((f"{folder}/{name}", part.path, draw(st.booleans())))
     return tuple(found)
@@ -250,10 +255,13 @@ def graphs(
         # Without anything needed a program at a fixed address is static.
         kind = draw(st.sampled_from(("pie", "fixed") if root.needed else ("pie",)))
         linked = root.needed
-        defined = tuple(d for d in root.defined if d.visibility is None and d.version is None)
-        refers = draw(
-            _references(linked, defined, features, program=True, fixed=kind == "fixed")
+        defined = tuple(
+            d
+            for d in root.defined
+            if (d.visibility, d.version) == (None, None)
+            and (d.kind is not Kind.IFUNC or features.ifunc_of_program)
         )
+        refers = draw(_references(linked, defined, features, program=True, fixed=kind == "fixed"))
         main = replace(
             root, path="a/program", soname=None, referred=refers, kind=kind, symbolic=False,
             nodes=(), defined=defined, filters=(),

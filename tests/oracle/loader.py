@@ -19,13 +19,16 @@ from .workshop import LOADER, Workshop
 
 __all__ = [
     "HOST",
+    "TRACING",
     "Answer",
     "Key",
     "build_host",
-    "dlopen",
-    "python_dlopen",
     "died",
+    "dlopen",
+    "is_loader",
+    "python_dlopen",
     "read_answer",
+    "read_trace",
     "run",
     "start",
     "trace",
@@ -67,6 +70,9 @@ else:
     seen = dict.fromkeys(line.split()[-1] for line in open("/proc/self/maps") if "/" in line)
     print(*(f"object {path}" for path in seen), sep="\\n")
 """
+
+TRACING = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "yes", "LD_BIND_NOW": "yes"}
+"""What makes a loader list and relocate everything, and run nothing."""
 
 Key = tuple[str, str, str | None]
 """(path of the object that refers, symbol, version)."""
@@ -175,9 +181,13 @@ def trace(
     With ``program`` it is one, and is started by the kernel: only for what is our own, since not
     every file that can be started has a loader that stops before it runs.
     """
-    settings = {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "yes", "LD_BIND_NOW": "yes"}
     command = [str(path)] if program else [LOADER, str(path)]
-    done, debug = run(command, preload, library_path, cwd, settings)
+    done, debug = run(command, preload, library_path, cwd, TRACING)
+    return read_trace(done, debug)
+
+
+def read_trace(done: subprocess.CompletedProcess[str], debug: str) -> Answer:
+    """What a loader in trace mode printed."""
     objects, missing = [], []
     undefined: set[tuple[str, str]] = set()
     for line in (*done.stdout.splitlines(), *done.stderr.splitlines()):
@@ -187,7 +197,10 @@ def trace(
             missing.append(line.split()[0])
         elif found := _LISTED.match(line):
             objects.append(found["path"] or found["name"])
-    error = _IGNORED.sub("", done.stderr).strip() or None
+    left = _IGNORED.sub("", done.stderr).splitlines()
+    error = "\n".join(line for line in left if not _MISSING_SYMBOL.match(line)).strip() or None
+    if done.returncode < 0:
+        error = f"signal {-done.returncode}"
     return _answer(debug, objects, error, frozenset(undefined), tuple(missing))
 
 
@@ -236,8 +249,13 @@ def run(
     library_path: str | None,
     cwd: Path | None,
     settings: Mapping[str, str],
+    *,
+    root: Path | None = None,
 ) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Start a command; what it did, and the loader's account of it taken out of what it wrote."""
+    """Start a command; what it did, and the loader's account of it taken out of what it wrote.
+
+    With ``root`` that directory is ``/`` for it.
+    """
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     environment = {**kept, "LC_ALL": "C", "LD_DEBUG": "bindings,libs", **settings}
     if names := ":".join(map(str, preload)):
@@ -253,6 +271,7 @@ def run(
         errors="surrogateescape",
         timeout=120,
         check=False,
+        preexec_fn=None if root is None else lambda: os.chroot(root),
     )
     lines = done.stderr.splitlines(keepends=True)
     debug = [line for line in lines if re.match(r" +\d+:(\t|$)", line)]
@@ -262,7 +281,12 @@ def run(
 
 def _ours(paths: Iterable[str]) -> tuple[str, ...]:
     """Without what is in every process: the vDSO, the loader."""
-    return tuple(p for p in paths if "vdso" not in p and "/ld-linux" not in p)
+    return tuple(path for path in paths if "vdso" not in path and not is_loader(path))
+
+
+def is_loader(path: str) -> bool:
+    """Whether a path is that of the dynamic loader itself, on any machine."""
+    return re.search(r"/ld(?:-linux[^/]*|64)\.so\.\d$", path) is not None
 
 
 def _answer(

@@ -72,7 +72,15 @@ MUSL_WHEELS = {
 _WHEELS = {**WHEELS, **MUSL_WHEELS}
 DEBIAN = ("librocm-smi64-1",)
 _answers: dict[str, Path | Unavailable] = {}
-_ABI = {"torch", "numpy", "scipy", "pyarrow", "pillow", "lxml", "psycopg2-binary"}  # loaded by the tests: for this very Python
+_ABI = {
+    "torch",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pillow",
+    "lxml",
+    "psycopg2-binary",
+}  # loaded by the tests: for this very Python
 
 
 def cache_directory() -> Path:
