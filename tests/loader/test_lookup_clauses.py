@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
-from tests.oracle import dlopen, trace
+from tests.oracle import dlopen, start, trace
 from tests.oracle.assembly import Define, Kind, Refer, Way
 from tests.oracle.compare import agree, answer_of, differing_bindings
 from tests.oracle.edit import dynamic_value, patch, set_symbol, set_version, symbol_rows
@@ -276,6 +276,19 @@ class TestPrograms:
         found = self.both(program)
         assert found[(str(ask), "f", None)] == {str(program)}
         assert found[(str(program), "f", None)] == {str(second)}
+
+    def test_an_indirect_function_that_cannot_be_resolved_yet(self, duel: Duel) -> None:
+        """The program is relocated last; whoever refers to its IFUNC before cannot be served."""
+        duel.build(Part("libask.so", "libask.so", (), (Refer("f", Way.WORD),)))
+        needed = (needed_stub("libask.so"),)
+        defined = (Define("f", Kind.IFUNC),)
+        flags = ("--export-dynamic",)
+        program = duel.build(
+            Part("p", None, defined, (), (), needed, None, "$ORIGIN", (), flags, kind="pie")
+        )
+        real = start(program, now=False)
+        assert real.error is not None
+        assert resolve(str(program)).error == real.error
 
 
 class TestScope:

@@ -172,7 +172,10 @@ def _definition(machine: Machine, it: Define, label: str) -> Iterator[str]:
     if it.visibility is not None:
         yield f".{it.visibility} {name}"
     if it.version is not None:
-        yield f".symver {name}, {it.name}@{'@' if it.default else ''}{it.version}, remove"
+        if it.default and it.kind is Kind.UNIQUE:  # which an alias would not be
+            yield f".symver {name}, {it.name}@@@{it.version}"
+        else:
+            yield f".symver {name}, {it.name}@{'@' if it.default else ''}{it.version}, remove"
     if it.kind is Kind.ABSOLUTE or it.kind is Kind.ZERO:
         yield f"{name} = {0x1000 if it.kind is Kind.ABSOLUTE else 0}"
         return

@@ -33,7 +33,7 @@ def disagreements(graph: Graph, here: Path, opener: Path | None) -> list[str] | 
         opener: the program that opens the subject; None: the subject is a program itself.
 
     Returns:
-        A line for each difference; None where nothing was asked, as something before failed.
+        A line for each difference; None where there is no answer, as something before failed.
     """
     subject = here / graph.subject
     preload = [path.replace("{here}", str(here)) for path in graph.preload]
@@ -46,7 +46,7 @@ def disagreements(graph: Graph, here: Path, opener: Path | None) -> list[str] | 
     opens = [path.replace("{here}", str(here)) for path in graph.opens]
     every = [*opens, str(subject)]
     lazy = open_each(opener, every, **surroundings)
-    if lazy.earlier:
+    if lazy.earlier or _crashed(lazy.answer):
         return None
     now = open_each(opener, every, now=True, **surroundings)
     ours = _resolved(subject, str(opener), surroundings, opens)
@@ -71,6 +71,11 @@ def _resolved(
         os.chdir(before)
 
 
+def _crashed(real: Answer) -> bool:
+    """Whether the loader itself came to grief, as it does over filters in a ring: no answer."""
+    return real.error is not None and real.error.startswith("signal ")
+
+
 def _opened(lazy: Opened, now: Opened, ours: Answer, here: Path) -> list[str]:
     """The error is that of an ordinary process; every binding is told of one that binds at once."""
     real = lazy.answer
@@ -90,8 +95,10 @@ def _asked(ours: Answer, real: Answer, here: Path) -> dict[tuple[str, str, str |
 
 def _program(
     subject: Path, ours: Answer, surroundings: Mapping[str, Any], here: Path, *, lists: bool
-) -> list[str]:
+) -> list[str] | None:
     started = start(subject, now=False, **surroundings)
+    if _crashed(started):
+        return None
     traced = trace(subject, program=True, **surroundings)
     found = [
         line

@@ -1,0 +1,69 @@
+"""What random graphs and real files found that ours does not say yet: the smallest examples.
+
+Each is expected to fail; one that begins to agree fails the suite until it is moved to its module.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from elfaudit.api import resolve
+from tests.oracle import Workshop, trace
+from tests.oracle.assembly import Define, Kind, Refer, Way
+from tests.oracle.compare import answer_of, differing_bindings, judge
+from tests.oracle.foundry import Foundry, Part, needed_stub
+
+pytestmark = pytest.mark.oracle
+
+ASK = "int f(void); int ask(void) { return f(); }"
+
+
+@pytest.mark.xfail(reason="errno is that of the last try, and there was none: no reason is told")
+def test_a_search_without_a_try(workshop: Workshop, host: Path) -> None:
+    flags = ["-Wl,-z,nodefaultlib"]
+    judge(host, workshop.library("libask.so", needed=["libgone.so"], flags=flags))
+
+
+@pytest.mark.parametrize("element", ["a", ""])
+@pytest.mark.xfail(reason="a path that was found by a relative element stays relative")
+def test_a_message_about_a_relative_path(workshop: Workshop, host: Path, element: str) -> None:
+    folder = workshop.library(f"{element or '.'}/libwho.so", ASK).parent
+    assert folder.exists()
+    ask = workshop.library("libask.so", needed=["libwho.so"])
+    judge(host, ask, library_path=f"/nowhere:{element}", cwd=workshop.directory)
+
+
+@pytest.mark.xfail(reason="a filtee is searched for when its tag is reached, behind DT_NEEDED")
+def test_the_turn_of_a_filtee(workshop: Workshop, host: Path) -> None:
+    flags = ["-Wl,-F,libnofiltee.so"]
+    judge(host, workshop.library("libask.so", needed=["libgone.so"], flags=flags))
+
+
+@pytest.mark.xfail(reason="a filtee that is loaded already is moved; ours raises KeyError")
+def test_a_filtee_that_was_preloaded(workshop: Workshop, host: Path) -> None:
+    pre = workshop.library("libpre.so", "int f(void) { return 1; }")
+    workshop.library("libwho.so", flags=["-Wl,-F,libpre.so"])
+    ask = workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN")
+    judge(host, ask, preload=[pre])
+
+
+@pytest.mark.xfail(reason="the table of unique symbols is by name, whatever the version")
+def test_a_unique_symbol_of_two_versions(tmp_path: Path, foundry: Foundry) -> None:
+    here = tmp_path.resolve()
+    refers = (Refer("f", Way.WORD),)
+    first = Define("f", Kind.UNIQUE, "V1")
+    foundry.build(here, Part("libone.so", "libone.so", (first,), refers, ("V1",)))
+    second = Part(
+        "libtwo.so",
+        "libtwo.so",
+        (Define("f", Kind.UNIQUE, "V2"),),
+        refers,
+        ("V1", "V2"),
+        (needed_stub("libone.so"),),
+        runpath="$ORIGIN",
+    )
+    two = foundry.build(here, second)
+    real, ours = trace(two), answer_of(resolve(str(two), host="none"))
+    assert not differing_bindings(real, ours)
