@@ -158,12 +158,11 @@ def run_musl(
     preload: Iterable[str | Path] = (),
     library_path: str | None = None,
     cwd: Path | None = None,
-    command: Iterable[str] = (),
 ) -> MuslAnswer:
     """Start a program made by :func:`build_musl_host`."""
     opens = [f"{'l' if Mode.LAZY in d.mode else 'n'}{'g' if Mode.GLOBAL in d.mode else ''}:{d.name}"
              for d in dlopens]  # fmt: skip
-    arguments = [*map(str, command), str(program), *opens, "--", *probes]
+    arguments = [str(program), *opens, "--", *probes]
     done = _run(arguments, preload, library_path, cwd)
     if done.returncode == 127 and not done.stdout:
         return MuslAnswer((), (), tuple(done.stderr.splitlines()), {})
