@@ -9,14 +9,18 @@ found it under and by its inode; its SONAME counts for nothing.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 
+from ..elf import ElfObject, FileType, SegmentType
 from .environment import Libc, LoaderEnvironment, Mode
-from .linkmap import LinkMap, LinkMapEntry, Opening, Origin
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_search import MuslSearcher
 from .search import Search
 
 __all__ = ["MuslProcess"]
 
+_BUSY = "Resource busy"
+_PAGE = 4096
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
@@ -107,6 +111,8 @@ class MuslProcess:
         if known is None and entry.elf and self._searcher.is_c_library(entry.identity, entry.elf):
             known = self._loader
         root = known or entry
+        if known is None and refused is None and entry.elf is not None:
+            refused = _BUSY if self._is_occupied(entry.elf) else None
         if root.missing:
             self._entries.append(root)
         elif root is self._loader and root not in self._places:
@@ -177,11 +183,23 @@ class MuslProcess:
             return None, search
         known = self._by_identity.get(search.found.identity)
         if known is None:
+            if self._is_occupied(search.found.elf):
+                step = replace(search.steps[-1], outcome=Outcome.NOT_ELF, detail=_BUSY)
+                return None, Search(None, (*search.steps[:-1], step), _BUSY)
             own = self._searcher.is_c_library(search.found.identity, search.found.elf)
             return self._loader if own else None, search
         if "/" not in name:
             self._shorten(known)
         return known, search
+
+    def _is_occupied(self, elf: ElfObject) -> bool:
+        """Whether a program at a fixed address would lie where another one is (EBUSY)."""
+        if elf.header.type != FileType.EXEC:
+            return False
+        own = _extent(elf)
+        others = (entry.elf for entry in self._order if entry.elf is not None)
+        placed = (_extent(other) for other in others if other.header.type == FileType.EXEC)
+        return any(own.start < other.stop and other.start < own.stop for other in placed)
 
     def _append(self, entry: LinkMapEntry, *, by_search: bool = False) -> None:
         """Put an object behind the others. The program is not found by its file, nor the loader."""
@@ -233,6 +251,14 @@ class MuslProcess:
             order.update(dict.fromkeys(new))
             queue += dict.fromkeys(new)
         return tuple(entry for entry in order if not entry.missing)
+
+
+def _extent(elf: ElfObject) -> range:
+    """The pages that ``map_library`` asks for at once."""
+    loads = [segment for segment in elf.segments if segment.type == SegmentType.LOAD]
+    start = min((load.address for load in loads), default=0) // _PAGE * _PAGE
+    end = max((load.address + load.memory_size for load in loads), default=0)
+    return range(start, -(-end // _PAGE) * _PAGE)
 
 
 def _entry_of(

@@ -223,6 +223,17 @@ class TestPrograms:
             "libgone3.so", "libgone.so", "libgone2.so"
         ]  # fmt: skip
 
+    def test_two_programs_at_one_address(self, workshop: Workshop, musl_host: Path) -> None:
+        flags = ["-no-pie", "-fno-pie"]
+        one = musl_program(workshop, "one", flags=flags)
+        two = musl_program(workshop, "two", flags=flags)
+        _, ours = judge_musl(musl_host, one)
+        assert ours.error is None
+        _, ours = judge_musl(musl_host, one, two)
+        assert ours.error == f"Error loading shared library {two}: Resource busy"
+        far = musl_program(workshop, "far", flags=[*flags, "-Wl,-Ttext-segment=0x700000"])
+        assert judge_musl(musl_host, one, far)[1].error is None
+
     def test_the_program_is_relocated_last(self, workshop: Workshop) -> None:
         workshop.library("libone.so", needed=["libtwo.so"], rpath="$ORIGIN")
         two = workshop.library("libtwo.so", CALL)
