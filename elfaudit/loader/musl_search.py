@@ -7,14 +7,13 @@ it is.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from ..elf import ElfObject, FileType
 from ..errors import ElfAuditError, ElfFormatError, SourceError
-from ..sources import Member
+from ..sources import Kind, Member, NoFile
 from .environment import LoaderEnvironment
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .musl_machines import MuslMachine, musl_machine_of
@@ -28,7 +27,6 @@ NOT_A_LIBRARY = "Exec format error"
 
 _OWN_NAMES = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.")
 _NAME_MAX = 255
-_PATH_MAX = 4096
 _BUFFER = 2 * _NAME_MAX + 2  # load_library: a path that does not fit is not tried
 _ORIGIN = re.compile(r"\$ORIGIN|\$\{ORIGIN\}")
 _SEPARATORS = re.compile("[:\n]+")
@@ -45,6 +43,28 @@ class _SystemPath:
 
     directories: tuple[str, ...]
     unread: SearchStep | None
+
+
+# What open or read says of what is no file (src/errno/__strerror.h); everything else, devices that
+# are always empty or never, can be read but holds no library.
+_WORDS = {
+    Kind.ABSENT: "",
+    Kind.DENIED: "Permission denied",
+    Kind.NOT_DIRECTORY: "Not a directory",
+    Kind.TOO_LONG: "Filename too long",
+    Kind.LOOP: "Symbolic link loop",
+    Kind.SOCKET: "No such device or address",
+    Kind.DIRECTORY: "Is a directory",
+}
+_GOES_ON = frozenset((Kind.ABSENT, Kind.DENIED, Kind.NOT_DIRECTORY, Kind.TOO_LONG))
+_OUTCOMES = {
+    Kind.ABSENT: Outcome.ABSENT,
+    Kind.NOT_DIRECTORY: Outcome.ABSENT,
+    Kind.TOO_LONG: Outcome.ABSENT,
+    Kind.DENIED: Outcome.UNREADABLE,
+    Kind.LOOP: Outcome.UNREADABLE,
+    Kind.SOCKET: Outcome.UNREADABLE,
+}
 
 
 class MuslSearcher:
@@ -73,7 +93,6 @@ class MuslSearcher:
         self._kept = 0
         self._system: dict[str, _SystemPath] = {}
         self._lists: dict[LinkMapEntry, tuple[str, ...]] = {}
-        self._files: dict[str, bool] = {}
         self._there: dict[LinkMapEntry | None, tuple[str, ...]] = {}
 
     def begin(self) -> None:
@@ -222,10 +241,10 @@ class MuslSearcher:
             return _SystemPath((), step)
 
         try:
-            member = self._environment.root.find(path)
-            if member is None and self._through_file(path):
-                return unread("Not a directory")
-            raw = member.open().read(_MOST_TEXT) if member is not None else _DEFAULT
+            member = self._environment.root.look(path)
+            if isinstance(member, NoFile) and member.kind is not Kind.ABSENT:
+                return unread(_WORDS.get(member.kind, NOT_A_LIBRARY))
+            raw = _DEFAULT if isinstance(member, NoFile) else member.open().read(_MOST_TEXT)
         except SourceError:
             return unread("Permission denied")
         text = raw.partition(b"\0")[0].decode("utf-8", "surrogateescape")
@@ -240,12 +259,13 @@ class MuslSearcher:
             return SearchStep(path, origin, declared_by, outcome, detail)
 
         try:
-            member = self._environment.root.find(path)
+            member = self._environment.root.look(path)
         except SourceError as error:
             return None, step(Outcome.UNREADABLE, error.problem), True
-        if member is None:
-            outcome, detail, goes_on = self._absence(path)
-            return None, step(outcome, detail), goes_on
+        if isinstance(member, NoFile):
+            outcome = _OUTCOMES.get(member.kind, Outcome.NOT_ELF)
+            detail = _WORDS.get(member.kind, NOT_A_LIBRARY)
+            return None, step(outcome, detail or None), member.kind in _GOES_ON
         try:
             elf = self._store.read(member)
         except ElfFormatError:
@@ -259,30 +279,6 @@ class MuslSearcher:
             outcome = Outcome.WRONG_CLASS if wrong_class else Outcome.NOT_ELF
             return None, step(outcome, refusal), False
         return Found(path, member, elf, origin, path), step(Outcome.FOUND), False
-
-    def _absence(self, path: str) -> tuple[Outcome, str | None, bool]:
-        """Why there is no file at a path (errno of ``open``), and whether the search goes on."""
-        if len(_raw(path)) >= _PATH_MAX or any(len(_raw(p)) > _NAME_MAX for p in path.split("/")):
-            return Outcome.ABSENT, "Filename too long", True
-        if self._environment.root.listing(path):
-            return Outcome.NOT_ELF, "Is a directory", False  # opened, but not to be read
-        if self._through_file(path):
-            return Outcome.ABSENT, "Not a directory", True
-        return Outcome.ABSENT, None, True
-
-    def _through_file(self, path: str) -> bool:
-        """Whether something on the way to ``path`` is a file, not a directory."""
-        folder = posixpath.dirname(path.rstrip("/"))
-        if folder in ("", "/"):
-            return False
-        known = self._files.get(folder)
-        if known is None:
-            try:
-                member = self._environment.root.find(folder)
-            except SourceError:
-                member = None
-            known = self._files[folder] = member is not None or self._through_file(folder)
-        return known
 
     def _absolute(self, path: str) -> str:
         if path.startswith("/") or "::" in path:

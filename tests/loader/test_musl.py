@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import struct
 from pathlib import Path
 
@@ -269,7 +270,11 @@ class TestTokens:
 class TestPathOpen:
     """What ends the search, and what does not."""
 
-    @pytest.mark.parametrize("what", ["text", "empty", "directory", "object", "32", "big", "short"])
+    @pytest.mark.parametrize(
+        "what",
+        ["text", "empty", "directory", "object", "32", "big", "short", "loop", "null", "hollow",
+         "socket"],
+    )  # fmt: skip
     def test_the_first_that_opens_ends_it(
         self, workshop: Workshop, musl_host: Path, what: str
     ) -> None:
@@ -279,6 +284,14 @@ class TestPathOpen:
         bad.unlink()
         if what == "directory":
             (bad / "x").mkdir(parents=True)
+        elif what == "hollow":
+            bad.mkdir()
+        elif what == "loop":
+            bad.symlink_to("libwho.so")
+        elif what == "null":
+            bad.symlink_to("/dev/null")
+        elif what == "socket":
+            os.mknod(bad, 0o600 | stat.S_IFSOCK)
         else:
             bytes_ = {
                 "text": b"INPUT(libother.so) /* a linker script */" + b" " * 80,
@@ -293,12 +306,15 @@ class TestPathOpen:
             "libask.so", ASK, needed=["libwho.so"], rpath="$ORIGIN/bad:$ORIGIN/good"
         )
         _, ours = judge_musl(musl_host, ask)
-        why = "Is a directory" if what == "directory" else "Exec format error"
+        why = {
+            "directory": "Is a directory",
+            "hollow": "Is a directory",
+            "loop": "Symbolic link loop",
+            "socket": "No such device or address",
+        }.get(what, "Exec format error")
         assert ours.error == f"Error loading shared library libwho.so: {why} (needed by {ask})"
         assert len(ours.entry("libwho.so").steps) == 1
-        workshop.library("libwho.so", who(3))
-        if what != "directory":
-            judge_musl(musl_host, bad)
+        judge_musl(musl_host, bad)
 
     def test_what_is_not_there_does_not(self, workshop: Workshop, musl_host: Path) -> None:
         file = workshop.library("file", who(1))
@@ -322,6 +338,11 @@ class TestPathOpen:
         paths.write_text(f"{file}:/nowhere")
         _, ours = judge_musl(program, ask)
         assert "No such file or directory (needed" in (ours.error or "")
+        paths.unlink()
+        paths.mkdir()  # can be opened, but not read
+        _, ours = judge_musl(program, ask)
+        assert "Is a directory (needed" in (ours.error or "")
+        paths.rmdir()
         # A path that does not fit the loader's buffer is not tried, one that does may be too long.
         paths.write_text(f"{file}:/{'/'.join(['d' * 200] * 3)}")
         _, ours = judge_musl(program, ask)

@@ -235,13 +235,15 @@ class TestPrograms:
         assert judge_musl(musl_host, one, far)[1].error is None
 
     def test_the_program_is_relocated_last(self, workshop: Workshop) -> None:
-        workshop.library("libone.so", needed=["libtwo.so"], rpath="$ORIGIN")
-        two = workshop.library("libtwo.so", CALL)
+        lib = workshop.library("libone.so", who(1))
         program = musl_program(
             workshop, "program", "int who(void); int main(void) { return who(); }",
-            needed=["libone.so"], flags=["-Wl,-rpath,$ORIGIN"],
+            needed=[lib], flags=["-Wl,-rpath,$ORIGIN"],
         )  # fmt: skip
-        _, ours = judge_musl(program)
+        workshop.library("libone.so", needed=["libtwo.so"], rpath="$ORIGIN")
+        two = workshop.library("libtwo.so", CALL)
+        real, ours = judge_musl(program)
+        assert [line.split()[2] for line in real.start] == [f"{two}:", f"{program}:"]
         assert ours.error == f"Error relocating {two}: who: symbol not found"
 
     def test_a_library_for_the_program(self, workshop: Workshop) -> None:

@@ -77,11 +77,16 @@ def test_tokens_do_not_multiply(tmp_path: Path) -> None:
 def test_loops(tmp_path: Path) -> None:
     root = whole_root(tmp_path)
     (root / "loop").symlink_to("loop")
-    (root / "lib/libown.so").write_bytes(library(["libown.so", "libgone.so"], rpath="/loop"))
+    (root / "lib/libown.so").write_bytes(library(["libown.so", "libgone.so"], rpath="/x"))
     ours = predict("/lib/libown.so", root=str(root))
     # A program is not known by its file: it is loaded once more.
     assert [entry.name for entry in ours.link_map.missing] == ["libgone.so", "libgone.so"]
     assert [entry.path for entry in ours.link_map.openings[0].searchlist] == ["/lib/libown.so"] * 2
+    (root / "lib/libask.so").write_bytes(library(["libown.so"], rpath="/loop"))
+    ours = predict("/lib/libask.so", root=str(root))
+    assert ours.error == (
+        "Error loading shared library libown.so: Symbolic link loop (needed by /lib/libask.so)"
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

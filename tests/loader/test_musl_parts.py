@@ -18,7 +18,7 @@ from elfaudit.loader.musl_failure import first_musl_failure
 from elfaudit.loader.musl_lookup import index_symbols_musl
 from elfaudit.loader.musl_machines import musl_machine_of
 from elfaudit.loader.musl_search import MuslSearcher, musl_refusal
-from elfaudit.sources import Member, TreeSource
+from elfaudit.sources import Member, NoFile, TreeSource
 from elfaudit.stream import ByteStream
 from tests.elf.forge import forge
 from tests.oracle.musl_prediction import predict
@@ -98,16 +98,18 @@ def test_a_path_file_nobody_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def forbid(monkeypatch: pytest.MonkeyPatch, forbidden: str) -> None:
     """Make one path a file that cannot be opened, as it is for whoever is not root."""
-    find = TreeSource.find
+    look = TreeSource.look
 
     def refuse() -> ByteStream:
         raise SourceError(forbidden, "cannot be opened: Permission denied")
 
-    def found(source: TreeSource, path: str) -> Member | None:
-        member = find(source, path)
-        return replace(member, open=refuse) if member and path == forbidden else member
+    def found(source: TreeSource, path: str) -> Member | NoFile:
+        member = look(source, path)
+        if isinstance(member, Member) and path == forbidden:
+            return replace(member, open=refuse)
+        return member
 
-    monkeypatch.setattr(TreeSource, "find", found)
+    monkeypatch.setattr(TreeSource, "look", found)
 
 
 def test_a_root_without_a_loader_proves_nothing(tmp_path: Path) -> None:
