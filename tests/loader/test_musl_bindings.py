@@ -415,6 +415,23 @@ def test_the_loaders_own_large_file_names(workshop: Workshop, musl_host: Path) -
     judge_musl(musl_host, bad)
 
 
+def test_large_file_names_that_only_newer_loaders_know(workshop: Workshop) -> None:
+    """musl 1.2.4 and newer export ``fopen`` alone, and give it to whoever asks for ``fopen64``."""
+    code = "int __libc_start_main = 1, stdin = 1, fopen = 1, readdir_r = 1, who = 1;"
+    loader = workshop.library("root/lib/ld-musl-x86_64.so.1", code)
+    names = ("fopen64", "readdir64_r", "readdir_r64", "who64")
+    code = "".join(f"extern int {name}; void *p_{name} = &{name};" for name in names)
+    workshop.library("root/libask.so", code, needed=["libc.so"])
+    ours = predict("/libask.so", root=str(workshop.directory / "root"))
+    inside = str(loader).removeprefix(str(workshop.directory / "root"))
+    assert [ours.providers("/libask.so", name) for name in names] == [
+        [inside], [inside], [None], [None]
+    ]  # fmt: skip
+    assert ours.error in {
+        f"Error relocating /libask.so: {name}: symbol not found" for name in names[2:]
+    }
+
+
 def test_whose_a_file_is(workshop: Workshop, musl_host: Path) -> None:
     program = read_elf(musl_host)
     assert libc_of(program) is Libc.MUSL
