@@ -159,7 +159,9 @@ class MuslBindings:
         return self._references[entry]
 
     def is_open(self, entry: LinkMapEntry, name: str, kind: int) -> bool:
-        """Whether a relocation of that type fails for want of a symbol."""
+        """Whether a relocation of that type fails for want of a symbol, as far as is known."""
+        if name in self._assumed or self._absent is Status.UNDECIDED:
+            return False
         number = self._opening[entry]
         if kind == self.machine.copy:
             return name not in self._walked[number].copies

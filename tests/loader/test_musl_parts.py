@@ -10,7 +10,15 @@ import pytest
 
 from elfaudit.elf import read_elf
 from elfaudit.errors import SourceError
-from elfaudit.loader import Cause, LinkMapEntry, LoaderEnvironment, ObjectStore, Origin, Outcome
+from elfaudit.loader import (
+    Cause,
+    LinkMapEntry,
+    LoaderEnvironment,
+    ObjectStore,
+    Origin,
+    Outcome,
+    Status,
+)
 from elfaudit.loader.environment import Dlopen
 from elfaudit.loader.musl import MuslProcess
 from elfaudit.loader.musl_bindings import bind_musl
@@ -121,6 +129,20 @@ def test_a_root_without_a_loader_proves_nothing(tmp_path: Path) -> None:
         ("libgone.so", Origin.EXTERNAL),
     ]
     assert list(ours.bindings) == []
+
+
+def test_a_symbol_that_something_unknown_may_supply(tmp_path: Path, prebuilt: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    library_file = tmp_path / "lib/libdemo.so"
+    library_file.write_bytes((prebuilt / "linkers/bfd/libdemo.so").read_bytes())
+    ours = predict("/lib/libdemo.so", root=str(tmp_path))
+    unresolved = list(ours.bindings.open_references())
+    assert unresolved
+    assert {binding.status for binding in unresolved} == {Status.UNDECIDED}
+    assert ours.error is None
+    whole_root(tmp_path / "whole")
+    (tmp_path / "whole/lib/libdemo.so").write_bytes(library_file.read_bytes())
+    assert predict("/lib/libdemo.so", root=str(tmp_path / "whole")).error is not None
 
 
 def test_relocations_that_cannot_be_read(tmp_path: Path, prebuilt: Path) -> None:
