@@ -13,7 +13,7 @@ loads.
 ## How it is decided
 
 As `fillin_rpath` does (glibc `elf/dl-load.c`): an empty element is the current directory. Of an
-object with both tags the RUNPATH counts. musl takes an empty element for the root directory.
+object with both tags the RUNPATH counts. musl passes over an empty element.
 
 ## Example
 

@@ -351,6 +351,19 @@ class TestPathOpen:
         _, ours = judge_musl(program, ask)
         assert "Filename too long (needed" in (ours.error or "")
 
+    def test_where_nothing_is_tried_what_failed_before_says_why(
+        self, workshop: Workshop, musl_host: Path
+    ) -> None:
+        file = workshop.library("file", who(1))
+        workshop.library("libwho.so", who(1))
+        long = "lib" + "w" * 260 + ".so"
+        stub = workshop.library("stub.so", soname=long)
+        ask = workshop.library("libask.so", needed=["libwho.so", stub], rpath=f"{file}:$ORIGIN")
+        _, ours = judge_musl(musl_host, ask)
+        assert ours.error == (
+            f"Error loading shared library {long}: Not a directory (needed by {ask})"
+        )
+
     def test_names(self, workshop: Workshop, musl_host: Path) -> None:
         workshop.library("libwho.so", who(1))
         here = workshop.directory
