@@ -187,7 +187,12 @@ class GlibcProcess:
     def _put_before(
         self, order: list[LinkMapEntry], entry: LinkMapEntry, filtee: LinkMapEntry, *, new: bool
     ) -> None:
-        """Put a filtee in front of its filter; one that stands further in front stays there."""
+        """Put a filtee in front of its filter; one that stands further in front stays there.
+
+        One that is missing ends it all when its turn comes: it has no place.
+        """
+        if filtee.missing:
+            return
         place = order.index(entry)
         if not new:
             if order.index(filtee) <= place:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..elf import ElfObject, FileType
 from ..errors import ElfAuditError, ElfFormatError, SourceError
-from ..sources import Kind, Member, NoFile
+from ..sources import Member, NoFile, Obstacle
 from .environment import LoaderEnvironment
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .musl_machines import MuslMachine, musl_machine_of
@@ -48,22 +48,22 @@ class _SystemPath:
 # What open or read says of what is no file (src/errno/__strerror.h); everything else, devices that
 # are always empty or never, can be read but holds no library.
 _WORDS = {
-    Kind.ABSENT: "",
-    Kind.DENIED: "Permission denied",
-    Kind.NOT_DIRECTORY: "Not a directory",
-    Kind.TOO_LONG: "Filename too long",
-    Kind.LOOP: "Symbolic link loop",
-    Kind.SOCKET: "No such device or address",
-    Kind.DIRECTORY: "Is a directory",
+    Obstacle.ABSENT: "",
+    Obstacle.DENIED: "Permission denied",
+    Obstacle.NOT_DIRECTORY: "Not a directory",
+    Obstacle.TOO_LONG: "Filename too long",
+    Obstacle.LOOP: "Symbolic link loop",
+    Obstacle.SOCKET: "No such device or address",
+    Obstacle.DIRECTORY: "Is a directory",
 }
-_GOES_ON = frozenset((Kind.ABSENT, Kind.DENIED, Kind.NOT_DIRECTORY, Kind.TOO_LONG))
+_GOES_ON = frozenset((Obstacle.ABSENT, Obstacle.DENIED, Obstacle.NOT_DIRECTORY, Obstacle.TOO_LONG))
 _OUTCOMES = {
-    Kind.ABSENT: Outcome.ABSENT,
-    Kind.NOT_DIRECTORY: Outcome.ABSENT,
-    Kind.TOO_LONG: Outcome.ABSENT,
-    Kind.DENIED: Outcome.UNREADABLE,
-    Kind.LOOP: Outcome.UNREADABLE,
-    Kind.SOCKET: Outcome.UNREADABLE,
+    Obstacle.ABSENT: Outcome.ABSENT,
+    Obstacle.NOT_DIRECTORY: Outcome.ABSENT,
+    Obstacle.TOO_LONG: Outcome.ABSENT,
+    Obstacle.DENIED: Outcome.UNREADABLE,
+    Obstacle.LOOP: Outcome.UNREADABLE,
+    Obstacle.SOCKET: Outcome.UNREADABLE,
 }
 
 
@@ -242,7 +242,7 @@ class MuslSearcher:
 
         try:
             member = self._environment.root.look(path)
-            if isinstance(member, NoFile) and member.kind is not Kind.ABSENT:
+            if isinstance(member, NoFile) and member.kind is not Obstacle.ABSENT:
                 return unread(_WORDS.get(member.kind, NOT_A_LIBRARY))
             raw = _DEFAULT if isinstance(member, NoFile) else member.open().read(_MOST_TEXT)
         except SourceError:

@@ -43,7 +43,8 @@ class Directory:
 
     Attributes:
         path: from the root on, without the slash behind it; of ``/`` that is nothing.
-        written: as the loader spells it: a relative one stays relative.
+        written: what the loader puts in front of a name: a relative one stays relative, and the
+            current directory, of an empty element, is nothing.
         identity: equal for two spellings of one directory; None: there is none.
         error: why there is none.
         present: those of the special subdirectories that are there, each with a slash behind it,
@@ -80,7 +81,7 @@ class Directories:
         """
         spelled: dict[str, None] = {}
         for element in elements:
-            spelled.setdefault(element.rstrip("/") if element else ".")
+            spelled.setdefault(f"{element.rstrip('/')}/" if element else "")
             if len(spelled) >= _MOST_ELEMENTS:
                 break
         return PathList(tuple(map(self._directory, spelled)))
@@ -94,7 +95,7 @@ class Directories:
         """A path from the root on; those of other sources are always."""
         if path.startswith("/") or "::" in path:
             return path
-        return f"{self._current}/{path}" if path not in ("", ".") else self._current or "/"
+        return f"{self._current}/{path}" if path else self._current or "/"
 
     def _directory(self, written: str) -> Directory:
         known = self._known.get(written)
@@ -103,7 +104,7 @@ class Directories:
         return known
 
     def _look(self, written: str) -> Directory:
-        path = self.absolute(written).rstrip("/") if written else ""
+        path = self.absolute(written.rstrip("/") or written).rstrip("/")
         found = _look(self._root, path or "/")
         if not isinstance(found, NoFile) or found.kind is not Obstacle.DIRECTORY:
             error = found if isinstance(found, NoFile) else NoFile(Obstacle.NOT_DIRECTORY)

@@ -271,7 +271,7 @@ class Searcher:
         """Try one directory; whether the rest of its list is left out."""
         ends = False
         for subdirectory in directory.present:
-            path = f"{directory.written}/{subdirectory}{state.name}"
+            path = f"{directory.written}{subdirectory}{state.name}"
             step = self._try(state, path, origin, declared_by, plain=not subdirectory)
             if state.over:
                 return True
@@ -284,7 +284,7 @@ class Searcher:
         self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
     ) -> None:
         assert directory.error is not None  # noqa: S101  for the type checker
-        path = f"{directory.written}/{state.name}"
+        path = f"{directory.written}{state.name}"
         step = SearchStep(path, origin, declared_by, *outcome_below(directory.error))
         state.problem = words_of(step.outcome, step.detail)
         state.steps.append(step)

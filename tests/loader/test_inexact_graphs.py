@@ -20,14 +20,12 @@ pytestmark = pytest.mark.oracle
 ASK = "int f(void); int ask(void) { return f(); }"
 
 
-@pytest.mark.xfail(reason="errno is that of the last try, and there was none: no reason is told")
 def test_a_search_without_a_try(workshop: Workshop, host: Path) -> None:
     flags = ["-Wl,-z,nodefaultlib"]
     judge(host, workshop.library("libask.so", needed=["libgone.so"], flags=flags))
 
 
 @pytest.mark.parametrize("element", ["a", ""])
-@pytest.mark.xfail(reason="a path that was found by a relative element stays relative")
 def test_a_message_about_a_relative_path(workshop: Workshop, host: Path, element: str) -> None:
     folder = workshop.library(f"{element or '.'}/libwho.so", ASK).parent
     assert folder.exists()
@@ -35,13 +33,11 @@ def test_a_message_about_a_relative_path(workshop: Workshop, host: Path, element
     judge(host, ask, library_path=f"/nowhere:{element}", cwd=workshop.directory)
 
 
-@pytest.mark.xfail(reason="a filtee is searched for when its tag is reached, behind DT_NEEDED")
 def test_the_turn_of_a_filtee(workshop: Workshop, host: Path) -> None:
     flags = ["-Wl,-F,libnofiltee.so"]
     judge(host, workshop.library("libask.so", needed=["libgone.so"], flags=flags))
 
 
-@pytest.mark.xfail(reason="a filtee that is loaded already is moved; ours raises KeyError")
 def test_a_filtee_that_was_preloaded(workshop: Workshop, host: Path) -> None:
     pre = workshop.library("libpre.so", "int f(void) { return 1; }")
     workshop.library("libwho.so", flags=["-Wl,-F,libpre.so"])
@@ -49,7 +45,6 @@ def test_a_filtee_that_was_preloaded(workshop: Workshop, host: Path) -> None:
     judge(host, ask, preload=[pre])
 
 
-@pytest.mark.xfail(reason="the table of unique symbols is by name, whatever the version")
 def test_a_unique_symbol_of_two_versions(tmp_path: Path, foundry: Foundry) -> None:
     here = tmp_path.resolve()
     refers = (Refer("f", Way.WORD),)
