@@ -210,6 +210,12 @@ class TestPrograms:
             "libfirst.so", "libwho.so", os.path.basename(MUSL_LOADER), "libafter.so", "libdeep.so",
         ]  # fmt: skip
 
+    def test_preloads_in_their_order(self, workshop: Workshop, musl_host: Path) -> None:
+        one = workshop.library("libone.so", who(1))
+        two = workshop.library("libtwo.so", who(2))
+        ask = workshop.library("libask.so", CALL)
+        assert asked(musl_host, ask, preload=(two, one))[2] == [str(two)]
+
     def test_the_first_line_of_a_start_that_fails(self, workshop: Workshop) -> None:
         workshop.library("libone.so", CALL, needed=["libgone.so", "libtwo.so"], rpath="$ORIGIN")
         workshop.library("libtwo.so", CALL, needed=["libgone2.so"])
