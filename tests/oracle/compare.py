@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,15 @@ from elfaudit.loader.environment import host_library_path
 
 from .loader import Answer, Key, dlopen, is_loader
 
-__all__ = ["Pair", "agree", "answer_of", "differences", "differing_bindings", "judge"]
+__all__ = [
+    "Pair",
+    "agree",
+    "answer_of",
+    "differences",
+    "differing_bindings",
+    "judge",
+    "traced_differences",
+]
 
 _ALLOCATOR = ("malloc", "calloc", "realloc", "free")
 
@@ -101,6 +110,23 @@ def differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -> list[
         for key, pair in differing_bindings(real, ours, cwd=cwd).items()
         if real.error is None or pair[0] is not None
     ]
+    return found
+
+
+def traced_differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -> list[str]:
+    """The same for a trace, which goes on where a start ends and tells what is missing.
+
+    With a library missing it reads no versions: what it binds then is not what a start would bind.
+    """
+    ours = replace(ours, error=None)
+    if real.missing:
+        real, ours = replace(real, providers={}), replace(ours, providers={})
+    found = differences(real, ours, cwd=cwd)
+    if set(real.missing) != set(ours.missing):
+        found.append(f"missing: real {real.missing}, ours {ours.missing}")
+    undefined = {(_absolute(user, cwd), name) for user, name in real.undefined}
+    if undefined != ours.undefined:
+        found.append(f"undefined: real {sorted(undefined)}, ours {sorted(ours.undefined)}")
     return found
 
 

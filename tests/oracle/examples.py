@@ -13,7 +13,7 @@ from elfaudit.api import resolve
 from elfaudit.findings import Resolution
 from elfaudit.loader.environment import host_library_path
 
-from .compare import answer_of, differences
+from .compare import answer_of, differences, traced_differences
 from .graphs import Graph
 from .loader import Answer, start, trace
 from .opener import Opened, open_each
@@ -108,11 +108,4 @@ def _program(
     # Of a program without DT_NEEDED it lists and relocates nothing, preloads neither.
     if traced.error is not None or not lists:
         return found
-    as_traced = replace(ours, error=None)
-    found += differences(traced, as_traced, cwd=here)
-    if set(traced.missing) != set(ours.missing):
-        found.append(f"missing: real {traced.missing}, ours {ours.missing}")
-    undefined = {(os.path.join(here, user), name) for user, name in traced.undefined}
-    if undefined != ours.undefined:
-        found.append(f"undefined: real {sorted(undefined)}, ours {sorted(ours.undefined)}")
-    return found
+    return found + traced_differences(traced, ours, cwd=here)

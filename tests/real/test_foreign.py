@@ -7,7 +7,6 @@ kept in ``.cache/elfaudit-roots`` of the checkout.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,7 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 
 from elfaudit.api import Passed, resolve, resolve_all
 from elfaudit.loader.environment import host_library_path
-from tests.oracle import Answer
-from tests.oracle.compare import answer_of, differences
+from tests.oracle.compare import answer_of, traced_differences
 from tests.oracle.foreign import ARCHITECTURES, ForeignRoot, Unavailable, make_root
 from tests.oracle.foundry import CannotBuildError, Foundry
 from tests.oracle.graphs import CALM, Graph, graphs, place
@@ -62,7 +60,7 @@ def test_every_file_of_a_root(root: ForeignRoot) -> None:
             assert ours.missing
             continue
         compared += len(real.providers)
-        found = _differences(real, ours)
+        found = traced_differences(real, ours)
         if found:
             differing[path] = found[:5]
     print(f"{root.path.name}: {compared} references of {len(paths)} files, {len(differing)} differ")  # noqa: T201
@@ -102,14 +100,5 @@ def test_random_programs_of_another_machine(
     if graph.parts[-1].needed:
         real = root.trace(program, started=True, preload=preload, library_path=paths)
         if real.error is None:
-            found = _differences(real, ours)
+            found = traced_differences(real, ours)
             assert not found, found
-
-
-def _differences(real: Answer, ours: Answer) -> list[str]:
-    found = differences(real, replace(ours, error=None))
-    if set(real.missing) != set(ours.missing):
-        found.append(f"missing: real {real.missing}, ours {ours.missing}")
-    if real.undefined != ours.undefined:
-        found.append(f"undefined: real {sorted(real.undefined)}, ours {sorted(ours.undefined)}")
-    return found
