@@ -21,7 +21,7 @@ pytestmark = pytest.mark.oracle
 
 _GIVEN = os.environ.get("ELFAUDIT_GRAPHS")
 _SETTINGS = settings(
-    max_examples=int(_GIVEN or 25),
+    max_examples=int(_GIVEN or 15),
     deadline=None,
     derandomize=not _GIVEN,
     database=None,

@@ -1,7 +1,4 @@
-"""What random graphs and real files found that ours does not say yet: the smallest examples.
-
-Each is expected to fail; one that begins to agree fails the suite until it is moved to its module.
-"""
+"""What random graphs and real files once found to differ: the smallest example of each."""
 
 from __future__ import annotations
 

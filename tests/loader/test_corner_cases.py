@@ -1,7 +1,4 @@
-"""Where ours is not yet what the real loader says: the smallest example of each difference.
-
-Each is expected to fail; one that begins to agree fails the suite until it is moved to its module.
-"""
+"""Corners where loaders are easily imitated wrongly: the smallest example of each."""
 
 from __future__ import annotations
 
