@@ -46,7 +46,8 @@ def users_of(case: Case) -> dict[LinkMapEntry, list[str]]:
 
 def _relatives(case: Case, entry: LinkMapEntry) -> Iterator[Provider]:
     """Libraries that are called the same but for the version behind ``.so``."""
-    searched = dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps)
+    paths = (posixpath.dirname(step.path) for step in entry.steps)
+    searched = dict.fromkeys(path for path in paths if path.startswith("/") or "::" in path)
     place = Place(case.files, tuple(searched)) if case.files is not None else None
     seen: set[str] = set()
     for provider in case.catalogue.same_stem(entry.name, case.model, place):
@@ -61,7 +62,8 @@ def _evidence(
     if users:
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         yield f"needed by {', '.join(users[:3])}{more}"
-    directories = list(dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps))
+    searched = dict.fromkeys(posixpath.dirname(step.path) for step in entry.steps)
+    directories = [directory or "the current directory" for directory in searched]
     if directories:
         shown = ", ".join(directories[:_MOST_DIRECTORIES])
         left = len(directories) - _MOST_DIRECTORIES

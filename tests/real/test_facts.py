@@ -150,7 +150,7 @@ def test_the_search_ends_at_the_current_directory_for_an_empty_element(
     assert elf.dynamic is not None
     assert str(elf.dynamic.runpath).endswith(":")
     entry = next(e for e in result.link_map.entries if e.name == "libMIOpen.so.1")
-    assert str(Path.cwd() / entry.name) in {step.path for step in entry.steps}
+    assert entry.name in {step.path for step in entry.steps}
 
 
 def test_debian_exports_every_rsmi_symbol_by_the_name_it_is_needed_by(
