@@ -63,11 +63,10 @@ def _check(case: Case) -> Iterator[Finding]:
 
 def _difference(entry: LinkMapEntry, searcher: Searcher) -> str | None:
     """What would be otherwise with a new cache; None if nothing would."""
-    cached, fresh = searcher.cached(entry.name), searcher.fresh(entry.name)
-    now = searcher.identity(cached.path) if cached is not None else None
-    then = searcher.identity(fresh.file) if fresh is not None else None
-    if now == then:
+    state = searcher.refreshed(entry.name)
+    if state.now == state.then:
         return None
+    cached, fresh, now, then = state.cached, state.fresh, state.now, state.then
     if fresh is None:
         return _would_be_dropped(entry, searcher, cached.path if cached is not None else "")
     if now is None and then == entry.identity:

@@ -48,8 +48,8 @@ from collections.abc import Iterable, Iterator
 from ..elf.cxxname import demangle
 from ..errors import ElfAuditError
 from ..loader import Cause, LinkMapEntry
-from ..loader.lookup import split_key
-from ..loader.versioncheck import RELR_VERSION, Unmet, lacks_relr_version, unmet_versions
+from ..loader.lookup import RELR_VERSION, split_key
+from ..loader.versioncheck import Unmet, unmet_versions
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .providers import Provider
@@ -74,7 +74,7 @@ def _check(case: Case) -> Iterator[Finding]:
         else:
             yield _finding(case, each, each.provider)
     for entry, index in case.bindings.indices.items():
-        if lacks_relr_version(entry, index):
+        if index.lacks_relr_version:
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             yield Finding(RULE.name, Severity.ERROR, entry.display, message)
     yield from _lost(case)

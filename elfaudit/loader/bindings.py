@@ -165,6 +165,8 @@ class GlibcBindings:
         """The keys that one object cannot do without and that nobody answers."""
         references = self.indices[entry].references
         left = (self._undefined[entry].left & references.keys) - references.weak
+        if not left and not references.copied:
+            return left
         left = self.looked_up(entry, left) - self._only_addressed(entry, left)
         return left | {key for key in references.copied if self._copied(entry, key) is None}
 

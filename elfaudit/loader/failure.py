@@ -17,10 +17,10 @@ from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
-from .lookup import is_looked_up, join_key, key_of, split_key
+from .lookup import RELR_VERSION, is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .statictls import StaticTls
-from .versioncheck import RELR_VERSION, lacks_relr_version, unmet_versions
+from .versioncheck import unmet_versions
 
 __all__ = ["Cause", "Failure", "absence_message", "first_failure"]
 
@@ -144,7 +144,8 @@ def _version_failure(bindings: GlibcBindings, opening: Opening) -> Failure | Non
             )
             return Failure(Cause.VERSION, message, entry, opening)
     for entry in opening.loaded:
-        if entry in bindings.indices and lacks_relr_version(entry, bindings.indices[entry]):
+        index = bindings.indices.get(entry)
+        if index is not None and index.lacks_relr_version:
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             return Failure(Cause.VERSION, message, entry, opening)
     return None
@@ -164,7 +165,7 @@ def _relocation_failures(
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
         lost = _unversioned(bindings, entry) if asserting else frozenset()
         static = tls is not None and _static_tls(entry.elf)
-        circular = _circular(bindings, entry) if opening is bindings.link_map.openings[0] else set()
+        circular = _circular(bindings, entry) if tls is None else set()
         if missed or lost or static or circular:
             scan = _Relocation(bindings, entry, opening, missed, lost, circular)
             yield from scan.failures(tls if static else None)
@@ -181,13 +182,18 @@ def _static_tls(elf: ElfObject) -> bool:
 
 def _unversioned(bindings: GlibcBindings, entry: LinkMapEntry) -> frozenset[str]:
     """Keys that the library they are required from has, but without any versions."""
-    found = set()
-    references = bindings.indices[entry].references
-    names = bindings.link_map.names
-    for library in set(references.libraries.values()):
-        index = bindings.indices.get(names[library]) if library in names else None
-        if index is not None and not index.exports.versioned:
-            found |= {key for key, name in references.libraries.items() if name == library}
+    names, indices = bindings.link_map.names, bindings.indices
+    lost = [
+        library
+        for library in indices[entry].required
+        if (provider := names.get(library)) in indices
+        and provider is not None
+        and not indices[provider].exports.versioned
+    ]
+    if not lost:
+        return frozenset()
+    references = indices[entry].references
+    found = {key for key, library in references.libraries.items() if library in lost}
     return frozenset(
         key for key in found if bindings.provider(entry, key) is names[references.libraries[key]]
     )

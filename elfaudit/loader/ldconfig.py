@@ -132,7 +132,14 @@ class Ldconfig:
 
     def _entries(self, begin: str) -> list[FreshEntry]:
         """The entries of files whose names begin so."""
-        found: list[FreshEntry] = []
+        found = [
+            entry for each in self._all_directories for entry in self._in_directory(each, begin)
+        ]
+        return sorted(found, key=cmp_to_key(_compare))
+
+    @cached_property
+    def _all_directories(self) -> tuple[_Directory, ...]:
+        """The directories, and those below that old versions have for machines and ``tls``."""
         pending = list(self._directories)
         seen = {self._identity(directory.path) for directory in pending}
         for directory in pending:  # it grows: tls and the like come last
@@ -141,8 +148,7 @@ class Ldconfig:
                 if identity is not None and identity not in seen:
                     seen.add(identity)
                     pending.append(_Directory(subdirectory))
-            found += self._in_directory(directory, begin)
-        return sorted(found, key=cmp_to_key(_compare))
+        return tuple(pending)
 
     def _in_directory(self, directory: _Directory, begin: str) -> Iterator[FreshEntry]:
         libraries: dict[str, _Library] = {}

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 
 from ..elf import (
+    DynamicTag,
     ElfObject,
     Symbol,
     SymbolBinding,
@@ -36,6 +37,7 @@ from ..elf import (
 from .relocclass import classes_of
 
 __all__ = [
+    "RELR_VERSION",
     "Exports",
     "References",
     "Relocated",
@@ -51,6 +53,8 @@ __all__ = [
     "split_key",
 ]
 
+_LIBC = "libc.so."
+RELR_VERSION = "GLIBC_ABI_DT_RELR"
 _HIDDEN = 0x8000
 _FIRST_NAMED = 2  # version indices: 0 is local, 1 global, from here on they have names
 _FIRST_OWN_VERSION = 3  # check_match: an unversioned reference takes version indices below this
@@ -148,12 +152,20 @@ class SymbolIndex:
             which these are is asked of :func:`relocated` where it matters.
         needs: the versions it requires.
         defined_versions: the names of those it defines, its own (base) name included.
+        required: the names of ``needs`` by library.
+        marked: whether one of ``needs`` is marked hidden.
+        symbolic: whether it looks in itself first (DT_SYMBOLIC).
+        lacks_relr_version: whether it hides from the C library that it has DT_RELR.
     """
 
     exports: Exports
     references: References
     needs: tuple[VersionNeed, ...]
     defined_versions: frozenset[str]
+    required: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    marked: bool = False
+    symbolic: bool = False
+    lacks_relr_version: bool = False
 
 
 def index_symbols(elf: ElfObject) -> SymbolIndex:
@@ -174,7 +186,26 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
         references,
         versions.needs,
         frozenset(definition.name for definition in versions.definitions),
+        _by_library(versions.needs),
+        any(need.hidden for need in versions.needs),
+        elf.dynamic is not None and elf.dynamic.symbolic,
+        _lacks_relr_version(elf, versions.needs),
     )
+
+
+def _by_library(needs: Iterable[VersionNeed]) -> dict[str, frozenset[str]]:
+    grouped: dict[str, set[str]] = {}
+    for need in needs:
+        grouped.setdefault(need.library, set()).add(need.name)
+    return {library: frozenset(names) for library, names in grouped.items()}
+
+
+def _lacks_relr_version(elf: ElfObject, needs: Iterable[VersionNeed]) -> bool:
+    """Source: the end of ``_dl_check_map_versions`` (glibc ``elf/dl-version.c``)."""
+    if elf.dynamic is None or elf.dynamic.value(DynamicTag.RELR) is None:
+        return False
+    required = [need.name for need in needs if need.library.startswith(_LIBC)]
+    return bool(required) and RELR_VERSION not in required
 
 
 _NOTHING = Exports(_EMPTY, _EMPTY, _EMPTY, _EMPTY)

@@ -51,14 +51,11 @@ def lookups_of(link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex]) -
         complete = complete and not any(entry.missing for entry in opening.loaded)
         known = complete and len(scope) == len(opening.scope)
         members = [entry for entry in opening.loaded if entry in indices]
-        yield Lookup(scope, tuple(entry for entry in members if not _symbolic(entry)), known)
+        plain = tuple(entry for entry in members if not indices[entry].symbolic)
+        yield Lookup(scope, plain, known)
         for entry in members:
-            if _symbolic(entry):
+            if indices[entry].symbolic:
                 yield Lookup((entry, *scope), (entry,), known)
-
-
-def _symbolic(entry: LinkMapEntry) -> bool:
-    return entry.elf is not None and entry.elf.dynamic is not None and entry.elf.dynamic.symbolic
 
 
 def walk_all(
@@ -69,7 +66,9 @@ def walk_all(
     """Who answers the keys of each object."""
     walked: dict[LinkMapEntry, Walked] = {}
     for lookup in lookups:
-        result = _walk([keys[entry] for entry in lookup.members], lookup.scope, indices)
+        marked = any(indices[entry].marked for entry in lookup.members)
+        wanted = [keys[entry] for entry in lookup.members]
+        result = _walk(wanted, lookup.scope, indices, marked=marked)
         walked.update((entry, result) for entry in lookup.members)
     return walked
 
@@ -78,13 +77,20 @@ def _walk(
     wanted: Iterable[AbstractSet[str]],
     scope: Sequence[LinkMapEntry],
     indices: Mapping[LinkMapEntry, SymbolIndex],
+    *,
+    marked: bool,
 ) -> Walked:
-    """The first object of the scope that answers each key that somebody wants."""
+    """The first object of the scope that answers each key that somebody wants.
+
+    ``marked`` if some of the keys may be marked hidden.
+    """
     left: set[str] = set().union(*wanted)
     versioned = {key for key in left if "\0" in key}
     plain = left - versioned
-    hidden = {key for key in versioned if is_hidden(key)}
-    versioned -= hidden
+    hidden: set[str] = set()
+    if marked:
+        hidden = {key for key in versioned if is_hidden(key)}
+        versioned -= hidden
     names = {key[: key.index("\0")] for key in versioned}
     found: dict[str, LinkMapEntry] = {}
     for entry in scope:

@@ -32,7 +32,7 @@ from .verify import (
     words_of,
 )
 
-__all__ = ["Found", "Search", "Searcher", "refusal_of_subject"]
+__all__ = ["Found", "Refreshed", "Search", "Searcher", "refusal_of_subject"]
 
 _MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
 _NO_SUCH_FILE = "No such file or directory"
@@ -77,6 +77,26 @@ class Search:
     steps: tuple[SearchStep, ...]
     fatal: str | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A name in the cache, and in one made now.
+
+    Attributes:
+        cached: what the cache has, or None.
+        now: the identity of the file it leads to; None: there is none.
+        fresh: what a new one would have, or None.
+        then: the identity of that file.
+    """
+
+    cached: CacheEntry | None
+    now: Hashable | None
+    fresh: FreshEntry | None
+    then: Hashable | None
+
+
+_Opened = tuple[tuple[Member, ElfObject] | None, Outcome, str | None]
 
 
 @dataclass(slots=True)
@@ -124,6 +144,8 @@ class Searcher:
         self._kept = 0
         self._lists: dict[tuple[str | None, str], PathList] = {}
         self._cached: dict[str, CacheEntry | None] = {}
+        self._refreshed: dict[str, Refreshed] = {}
+        self._taken: dict[str, _Opened] = {}  # what was found by a path stays there
 
     @cached_property
     def rtld(self) -> Rtld:
@@ -194,13 +216,22 @@ class Searcher:
         """What ldconfig would do in the root."""
         return Ldconfig(self._root, self._store, self.rtld, self.machine)
 
-    def fresh(self, name: str) -> FreshEntry | None:
-        """What a cache made now would have for a name."""
-        own, flags = self.capabilities, self.machine.cache_flags or None
-        named = self.ldconfig.named(name)
-        entries = (fresh.entry for fresh in named)
-        best = choose(entries, flags, own.levels, own.legacy, own.platforms)
-        return next((fresh for fresh in named if fresh.entry is best), None)
+    def refreshed(self, name: str) -> Refreshed:
+        """What the cache has for a name, and what one made now would have."""
+        if name not in self._refreshed:
+            own, flags = self.capabilities, self.machine.cache_flags or None
+            named = self.ldconfig.named(name)
+            entries = (fresh.entry for fresh in named)
+            best = choose(entries, flags, own.levels, own.legacy, own.platforms)
+            fresh = next((fresh for fresh in named if fresh.entry is best), None)
+            cached = self.cached(name)
+            self._refreshed[name] = Refreshed(
+                cached,
+                self.identity(cached.path) if cached is not None else None,
+                fresh,
+                self.identity(fresh.file) if fresh is not None else None,
+            )
+        return self._refreshed[name]
 
     def identity(self, path: str) -> Hashable | None:
         """Of the file at a path, if there is one."""
@@ -301,7 +332,10 @@ class Searcher:
     ) -> SearchStep:
         """Open one path; a special directory's that has it not is not told."""
         absolute = self._directories.absolute(path)
-        found, outcome, detail = self._open(absolute, started=state.started)
+        known = self._taken.get(absolute) if not state.started else None
+        found, outcome, detail = known or self._open(absolute, started=state.started)
+        if found is not None and not state.started:
+            self._taken[absolute] = found, outcome, detail
         step = SearchStep(path, origin, declared_by, outcome, detail)
         absent = outcome is Outcome.ABSENT
         if not absent or (plain and self._kept <= _MOST_STEPS):
@@ -315,9 +349,7 @@ class Searcher:
             state.problem = words_of(outcome, detail)
         return step
 
-    def _open(
-        self, path: str, *, started: bool
-    ) -> tuple[tuple[Member, ElfObject] | None, Outcome, str | None]:
+    def _open(self, path: str, *, started: bool) -> _Opened:
         """Look at one path (``open_verify``); ``started`` for a program, which nobody maps."""
         try:
             member = self._root.look(path)

@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..elf import DynamicTag, VersionNeed
+from ..elf import VersionNeed
 from .linkmap import LinkMap, LinkMapEntry, Opening
 from .lookup import SymbolIndex
 
-__all__ = ["RELR_VERSION", "Unmet", "lacks_relr_version", "unmet_versions"]
-
-_LIBC = "libc.so."
-RELR_VERSION = "GLIBC_ABI_DT_RELR"
+__all__ = ["Unmet", "unmet_versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +40,31 @@ def unmet_versions(
     absent = {entry.name for entry in link_map.missing}
     new = set(opening.loaded)
     for entry in opening.searchlist:
-        if entry not in new or entry not in indices:
+        index = indices.get(entry) if entry in new else None
+        if index is None:
             continue
-        own = {child.name: child for child in link_map.edges.get(entry, ()) if not child.missing}
-        for need in indices[entry].needs:
-            provider = link_map.names.get(need.library) or own.get(need.library)
+        own: dict[str, LinkMapEntry] | None = None
+        for library, required in index.required.items():
+            provider = link_map.names.get(library)
             if provider is None:
-                if need.library not in absent:
-                    yield Unmet(entry, need, None)
-                continue  # missing, which the loader says first
-            known = indices.get(provider)
-            defined = known.defined_versions if known is not None else frozenset()
-            if defined and need.name not in defined:
-                yield Unmet(entry, need, provider)
+                own = _own_names(link_map, entry) if own is None else own
+                provider = own.get(library)
+            known = indices.get(provider) if provider is not None else None
+            defined = known.defined_versions if known is not None else _NONE
+            if provider is None:
+                if library in absent:
+                    continue  # missing, which the loader says first
+                defined = _NOTHING_DEFINED
+            if defined and not required <= defined:
+                for need in index.needs:
+                    if need.library == library and need.name not in defined:
+                        yield Unmet(entry, need, provider)
 
 
-def lacks_relr_version(entry: LinkMapEntry, index: SymbolIndex) -> bool:
-    """Whether an object that needs versions of the C library hides from it that it has DT_RELR."""
-    dynamic = entry.elf.dynamic if entry.elf else None
-    if dynamic is None or dynamic.value(DynamicTag.RELR) is None:
-        return False
-    required = [need.name for need in index.needs if need.library.startswith(_LIBC)]
-    return bool(required) and RELR_VERSION not in required
+_NONE: frozenset[str] = frozenset()
+_NOTHING_DEFINED = frozenset(("",))
+
+
+def _own_names(link_map: LinkMap, entry: LinkMapEntry) -> dict[str, LinkMapEntry]:
+    children = link_map.edges.get(entry, ())
+    return {child.name: child for child in children if not child.missing}

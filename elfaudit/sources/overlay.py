@@ -67,7 +67,9 @@ class Overlay:
         found = source.look(inside) if source is not None else NoFile(Obstacle.ABSENT)
         if isinstance(found, NoFile) and found.kind is not Obstacle.DIRECTORY:
             found = next(self._in_other_wheels(source, inside), found)
-        return replace(found, path=path) if isinstance(found, Member) else found
+        if isinstance(found, Member) and found.path != path:
+            return replace(found, path=path)
+        return found
 
     def is_link(self, path: str) -> bool:
         """Whether the last part of ``path`` is a symbolic link."""
