@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..errors import RequestError
-from ..findings import Resolution
-from ..loader import Mode
-from .resolving import resolve
+from ..findings import DEFAULT, Resolution
+from ..loader import Dlopen, Mode, ObjectStore
+from .resolving import resolve_one
+from .surroundings import Surroundings
 
 __all__ = ["Process"]
-
-_WORDS = {Mode.GLOBAL: "global", Mode.LAZY: "lazy", Mode.DEEPBIND: "deepbind"}
 
 
 class Process:
@@ -31,9 +31,6 @@ class Process:
         preload: likewise.
         library_path: likewise.
         libc: likewise.
-
-    Attributes:
-        opened: what was opened with success, in order, as :func:`~elfaudit.resolve` takes it.
     """
 
     def __init__(
@@ -48,13 +45,16 @@ class Process:
     ) -> None:
         if program == "none":
             raise RequestError("a process has a program; name one, or say auto")
-        self._program = program
-        self._root = root
-        self._with = tuple(with_)
-        self._preload = tuple(preload)
-        self._library_path = tuple(library_path)
-        self._libc = libc
-        self.opened: tuple[str, ...] = ()
+        self._surroundings = Surroundings.of(
+            root=root, with_=with_, host=program, preload=preload, library_path=library_path,
+            dlopen=(), libc=libc,
+        )  # fmt: skip
+        self._store = ObjectStore()
+
+    @property
+    def opened(self) -> tuple[Dlopen, ...]:
+        """What was opened with success, in order."""
+        return self._surroundings.dlopens
 
     def dlopen(self, target: str, mode: Mode = Mode.LOCAL) -> Resolution:
         """Open a file as the process is now.
@@ -71,19 +71,9 @@ class Process:
 
         Source: ``dl_open_worker`` (glibc ``elf/dl-open.c``).
         """
-        words = ",".join(word for flag, word in _WORDS.items() if flag in mode)
-        spelled = f"{target}:{words}" if words else target
-        result = resolve(
-            target,
-            root=self._root,
-            with_=self._with,
-            host=self._program,
-            preload=self._preload,
-            library_path=self._library_path,
-            dlopen=self.opened,
-            libc=self._libc,
-            mode=mode,
-        )
+        surroundings = replace(self._surroundings, mode=mode)
+        result = resolve_one(target, surroundings, DEFAULT, self._store)
         if result.error is None:
-            self.opened = (*self.opened, spelled)
+            opened = (*self.opened, Dlopen(target, mode))
+            self._surroundings = replace(self._surroundings, dlopens=opened)
         return result

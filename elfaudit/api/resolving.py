@@ -15,14 +15,14 @@ from ..errors import (
     RequestError,
 )
 from ..findings import Case, Resolution, Selection, choose, diagnose, first_error, verdict
-from ..loader import LinkMap, LinkMapEntry, Loader, Mode
+from ..loader import LinkMap, LinkMapEntry, Loader, Mode, ObjectStore
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
 from .session import Session, Subject, is_library_name
 from .siblings import Siblings
 from .surroundings import Surroundings
 
-__all__ = ["Passed", "resolve", "resolve_all"]
+__all__ = ["Passed", "resolve", "resolve_all", "resolve_one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,17 @@ def resolve(
         root=root, with_=with_, host=host, preload=preload, library_path=library_path,
         dlopen=dlopen, libc=libc, mode=mode,
     )  # fmt: skip
-    session = Session([target], surroundings)
+    return resolve_one(target, surroundings, selection)
+
+
+def resolve_one(
+    target: str,
+    surroundings: Surroundings,
+    selection: Selection,
+    store: ObjectStore | None = None,
+) -> Resolution:
+    """The same with what was prepared for it; ``store`` holds what was read before."""
+    session = Session([target], surroundings, store)
     for subject in session.subjects():
         if not subject.listed:
             break

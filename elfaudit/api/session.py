@@ -82,22 +82,28 @@ class Session:
     Args:
         targets: what the user asks about (``path``, ``wheel::member``, wheels, directories).
         surroundings: the root, the program, what else is in the process.
+        store: what was read before; by default nothing.
 
     Raises:
         SourceError: a target, the root or a place cannot be opened.
         RequestError: the host is not there.
     """
 
-    def __init__(self, targets: Sequence[str], surroundings: Surroundings) -> None:
-        self.store = ObjectStore()
+    def __init__(
+        self,
+        targets: Sequence[str],
+        surroundings: Surroundings,
+        store: ObjectStore | None = None,
+    ) -> None:
+        self.store = ObjectStore() if store is None else store
         self._root = TreeSource(surroundings.root) if surroundings.root is not None else None
         self._overlay = Overlay(self._root, {})
         self._unopened: list[SourceError] = []
         self._targets = self._open_targets(targets)
-        self._preload = tuple(self._path_in_process(name) for name in surroundings.preload)
+        self._preload = tuple(map(self._name_in_process, surroundings.preload))
         self._library_path = surroundings.library_path
         self._dlopens = tuple(
-            replace(each, name=self._path_in_process(each.name)) for each in surroundings.dlopens
+            replace(each, name=self._name_in_process(each.name)) for each in surroundings.dlopens
         )
         self._libc, self._mode = surroundings.libc, surroundings.mode
         host = surroundings.host
@@ -245,7 +251,7 @@ class Session:
         found = self._read(program)
         if found is None or (found.machine, found.layout) != (elf.machine, elf.layout):
             return False
-        return self._libc is not None or libc_of(elf, found) is libc_of(found)
+        return (self._libc or libc_of(elf, found)) is libc_of(found)
 
     def _read(self, program: str) -> ElfObject | None:
         """The facts of a program of the process; None if it is none (a wrapper script, say)."""
@@ -323,8 +329,12 @@ class Session:
         self._overlay.mounts.setdefault(HOST, FolderSource("/"))
         return HOST + absolute
 
+    def _name_in_process(self, name: str) -> str:
+        """What a process opens; a name without a slash it searches for."""
+        return self._path_in_process(name) if "/" in name or "::" in name else name
+
     def _path_in_process(self, name: str) -> str:
-        """A preload or a host as the process opens it: of the root, else of this machine.
+        """A path as the process opens it: of the root, else of this machine.
 
         A member of an archive (``torch.whl::torch/_C.so``) is one of what is laid over the root.
 
@@ -336,7 +346,7 @@ class Session:
             return target.base + (target.path or "")
         in_root = self._root is not None and name.startswith("/") and self._root.find(name)
         if in_root or not os.path.exists(name):
-            return name  # a name without a slash is searched for; a path that is nowhere is told
+            return name  # a path that is nowhere is told
         return self._path_of(name)
 
     def _places(self, with_: Iterable[str]) -> Iterator[Place]:

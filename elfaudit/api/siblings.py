@@ -8,19 +8,32 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError
-from ..findings import Resolution, Verdict, loads_with_siblings
-from ..loader import LinkMapEntry
+from ..findings import Finding, Resolution, Verdict, loads_with_siblings
 from ..loader.python import is_extension_name
 from .session import Session, Subject
 
 __all__ = ["Siblings"]
 
-_MOST_USERS = 16
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is kept of a process that loads siblings: not its symbols.
+
+    Attributes:
+        subject: its file.
+        identities: the files in it; none if it does not load.
+        findings: everything found in it.
+    """
+
+    subject: str
+    label: str
+    identities: frozenset[Hashable]
+    findings: tuple[Finding, ...]
 
 
 class Siblings:
@@ -35,7 +48,7 @@ class Siblings:
         self._session = session
         self._resolve = resolve
         self._users: dict[str, dict[str, list[Subject]]] = {}
-        self._results: dict[str, Resolution | None] = {}
+        self._outcomes: dict[str, _Outcome] = {}
 
     def judged(self, subject: Subject, alone: Resolution) -> Resolution:
         """The resolution of a file, in the process of those that load it where they all do so well.
@@ -51,12 +64,10 @@ class Siblings:
         if is_extension_name(subject.member.path):
             return alone  # imported by name, by whoever likes
         users = self._roots(subject, elf)
-        if not users or len(users) > _MOST_USERS:
+        together = [self._outcome(user) for user in users]
+        if not all(subject.member.identity in outcome.identities for outcome in together):
             return alone
-        together = [self._result(user) for user in users]
-        if not all(result is not None and _loads(result, subject) for result in together):
-            return alone
-        return _with_siblings(subject, alone, [result for result in together if result])
+        return self._within(subject, alone, users[0], together) if users else alone
 
     def _roots(self, subject: Subject, elf: ElfObject) -> list[Subject]:
         """The files that, through any number of others, list one, and that no other file lists."""
@@ -93,42 +104,43 @@ class Siblings:
             return
         yield from map(posixpath.basename, elf.needed)
 
-    def _result(self, user: Subject) -> Resolution | None:
-        if user.name not in self._results:
+    def _outcome(self, user: Subject) -> _Outcome:
+        if user.name not in self._outcomes:
             try:
-                self._results[user.name] = self._resolve(user)
+                result = self._resolve(user)
             except ElfAuditError:
-                self._results[user.name] = None
-        return self._results[user.name]
+                self._outcomes[user.name] = _Outcome(user.name, user.name, frozenset(), ())
+            else:
+                loads = result.verdict is Verdict.LOADS
+                entries = result.link_map.entries if loads else ()
+                self._outcomes[user.name] = _Outcome(
+                    result.subject,
+                    result.link_map.subject.label,
+                    frozenset(entry.identity for entry in entries),
+                    result.findings,
+                )
+        return self._outcomes[user.name]
+
+    def _within(
+        self, subject: Subject, alone: Resolution, user: Subject, together: list[_Outcome]
+    ) -> Resolution:
+        """The answer for a file that loads with all that list it: in the first's process."""
+        process = self._resolve(user)
+        entries = process.link_map.entries
+        entry = next(entry for entry in entries if entry.identity == subject.member.identity)
+        note = loads_with_siblings(alone, [outcome.label for outcome in together])
+        seen = [f for outcome in together for f in outcome.findings if f.location == subject.name]
+        return replace(
+            process,
+            subject=alone.subject,
+            verdict=Verdict.LOADS,
+            error=None,
+            link_map=replace(process.link_map, subject=entry),
+            findings=(note, *dict.fromkeys(seen)),
+            within=tuple(outcome.subject for outcome in together),
+        )
 
 
 def _names(subject: Subject, elf: ElfObject) -> set[str]:
     """What a file can be listed as."""
     return {posixpath.basename(subject.member.path)} | ({elf.soname} if elf.soname else set())
-
-
-def _loads(result: Resolution, subject: Subject) -> bool:
-    """Whether a process loads, and the file in it."""
-    entries = result.link_map.entries
-    there = any(entry.identity == subject.member.identity for entry in entries)
-    return there and result.verdict is Verdict.LOADS
-
-
-def _with_siblings(subject: Subject, alone: Resolution, together: list[Resolution]) -> Resolution:
-    """The answer for a file that loads with all of those that list it."""
-    note = loads_with_siblings(alone, together)
-    seen = [f for result in together for f in result.findings if f.location == subject.name]
-    return replace(
-        together[0],
-        subject=alone.subject,
-        verdict=Verdict.LOADS,
-        error=None,
-        link_map=replace(together[0].link_map, subject=_entry(together[0], subject)),
-        findings=(note, *dict.fromkeys(seen)),
-        within=tuple(result.subject for result in together),
-    )
-
-
-def _entry(result: Resolution, subject: Subject) -> LinkMapEntry:
-    entries = result.link_map.entries
-    return next(entry for entry in entries if entry.identity == subject.member.identity)

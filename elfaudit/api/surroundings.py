@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,6 +11,8 @@ from ..errors import RequestError
 from ..loader import Dlopen, Libc, Mode
 
 __all__ = ["Surroundings", "parse_dlopen"]
+
+_WORDS = re.compile("[a-z]+(?:,[a-z]+)*")
 
 _MODES = {
     "global": Mode.GLOBAL,
@@ -66,25 +70,37 @@ class Surroundings:
             raise RequestError(f"{libc}: no such C library; say auto, {' or '.join(names)}")
         return cls(
             root,
-            tuple(with_),
+            _listed(with_),
             host,
-            tuple(preload),
-            tuple(library_path),
-            tuple(map(parse_dlopen, dlopen)),
+            _listed(preload),
+            _listed(library_path),
+            tuple(map(parse_dlopen, _listed(dlopen))),
             None if libc == "auto" else Libc(libc),
             mode,
         )
 
 
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    """Several names, or the one that was given where a list was expected."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def parse_dlopen(text: str) -> Dlopen:
     """``PATH`` or ``PATH:global,lazy,deepbind``: what to open, and how.
 
-    What follows the last colon counts as the mode if it is made of nothing but such words.
+    What follows the last colon counts as the mode if it is made of words, and there is no file of
+    the whole name.
+
+    Raises:
+        RequestError: there is no such mode.
     """
     name, colon, words = text.rpartition(":")
     modes = [_MODES.get(word) for word in words.split(",")]
-    if not colon or not name or None in modes:
+    if not colon or not name or not _WORDS.fullmatch(words) or os.path.exists(text):
         return Dlopen(text)
+    if None in modes:
+        known = ", ".join(_MODES)
+        raise RequestError(f"{text}: {words} is no way to open a library; say one of {known}")
     mode = Mode.LOCAL
     for each in modes:
         mode |= each or Mode.LOCAL

@@ -5,11 +5,12 @@ from .diagnose import diagnose, first_error, verdict
 from .loads_with_siblings import loads_with_siblings
 from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
 from .providers import Catalogue, Place, Provider, exported_symbols, library_places
-from .registry import RULES, Selection, choose, rule_named
+from .registry import DEFAULT, RULES, Selection, choose, rule_named
 from .rule import Rule
 from .unreadable_file import unreadable_file
 
 __all__ = [
+    "DEFAULT",
     "RULES",
     "Applicability",
     "Case",

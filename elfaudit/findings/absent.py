@@ -14,17 +14,23 @@ from .providers import Place, Provider
 from .repairs import add_needed
 from .rule import Rule
 
-__all__ = ["absence", "users_of"]
+__all__ = ["MOST_NEAR", "absence", "users_of"]
 
+MOST_NEAR = 256  # missing libraries of one process for which others are looked at
 _MOST_DIRECTORIES = 12
 _MOST_RELATIVES = 3
 _SUFFIX = re.compile(r"\.so(?P<version>\..*)?$")
 
 
-def absence(case: Case, entry: LinkMapEntry, rule: Rule, message: str, users: list[str]) -> Finding:
-    """The finding about one library: where it was looked for, what is like it, how to supply it."""
-    found = case.catalogue.named(entry.name, case.model)
-    relatives = () if found else tuple(_relatives(case, entry))
+def absence(
+    case: Case, entry: LinkMapEntry, rule: Rule, message: str, users: list[str], *, near: bool
+) -> Finding:
+    """The finding about one library: where it was looked for, how to supply it.
+
+    ``near`` if what is like it is wanted too, which takes a while.
+    """
+    found = case.catalogue.named(entry.name, case.model) if near else []
+    relatives = tuple(_relatives(case, entry)) if near and not found else ()
     return Finding(
         rule.name,
         rule.severity,

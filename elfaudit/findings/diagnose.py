@@ -15,11 +15,11 @@ _UNDECIDING = frozenset(("external-library", "undecided-symbol"))
 def diagnose(case: Case, selection: Selection = DEFAULT) -> tuple[Finding, ...]:
     """The findings of every rule; what stops the loader first comes first.
 
-    The others follow in the order in which the loader would complain. Rules that are off by default
-    are only asked if they are selected; the others always, because the verdict hangs on some of
-    them: what is not to be told is for the caller to leave out.
+    The others follow in the order in which the loader would complain. Rules that are not selected
+    are only asked where the verdict, or what is said of the first error, hangs on them: what is not
+    to be told is for the caller to leave out.
     """
-    asked = (rule for rule in RULES if rule.default or rule.name in selection)
+    asked = (rule for rule in RULES if rule.name in selection or rule.name in _ALWAYS)
     findings = [finding for rule in asked for finding in rule.check(case)]
     findings.sort(key=lambda finding: not _is_of(finding, case.failure))
     if case.failure is not None and not (findings and _is_of(findings[0], case.failure)):
@@ -57,6 +57,7 @@ _RULES_OF = {
     Cause.STATIC_TLS: ("static-tls",),
     Cause.RELOCATION: (),
 }
+_ALWAYS = _UNDECIDING.union(*_RULES_OF.values())
 
 
 def _is_of(finding: Finding, failure: Failure | None) -> bool:

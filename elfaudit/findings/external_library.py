@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..loader import Origin
-from .absent import absence, users_of
+from .absent import MOST_NEAR, absence, users_of
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
@@ -43,9 +43,10 @@ __all__ = ["RULE"]
 def _check(case: Case) -> Iterator[Finding]:
     missing = [e for e in case.link_map.missing if e.origin is Origin.EXTERNAL]
     users = users_of(case) if missing else {}
-    for entry in missing:
+    for number, entry in enumerate(missing):
         message = f"{entry.name}: is not in what is audited; taken to come from elsewhere"
-        yield absence(case, entry, RULE, message, users.get(entry, []))
+        near = number < MOST_NEAR
+        yield absence(case, entry, RULE, message, users.get(entry, []), near=near)
 
 
 RULE = Rule("external-library", Severity.WARNING, __doc__, _check)

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..loader import LinkMapEntry, Outcome
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
@@ -47,8 +48,14 @@ def _check(case: Case) -> Iterator[Finding]:
             Severity.WARNING,
             entry.name,
             f"object '{entry.name}' from LD_PRELOAD cannot be preloaded "
-            "(cannot open shared object file): ignored.",
+            f"({_reason(entry)}): ignored.",
         )
+
+
+def _reason(entry: LinkMapEntry) -> str:
+    """Why a file was not taken; of one that is not there only that."""
+    refused = (step.detail for step in entry.steps if step.outcome is Outcome.NOT_ELF)
+    return next(refused, None) or "cannot open shared object file"
 
 
 RULE = Rule("ignored-preload", Severity.WARNING, __doc__, _check)

@@ -47,9 +47,8 @@ __all__ = ["RULE", "loads_with_siblings"]
 RULE = Rule("loads-with-siblings", Severity.NOTE, __doc__, found_elsewhere)
 
 
-def loads_with_siblings(alone: Resolution, together: Sequence[Resolution]) -> Finding:
-    """The finding about a file that fails alone and loads with all those that list it."""
-    names = [result.link_map.subject.label for result in together]
+def loads_with_siblings(alone: Resolution, names: Sequence[str]) -> Finding:
+    """The finding about a file that fails alone and loads with all that list it: ``names``."""
     others = f" and {len(names) - 1} more" if len(names) > 1 else ""
     why = alone.error or "that is undecided"
     return Finding(

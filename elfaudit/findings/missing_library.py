@@ -42,9 +42,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..loader import Origin
+from ..loader import Libc, LinkMapEntry, Origin
 from ..loader.failure import absence_message
-from .absent import absence, users_of
+from ..loader.musl_failure import musl_absence_message
+from .absent import MOST_NEAR, absence, users_of
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
@@ -55,8 +56,17 @@ __all__ = ["RULE"]
 def _check(case: Case) -> Iterator[Finding]:
     missing = [e for e in case.link_map.missing if e.origin is not Origin.EXTERNAL]
     users = users_of(case) if missing else {}
-    for entry in missing:
-        yield absence(case, entry, RULE, absence_message(entry), users.get(entry, []))
+    for number, entry in enumerate(missing):
+        near = number < MOST_NEAR
+        yield absence(case, entry, RULE, absence_message(entry), users.get(entry, []), near=near)
+
+
+def _message(case: Case, entry: LinkMapEntry) -> str:
+    """The loader's own words."""
+    link_map = case.link_map
+    if link_map.libc is Libc.MUSL:
+        return musl_absence_message(link_map, entry)
+    return absence_message(entry, started=entry in link_map.openings[0].loaded)
 
 
 RULE = Rule("missing-library", Severity.ERROR, __doc__, _check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from ..loader import Binding, LinkMapEntry, Status
+from ..loader import Binding, Libc, LinkMapEntry, Status
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .near_misses import NearMiss, near_misses
@@ -78,7 +78,7 @@ def _finding(case: Case, entry: LinkMapEntry, group: _Group, rule: str) -> Findi
         rule,
         Severity.WARNING if undecided or later else Severity.ERROR,
         entry.display,
-        _message(entry, bindings),
+        _message(case, entry, bindings),
         tuple(_evidence(group, undecided=undecided)),
         fixes,
         tuple(binding.name for binding in bindings),
@@ -99,10 +99,12 @@ def _only_called_later(case: Case, entry: LinkMapEntry, bindings: list[Binding])
     return there_before and lazy and dynamic is not None and not dynamic.bind_now
 
 
-def _message(entry: LinkMapEntry, bindings: list[Binding]) -> str:
+def _message(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> str:
     first = bindings[0]
     version = f", version {first.version}" if first.version else ""
     more = f" (and {len(bindings) - 1} more)" if len(bindings) > 1 else ""
+    if case.link_map.libc is Libc.MUSL:
+        return f"Error relocating {entry.label}: {first.name}: symbol not found{more}"
     return f"{entry.label}: undefined symbol: {first.name}{version}{more}"
 
 

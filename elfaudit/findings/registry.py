@@ -112,7 +112,7 @@ def rule_named(name: str) -> Rule:
 
 def _expand(names: Iterable[str]) -> frozenset[str]:
     chosen: set[str] = set()
-    for name in names:
+    for name in (names,) if isinstance(names, str) else names:
         chosen |= _GROUPS.get(name) or {rule_named(name).name}
     return frozenset(chosen)
 

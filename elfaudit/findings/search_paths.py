@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..loader import LinkMapEntry, Outcome
 from .case import Case
 
-__all__ = ["elements", "leads_to", "tag_of"]
+__all__ = ["elements", "led_to", "listed", "tag_of"]
+
+_MOST_TOLD = 12
 
 
 def tag_of(case: Case) -> str:
@@ -24,11 +26,20 @@ def elements(case: Case) -> Iterator[str]:
         yield from (paths.split(":") if paths is not None else ())
 
 
-def leads_to(case: Case, element: str) -> LinkMapEntry | None:
-    """A library of the process that was found in the directory, or None."""
-    directory = element.rstrip("/")
+def led_to(case: Case) -> dict[str, LinkMapEntry]:
+    """Directories, those above them included, to the first library that was found in them."""
+    found: dict[str, LinkMapEntry] = {}
     for entry in case.link_map.entries:
         for step in entry.steps:
-            if step.outcome is Outcome.FOUND and step.path.startswith(f"{directory}/"):
-                return entry
-    return None
+            if step.outcome is Outcome.FOUND:
+                directory = step.path.rpartition("/")[0]
+                while directory and directory not in found:
+                    found[directory] = entry
+                    directory = directory.rpartition("/")[0]
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names of many, for a sentence."""
+    more = f" and {len(names) - _MOST_TOLD:,} more" if len(names) > _MOST_TOLD else ""
+    return ", ".join(names[:_MOST_TOLD]) + more

@@ -12,28 +12,51 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..elf import ElfObject, Flags
 from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
 from .lookup import RELR_VERSION, is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
-from .statictls import StaticTls
-from .versioncheck import unmet_versions
+from .rtld import Version
+from .statictls import StaticTls, wants_static_tls
+from .versioncheck import unmet_of
 
 __all__ = ["Cause", "Failure", "absence_message", "first_failure"]
 
 _ASSERTING = (2, 41)  # from this version on a library without versions is taken in silence
-_ASSERTION = "Inconsistency detected by ld.so: {file}: {function}: Assertion `{text}' failed!"
-_NO_NEEDED = _ASSERTION.format(
-    file="dl-version.c: 204", function="_dl_check_map_versions", text="needed != NULL"
+_CHECKING_RELR = (2, 36)
+
+
+@dataclass(frozen=True, slots=True)
+class _Assertion:
+    """An assertion of the loader, and the lines it stands in, by the releases they begin with."""
+
+    place: str
+    text: str
+    lines: tuple[tuple[Version, int], ...]
+
+
+_NO_NEEDED = _Assertion(
+    "dl-version.c: {line}: _dl_check_map_versions",
+    "needed != NULL",
+    (((2, 0), 205), ((2, 35), 204)),
 )
-_NO_VERSIONS = _ASSERTION.format(
-    file="dl-lookup.c: 107",
-    function="check_match",
-    text="version->filename == NULL || ! _dl_name_match_p (version->filename, map)",
+_NO_VERSIONS = _Assertion(
+    "dl-lookup.c: {line}: check_match",
+    "version->filename == NULL || ! _dl_name_match_p (version->filename, map)",
+    (((2, 0), 111), ((2, 32), 105), ((2, 35), 106), ((2, 36), 107), ((2, 39), 106)),
 )
+
+
+def _asserted(assertion: _Assertion, version: Version | None) -> str:
+    """The words of a failed assertion (``__assert_fail``, glibc ``elf/dl-minimal.c``)."""
+    usual = (2, 36) if version is None else version
+    line = next(line for since, line in reversed(assertion.lines) if usual >= since)
+    place = assertion.place.format(line=line)
+    return f"Inconsistency detected by ld.so: {place}: Assertion `{assertion.text}' failed!"
+
+
 _CHECKING_IFUNC = (3, 62)
 _CIRCULAR = (
     "IFUNC symbol '{symbol}' referenced in '{label}' is defined in the executable and creates an "
@@ -71,9 +94,7 @@ class Failure:
     symbol: str | None = None
 
 
-def first_failure(
-    bindings: GlibcBindings, glibc_version: tuple[int, int] | None = None
-) -> Failure | None:
+def first_failure(bindings: GlibcBindings, glibc_version: Version | None = None) -> Failure | None:
     """What stops a process, or None.
 
     Args:
@@ -89,7 +110,7 @@ def first_failure(
         later = opening is not start
         failure = (
             _file_failure(opening, strict=strict and later)
-            or _version_failure(bindings, opening)
+            or _version_failure(bindings, opening, glibc_version)
             or next(
                 _relocation_failures(bindings, opening, tls if later else None, glibc_version), None
             )
@@ -99,8 +120,31 @@ def first_failure(
     return None
 
 
-def absence_message(entry: LinkMapEntry) -> str:
-    """What the loader says of a library that it does not find, or does not take."""
+def absence_message(entry: LinkMapEntry, *, started: bool = False) -> str:
+    """What the loader says of a library that it does not find, or does not take.
+
+    Args:
+        entry: what is missing.
+        started: whether the process was only about to start. Then the loader has few words for
+            ``errno`` and says its number (``__strerror_r`` of glibc ``elf/dl-minimal.c``).
+    """
+    message = _absence_message(entry)
+    words = message.rpartition(": ")[2]
+    if started and words in _NUMBERS:
+        return f"{message.removesuffix(words)}Error {_NUMBERS[words]}"
+    return message
+
+
+_NUMBERS = {
+    "No such device or address": 6,
+    "Not a directory": 20,
+    "Is a directory": 21,
+    "File name too long": 36,
+    "Too many levels of symbolic links": 40,
+}
+
+
+def _absence_message(entry: LinkMapEntry) -> str:
     user = entry.loader
     if user is not None and user.elf is not None and entry.name == user.elf.interp:
         return f"{user.label}: cannot be started: its interpreter {entry.name} is not there"
@@ -117,7 +161,12 @@ def absence_message(entry: LinkMapEntry) -> str:
     return f"{entry.name}: cannot open shared object file{problem}"
 
 
-_BY_NAME = ("cannot dynamically load", "ELF load command", "shared object cannot be dlopen()ed")
+_BY_NAME = (
+    "cannot dynamically load",
+    "ELF load command",
+    "object file has no",
+    "shared object cannot be dlopen()ed",
+)
 
 
 def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
@@ -127,25 +176,31 @@ def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
         return Failure(Cause.FILE, message, opening.root, opening)
     for entry in opening.loaded:
         if entry.elf is None and entry.origin is not Origin.EXTERNAL:
-            return Failure(Cause.FILE, absence_message(entry), entry, opening)
+            message = absence_message(entry, started=opening.mode is None)
+            return Failure(Cause.FILE, message, entry, opening)
         if strict and entry.elf is not None and wants_executable_stack(entry.elf):
             return Failure(Cause.STACK, f"{entry.label}: {REFUSAL}", entry, opening)
     return None
 
 
-def _version_failure(bindings: GlibcBindings, opening: Opening) -> Failure | None:
-    for unmet in unmet_versions(bindings.link_map, bindings.indices, opening):
-        if unmet.provider is None:
-            return Failure(Cause.VERSION, _NO_NEEDED, unmet.entry, opening)
-        if not unmet.need.weak:
-            version, entry = unmet.need.name, unmet.entry
-            message = (
-                f"{unmet.provider.label}: version `{version}' not found (required by {entry.label})"
-            )
-            return Failure(Cause.VERSION, message, entry, opening)
-    for entry in opening.loaded:
-        index = bindings.indices.get(entry)
-        if index is not None and index.lacks_relr_version:
+def _version_failure(
+    bindings: GlibcBindings, opening: Opening, version: Version | None
+) -> Failure | None:
+    """The first requirement that is not met: object by object, DT_RELR last of each."""
+    checks_relr = version is None or version >= _CHECKING_RELR
+    for entry in opening.searchlist:
+        index = bindings.indices.get(entry) if entry in opening.loaded else None
+        if index is None:
+            continue
+        for unmet in unmet_of(bindings.link_map, bindings.indices, opening, entry):
+            if unmet.provider is None:
+                message = _asserted(_NO_NEEDED, version)
+                return Failure(Cause.VERSION, message, entry, opening)
+            if not unmet.need.weak:
+                lacking, name = unmet.provider.label, unmet.need.name
+                message = f"{lacking}: version `{name}' not found (required by {entry.label})"
+                return Failure(Cause.VERSION, message, entry, opening)
+        if checks_relr and index.lacks_relr_version:
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             return Failure(Cause.VERSION, message, entry, opening)
     return None
@@ -155,7 +210,7 @@ def _relocation_failures(
     bindings: GlibcBindings,
     opening: Opening,
     tls: StaticTls | None,
-    glibc_version: tuple[int, int] | None,
+    glibc_version: Version | None,
 ) -> Iterator[Failure]:
     """What goes wrong while the objects of one step are relocated; ``tls`` is None at the start."""
     asserting = glibc_version is None or glibc_version < _ASSERTING
@@ -163,11 +218,11 @@ def _relocation_failures(
         if entry not in bindings.indices or entry.elf is None:
             continue
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
-        lost = _unversioned(bindings, entry) if asserting else frozenset()
-        static = tls is not None and _static_tls(entry.elf)
+        lost = _unversioned(bindings, opening, entry) if asserting else frozenset()
+        static = tls is not None and wants_static_tls(entry.elf)
         circular = _circular(bindings, entry) if tls is None else set()
         if missed or lost or static or circular:
-            scan = _Relocation(bindings, entry, opening, missed, lost, circular)
+            scan = _Relocation(bindings, entry, opening, missed, lost, circular, glibc_version)
             yield from scan.failures(tls if static else None)
             entry.elf.release()
 
@@ -176,13 +231,9 @@ def _is_missed(bindings: GlibcBindings, entry: LinkMapEntry, key: str) -> bool:
     return any(b.status is Status.UNRESOLVED for b in bindings.all_of(entry, key))
 
 
-def _static_tls(elf: ElfObject) -> bool:
-    return elf.dynamic is not None and Flags.STATIC_TLS in elf.dynamic.flags
-
-
-def _unversioned(bindings: GlibcBindings, entry: LinkMapEntry) -> frozenset[str]:
+def _unversioned(bindings: GlibcBindings, opening: Opening, entry: LinkMapEntry) -> frozenset[str]:
     """Keys that the library they are required from has, but without any versions."""
-    names, indices = bindings.link_map.names, bindings.indices
+    names, indices = opening.names, bindings.indices
     lost = [
         library
         for library in indices[entry].required
@@ -243,6 +294,7 @@ class _Relocation:
     missed: set[str]
     lost: frozenset[str]
     circular: set[str]
+    version: Version | None
 
     def failures(self, tls: StaticTls | None) -> Iterator[Failure]:
         """Row by row; ``tls`` where the object wants some of it."""
@@ -250,23 +302,25 @@ class _Relocation:
         if elf is None:
             return
         symbols, classes = elf.symbols, classes_of(elf.machine)
-        given: set[LinkMapEntry] = set()
         for row, type_ in elf.relocations.rows(lazy=is_bound_now(self.opening, self.entry)):
             key = key_of(symbols, row) if is_looked_up(symbols, row) else None
             if key is not None and (failure := self._lookup(key, copied=type_ == classes.copy)):
                 yield failure
-            if tls is None or type_ not in classes.static_tls:
+            optional = type_ == classes.descriptor
+            if tls is None or not (optional or type_ in classes.static_tls):
                 continue
             owner = self.bindings.provider(self.entry, key) if key is not None else self.entry
-            if owner is not None and owner.elf is not None and owner not in given:
-                given.add(owner)
-                if owner in self.opening.loaded and not tls.take(owner.elf):
-                    message = f"{owner.label}: cannot allocate memory in static TLS block"
-                    yield Failure(Cause.STATIC_TLS, message, owner, self.opening)
+            if owner is None or owner.elf is None:
+                continue
+            if not tls.take(owner.elf, optional=optional) and not optional:
+                message = f"{owner.label}: cannot allocate memory in static TLS block"
+                yield Failure(Cause.STATIC_TLS, message, owner, self.opening)
 
     def _lookup(self, key: str, *, copied: bool) -> Failure | None:
         if key in self.lost:
-            return Failure(Cause.VERSION, _NO_VERSIONS, self.entry, self.opening, key)
+            return Failure(
+                Cause.VERSION, _asserted(_NO_VERSIONS, self.version), self.entry, self.opening, key
+            )
         if key in self.circular:
             message = _CIRCULAR.format(symbol=split_key(key)[0], label=self.entry.label)
             return Failure(Cause.SYMBOL, message, self.entry, self.opening, key)

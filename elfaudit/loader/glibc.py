@@ -19,6 +19,8 @@ from .search import Search, Searcher
 
 __all__ = ["GlibcProcess", "refused_to_dlopen"]
 
+# What the kernel does not start as PT_INTERP; of other machines and classes it may know more.
+_NO_LOADER = (Outcome.ABSENT, Outcome.NOT_ELF, Outcome.UNREADABLE)
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
@@ -67,7 +69,10 @@ class GlibcProcess:
             refused: why the kernel or the loader would not take it.
         """
         self.program = program
-        self._add(program)
+        # Nobody knows it by its file: that is opened once more, and refused.
+        self._entries.append(program)
+        self._names[""] = program  # its l_name is empty
+        self._register_soname(program)
         self._reside(program)
         roots = [program]
         for name in (*self._environment.preload, *system_preload(self._environment.root)):
@@ -107,7 +112,9 @@ class GlibcProcess:
             refused: why the loader does not take the file.
         """
         present = set(self._entries)  # and not their number: a filtee may move
-        known = self._by_identity.get(entry.identity)
+        known = self._names.get(entry.path or "") or self._by_identity.get(entry.identity)
+        if known is not None:
+            self._listed(known)
         if entry.missing:
             self._entries.append(entry)
             searchlist: tuple[LinkMapEntry, ...] = ()
@@ -117,7 +124,10 @@ class GlibcProcess:
             searchlist = self._map_dependencies([known or entry])
         before = tuple(self._global)
         loaded = tuple(entry for entry in self._entries if entry not in present)
-        self._openings.append(Opening(known or entry, mode, searchlist, loaded, before, refused))
+        names = dict(self._names)
+        self._openings.append(
+            Opening(known or entry, mode, searchlist, loaded, before, refused, names)
+        )
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
 
@@ -125,11 +135,10 @@ class GlibcProcess:
         """What the process holds now."""
         return LinkMap(
             tuple(self._entries),
-            self._by_identity.get(subject.identity, subject),
+            self._openings[-1].root if subject is not self.program else subject,
             tuple(self._openings),
             {entry: tuple(child for _, child in row) for entry, row in self._lists.items()},
             tuple(self._ignored),
-            self._names,
         )
 
     def _reside(self, program: LinkMapEntry) -> None:
@@ -141,7 +150,7 @@ class GlibcProcess:
         path = interp or self._searcher.machine.interpreter
         search = self._searcher.search(path, program, program) if "/" in path else None
         if search is None or search.found is None:
-            absent = search and all(step.outcome is Outcome.ABSENT for step in search.steps)
+            absent = search and all(step.outcome in _NO_LOADER for step in search.steps)
             own = interp if program.elf and program.elf.is_program else None
             # In a root without any loader nothing can be said of what is not in it.
             if search and absent and own and self._searcher.whole:
@@ -155,9 +164,9 @@ class GlibcProcess:
             found.elf.soname or path, found.path, found.member.display, found.elf, found.identity,
             program, Origin.LOADED, search.steps,
         )  # fmt: skip
-        self._residents[entry] = None
-        self._register(entry)
-        self._names.setdefault(entry.soname, entry)
+        self._residents[entry] = None  # which is not known by its file either
+        self._register_soname(entry)
+        self._names.update({entry.soname: entry, found.path: entry})
 
     def _map_dependencies(self, roots: list[LinkMapEntry]) -> tuple[LinkMapEntry, ...]:
         """The searchlist that begins with some objects, each in front of what it lists.
@@ -296,6 +305,9 @@ class GlibcProcess:
             self._names.setdefault(entry.path, entry)
         if entry.loader is not None:  # the name on the command line is nobody's name for it
             self._names.setdefault(entry.name, entry)
+        self._register_soname(entry)
+
+    def _register_soname(self, entry: LinkMapEntry) -> None:
         if entry.elf is not None and entry.elf.soname:
             self._sonames.setdefault(entry.elf.soname, entry)
 

@@ -7,6 +7,7 @@ old format. A cache that makes no sense is ignored, as the loader ignores it.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _EXTENSION_HWCAPS = 1
 _MOST_EXTENSIONS = 64
 _HWCAP_EXTENSION = 1 << 30  # DL_CACHE_HWCAP_EXTENSION, of the upper half
 _DIGITS = frozenset(b"0123456789")
+_NUMBER = re.compile("[0-9]+")
+_LONGEST = 32  # 10**32 is 0 in 32 bits: digits further in front do not count
 _ISA_LEVEL = 0x3FF  # DL_CACHE_HWCAP_ISA_LEVEL_MASK
 
 
@@ -216,6 +219,11 @@ def _capabilities(table: _Table, value: int) -> tuple[bytes | None, int]:
     return (table.hwcaps[index] if index < len(table.hwcaps) else b""), 0
 
 
+def same_spelling(name: str) -> str:
+    """A name with its numbers as :func:`compare_names` reads them: equal for equal ones."""
+    return _NUMBER.sub(lambda number: str(int(number[0][-_LONGEST:]) & 0xFFFFFFFF), name)
+
+
 def compare_names(one: bytes, other: bytes) -> int:
     """The order of two names in the cache, numbers as numbers (``_dl_cache_libcmp``)."""
     i = j = _common(one, other)
@@ -253,7 +261,7 @@ def _number(name: bytes, start: int) -> tuple[int, int]:
     end = start
     while end < len(name) and name[end] in _DIGITS:
         end += 1
-    return int(name[max(start, end - 32) : end]), end  # 10**32 is 0 in 32 bits
+    return int(name[max(start, end - _LONGEST) : end]), end
 
 
 def _signed(byte: int) -> int:

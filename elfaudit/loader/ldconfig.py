@@ -80,7 +80,7 @@ class Ldconfig:
         self._machine = machine
         self._legacy = rtld.has_legacy_subdirectories
         self._listings: dict[str, list[str]] = {}
-        self._named: dict[str, tuple[FreshEntry, ...]] = {}
+        self._stems: dict[str, dict[str, list[FreshEntry]]] = {}  # what begins so, by name
 
     @cached_property
     def entries(self) -> tuple[FreshEntry, ...]:
@@ -95,12 +95,14 @@ class Ldconfig:
         """
         if "entries" in vars(self):
             return tuple(entry for entry in self.entries if entry.name == name)
-        if name not in self._named:
-            stem = _STEM.match(name)
-            begin = stem[0] if stem is not None else ""
-            found = self._entries(begin)
-            self._named[name] = tuple(entry for entry in found if entry.name == name)
-        return self._named[name]
+        stem = _STEM.match(name)
+        begin = stem[0] if stem is not None else ""
+        if begin not in self._stems:
+            grouped: dict[str, list[FreshEntry]] = {}
+            for entry in self._entries(begin):
+                grouped.setdefault(entry.name, []).append(entry)
+            self._stems[begin] = grouped
+        return tuple(self._stems[begin].get(name, ()))
 
     @cached_property
     def directories(self) -> tuple[str, ...]:

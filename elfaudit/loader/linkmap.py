@@ -126,6 +126,8 @@ class Opening:
         global_scope: the objects that every lookup of this step passes beside the searchlist: what
             was global before; empty at the start.
         refused: why the loader does not take the root itself, in its words; None if it does.
+        names: what each name stands for that was asked for by then, and each path; a SONAME only if
+            somebody asked for it.
     """
 
     root: LinkMapEntry
@@ -134,6 +136,7 @@ class Opening:
     loaded: tuple[LinkMapEntry, ...]
     global_scope: tuple[LinkMapEntry, ...] = ()
     refused: str | None = None
+    names: Mapping[str, LinkMapEntry] = field(default_factory=dict, repr=False)
 
     @property
     def scope(self) -> tuple[LinkMapEntry, ...]:
@@ -155,8 +158,6 @@ class LinkMap:
             subject's own, in order; the start alone where the subject is the program.
         edges: for every entry, the entries its NEEDED stand for, in order.
         ignored_preloads: preloads that were not found; the loader only warns of them.
-        names: what each name stands for that was asked for, and each path; a SONAME only if
-            somebody asked for it.
         libc: whose rules it was loaded by.
     """
 
@@ -165,8 +166,12 @@ class LinkMap:
     openings: tuple[Opening, ...]
     edges: Mapping[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(repr=False)
     ignored_preloads: tuple[LinkMapEntry, ...] = ()
-    names: Mapping[str, LinkMapEntry] = field(default_factory=dict, repr=False)
     libc: Libc = Libc.GLIBC
+
+    @property
+    def names(self) -> Mapping[str, LinkMapEntry]:
+        """What each name stands for in the end (:attr:`Opening.names`)."""
+        return self.openings[-1].names
 
     @property
     def program(self) -> LinkMapEntry:

@@ -67,9 +67,7 @@ _STRONG_INFO = bytes(
 _UNIQUE = 1
 _UNIQUE_INFO = bytes(info >> 4 == SymbolBinding.GNU_UNIQUE for info in range(256))
 _WEAK_INFO = bytes(info >> 4 == SymbolBinding.WEAK for info in range(256))
-_LOCALLY_BOUND = frozenset(
-    (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN, SymbolVisibility.PROTECTED)
-)
+_HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
 
 
 def split_key(key: str) -> tuple[str, str | None]:
@@ -155,7 +153,7 @@ class SymbolIndex:
         required: the names of ``needs`` by library.
         marked: whether one of ``needs`` is marked hidden.
         symbolic: whether it looks in itself first (DT_SYMBOLIC).
-        lacks_relr_version: whether it hides from the C library that it has DT_RELR.
+        lacks_relr_version: whether it lists the C library and hides from it that it has DT_RELR.
     """
 
     exports: Exports
@@ -200,12 +198,12 @@ def _by_library(needs: Iterable[VersionNeed]) -> dict[str, frozenset[str]]:
     return {library: frozenset(names) for library, names in grouped.items()}
 
 
-def _lacks_relr_version(elf: ElfObject, needs: Iterable[VersionNeed]) -> bool:
+def _lacks_relr_version(elf: ElfObject, needs: tuple[VersionNeed, ...]) -> bool:
     """Source: the end of ``_dl_check_map_versions`` (glibc ``elf/dl-version.c``)."""
-    if elf.dynamic is None or elf.dynamic.value(DynamicTag.RELR) is None:
+    if elf.dynamic is None or elf.dynamic.value(DynamicTag.RELR) is None or not needs:
         return False
-    required = [need.name for need in needs if need.library.startswith(_LIBC)]
-    return bool(required) and RELR_VERSION not in required
+    lists_libc = any(name.startswith(_LIBC) for name in elf.needed)
+    return lists_libc and all(need.name != RELR_VERSION for need in needs)
 
 
 _NOTHING = Exports(_EMPTY, _EMPTY, _EMPTY, _EMPTY)
@@ -359,13 +357,14 @@ def relocated(elf: ElfObject) -> Relocated:
 def is_looked_up(symbols: SymbolTable, row: int) -> bool:
     """Whether the symbol of a relocation is looked up at all.
 
-    A local symbol, or a definition that nobody may override, is bound where it stands.
+    A local symbol, a definition that nobody may override, and whatever is hidden is bound where it
+    stands (``RESOLVE_MAP`` of glibc ``elf/dl-reloc.c``).
     """
-    return (
-        0 < row < len(symbols)
-        and symbols.info[row] >> 4 != SymbolBinding.LOCAL
-        and not (symbols.sections[row] and symbols.other[row] & 3 in _LOCALLY_BOUND)
-    )
+    if not 0 < row < len(symbols) or symbols.info[row] >> 4 == SymbolBinding.LOCAL:
+        return False
+    visibility = symbols.other[row] & 3
+    protected = visibility == SymbolVisibility.PROTECTED and symbols.sections[row]
+    return not protected and visibility not in _HIDDEN_VISIBILITIES
 
 
 def key_of(symbols: SymbolTable, row: int) -> str:

@@ -83,7 +83,7 @@ class MuslProcess:
         self._load_dependencies(0)
         searchlist = tuple(self._order)
         loaded = tuple(self._entries)
-        self._openings.append(Opening(program, None, searchlist, loaded, (), refused))
+        self._openings.append(Opening(program, None, searchlist, loaded, (), refused, self._names))
         self._global.update(dict.fromkeys(searchlist))
 
     def find(self, name: str) -> LinkMapEntry:
@@ -124,7 +124,7 @@ class MuslProcess:
         searchlist = self._breadth_first(root)
         mode &= ~Mode.DEEPBIND
         before, loaded = tuple(self._global), tuple(self._entries[count:])
-        self._openings.append(Opening(root, mode, searchlist, loaded, before, refused))
+        self._openings.append(Opening(root, mode, searchlist, loaded, before, refused, self._names))
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
 
@@ -134,7 +134,7 @@ class MuslProcess:
         return LinkMap(
             tuple(self._entries), subject if subject is self.program else opened,
             tuple(self._openings), self._edges,
-            tuple(self._ignored), self._names, Libc.MUSL,
+            tuple(self._ignored), Libc.MUSL,
         )  # fmt: skip
 
     def _own_entry(self, program: LinkMapEntry) -> LinkMapEntry:

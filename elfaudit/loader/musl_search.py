@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..elf import ElfObject, FileType
 from ..errors import ElfAuditError, ElfFormatError, SourceError
 from ..sources import Member, NoFile, Obstacle
-from .environment import LoaderEnvironment
-from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
+from .environment import Libc, LoaderEnvironment
+from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep, path_label
 from .musl_machines import MuslMachine, musl_machine_of
 from .search import Found, Search
 from .store import ObjectStore
@@ -133,7 +133,7 @@ class MuslSearcher:
     def is_c_library(self, identity: Hashable, elf: ElfObject) -> bool:
         """Whether a file is a C library, musl's or glibc's: the loader takes itself instead."""
         try:
-            exports = self._store.index(identity, elf).exports
+            exports = self._store.index(identity, elf, Libc.MUSL).exports
         except ElfAuditError:
             return False
         return exports.plain >= _THE_C_LIBRARY
@@ -158,7 +158,7 @@ class MuslSearcher:
             return
         for directory, origin, declared_by in self._directories(requester, program):
             path = f"{directory}/{name}"
-            if len(_raw(path)) < _BUFFER:
+            if len(_raw(path_label(path))) < _BUFFER:
                 yield self._absolute(path), origin, declared_by
 
     def _worth_trying(
@@ -205,8 +205,12 @@ class MuslSearcher:
         if known is None:
             dynamic = owner.elf.dynamic if owner.elf else None
             own = dynamic and (dynamic.rpath if dynamic.runpath is None else dynamic.runpath)
-            path = self._expanded(own or "", owner)
-            known = tuple(_elements(path))
+            if "::" in (owner.path or ""):
+                # Of an archive's member: the colons of its path are ours, not the loader's.
+                parts = (self._expanded(each, owner) for each in _elements(own or ""))
+                known = tuple(part for part in parts if part)
+            else:
+                known = tuple(_elements(self._expanded(own or "", owner)))
             if len(known) > _MANY:  # nobody means it: trying a directory again finds nothing new
                 known = tuple(dict.fromkeys(known))
             self._lists[owner] = known

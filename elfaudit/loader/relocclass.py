@@ -20,11 +20,13 @@ class RelocationClasses:
         plt: types of ``ELF_RTYPE_CLASS_PLT``: function slots and thread-local storage.
         copy: the type of ``ELF_RTYPE_CLASS_COPY``, or None.
         static_tls: types that need their symbol in the static block of thread-local storage.
+        descriptor: the type that takes room there if there is any (TLSDESC), or None.
     """
 
     plt: frozenset[int] = frozenset()
     copy: int | None = None
     static_tls: frozenset[int] = frozenset()
+    descriptor: int | None = None
 
 
 def classes_of(machine: int) -> RelocationClasses:
@@ -33,17 +35,23 @@ def classes_of(machine: int) -> RelocationClasses:
 
 
 def _classes(
-    copy: int, plt: tuple[int, ...] | range, static_tls: tuple[int, ...] = ()
+    copy: int,
+    plt: tuple[int, ...] | range,
+    static_tls: tuple[int, ...] = (),
+    descriptor: int | None = None,
 ) -> RelocationClasses:
-    return RelocationClasses(frozenset((*plt, *static_tls)), copy, frozenset(static_tls))
+    own = () if descriptor is None else (descriptor,)
+    return RelocationClasses(
+        frozenset((*plt, *static_tls, *own)), copy, frozenset(static_tls), descriptor
+    )
 
 
 _NONE = RelocationClasses()
 _CLASSES = {
-    62: _classes(5, (7, 16, 17, 36), (18,)),  # x86-64: JUMP_SLOT, DTPMOD, DTPOFF, TLSDESC; TPOFF
-    3: _classes(5, (7, 35, 36, 41), (14, 37)),  # i386
-    183: _classes(1024, (1026, 1028, 1029, 1031), (1030,)),  # AArch64
-    40: _classes(20, (22, 17, 18, 13), (19,)),  # ARM
+    62: _classes(5, (7, 16, 17), (18,), 36),  # x86-64: JUMP_SLOT, DTPMOD, DTPOFF; TPOFF; TLSDESC
+    3: _classes(5, (7, 35, 36), (14, 37), 41),  # i386
+    183: _classes(1024, (1026, 1028, 1029), (1030,), 1031),  # AArch64
+    40: _classes(20, (22, 17, 18), (19,), 13),  # ARM
     22: _classes(9, (11, 54, 55), (56,)),  # s390x
     # 64-bit PowerPC: JMP_SLOT, ADDR24 and everything about thread-local storage
     21: _classes(19, (21, 2, *range(67, 107), *range(110, 118)), (73,)),

@@ -15,7 +15,7 @@ from ..errors import ElfFormatError, SourceError
 from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
 from .hwcaps import Capabilities, capabilities
-from .ldcache import CacheEntry, LoaderCache, choose, read_cache
+from .ldcache import CacheEntry, LoaderCache, choose, read_cache, same_spelling
 from .ldconfig import FreshEntry, Ldconfig
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
@@ -204,12 +204,13 @@ class Searcher:
 
     def cached(self, name: str) -> CacheEntry | None:
         """What the cache has for a name, whether that is there or not."""
-        if name not in self._cached:
+        spelling = same_spelling(name)  # the names of one run of the cache share its entry
+        if spelling not in self._cached:
             own = self.capabilities
-            self._cached[name] = self.cache.lookup(
+            self._cached[spelling] = self.cache.lookup(
                 name, self.machine.cache_flags or None, own.levels, own.legacy, own.platforms
             )
-        return self._cached[name]
+        return self._cached[spelling]
 
     @cached_property
     def ldconfig(self) -> Ldconfig:

@@ -3,19 +3,23 @@
 Source: ``_dl_determine_tlsoffset`` and ``_dl_tls_static_surplus_init`` (glibc ``elf/dl-tls.c``),
 ``_dl_try_allocate_static_tls`` (``elf/dl-reloc.c``). What the process starts with gets its place at
 once, plus a surplus of 1664 bytes; an object opened later that addresses its variables relative to
-the thread pointer must fit into that surplus.
+the thread pointer must fit into that surplus. Relocations of the descriptor kind (TLSDESC) take
+some of it too, as long as there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..elf import ElfObject, SegmentType
+from ..elf import ElfObject, Flags, SegmentType
 
-__all__ = ["StaticTls"]
+__all__ = ["StaticTls", "wants_static_tls"]
 
+_AARCH64 = 183
+_TLSDESC_PLT = 0x6FFFFEF6
 _SURPLUS = 1664
+_OPTIONAL = 512  # of the surplus, for what could do without (glibc.rtld.optional_static_tls)
 _ABOVE = (3, 62, 22, 2, 18, 43)  # TLS_TCB_AT_TP: the blocks stand below the thread pointer
 _TCB_SIZE = {183: 16, 40: 8}  # TLS_DTV_AT_TP: the block begins with the thread control block
 _TCB_ALIGN = {62: 64, 3: 64}
@@ -30,7 +34,8 @@ class StaticTls:
         started: the objects the process starts with, in load order.
     """
 
-    def __init__(self, machine: int, started: Iterable[ElfObject]) -> None:
+    def __init__(self, machine: int, started: Sequence[ElfObject]) -> None:
+        self._placed = set(started)
         self._below = machine in _ABOVE
         blocks = [block for elf in started if (block := _block(elf)) is not None]
         own = _TCB_ALIGN.get(machine, _USUAL_TCB_ALIGN)
@@ -39,30 +44,55 @@ class StaticTls:
             _laid_out(blocks) if self._below else _laid_up(blocks, _TCB_SIZE.get(machine, 0))
         )
         self._size = _round_up(self._used + _SURPLUS, self._align if self._below else own)
+        self._optional = _OPTIONAL
 
     @property
     def free(self) -> int:
         """Bytes of the surplus that are left."""
         return self._size - self._used
 
-    def take(self, elf: ElfObject) -> bool:
-        """Give an object its place; False if there is not enough room, or not aligned enough."""
+    def take(self, elf: ElfObject, *, optional: bool = False) -> bool:
+        """Give an object its place; False if there is not enough room, or not aligned enough.
+
+        Args:
+            elf: the object.
+            optional: whether it can do without: for such a part of the surplus is set apart.
+        """
         block = _block(elf)
-        if block is None:
+        if block is None or elf in self._placed:
             return True
-        if block.align > self._align:
+        used = self._behind(block) if block.align <= self._align else None
+        if used is None or (optional and used - self._used > self._optional):
             return False
+        if optional:
+            self._optional -= used - self._used
+        self._used = used
+        self._placed.add(elf)
+        return True
+
+    def _behind(self, block: _Block) -> int | None:
+        """The bytes used once a block has its place; None if there is none."""
         if not self._below:
             start = _round_up(self._used - block.first, block.align) + block.first
-            if start + block.size > self._size:
-                return False
-            self._used = start + block.size
-            return True
+            return start + block.size if start + block.size <= self._size else None
         left = self.free - block.size - block.first
         if left < 0:
-            return False
-        self._used += self.free - left // block.align * block.align - block.first
+            return None
+        return self._used + self.free - left // block.align * block.align - block.first
+
+
+def wants_static_tls(elf: ElfObject) -> bool:
+    """Whether the relocations of an object may take room in the block.
+
+    Linkers mark what must have it (``DF_STATIC_TLS``). Descriptors are the rule on AArch64; on
+    other machines they are told by ``DT_TLSDESC_PLT``, which an object bound at once need not have.
+    """
+    if elf.dynamic is None:
+        return False
+    if Flags.STATIC_TLS in elf.dynamic.flags:
         return True
+    descriptors = elf.machine == _AARCH64 or elf.dynamic.value(_TLSDESC_PLT) is not None
+    return elf.tls is not None and descriptors
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,14 @@ Source: ``open_verify`` and the first lines of ``_dl_map_object_from_fd`` (glibc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..elf import ElfObject, FileType, Flags1, SegmentType
 from ..errors import ElfFormatError, NotElfError
 from ..sources import Member, NoFile, Obstacle
-from .linkmap import Outcome, SearchStep
+from .linkmap import Outcome
 from .rtld import Version
 
 __all__ = [
     "ends_list",
-    "last_error",
     "outcome_below",
     "outcome_of_other",
     "refusal",
@@ -75,11 +72,6 @@ def words_of(outcome: Outcome, detail: str | None) -> str:
     if detail is None or outcome not in (Outcome.ABSENT, Outcome.UNREADABLE):
         return Obstacle.ABSENT.value  # a file of another kind counts as none
     return detail.removeprefix(_OPENING)
-
-
-def last_error(steps: Sequence[SearchStep]) -> str:
-    """The words behind "cannot open shared object file: " after these tries."""
-    return words_of(steps[-1].outcome, steps[-1].detail) if steps else Obstacle.ABSENT.value
 
 
 def refusal(  # noqa: PLR0911  one return for each thing the loader looks at, in its order
@@ -149,6 +141,12 @@ def _mapping_problem(elf: ElfObject, version: Version | None) -> str | None:
     return None
 
 
+_WORDS = {
+    "EI_VERSION": "ELF file version ident does not match current one",
+    "e_phentsize": "ELF file's phentsize not the expected size",
+}
+
+
 def refusal_of_bytes(  # noqa: PLR0911
     member: Member, error: ElfFormatError, model: ElfObject
 ) -> tuple[Outcome, str]:
@@ -166,6 +164,8 @@ def refusal_of_bytes(  # noqa: PLR0911
     if ident[5] != (1 if model.layout.little else 2):
         order = "little" if model.layout.little else "big"
         return Outcome.NOT_ELF, f"ELF file data encoding not {order}-endian"
+    if error.field in _WORDS:
+        return Outcome.NOT_ELF, _WORDS[error.field]
     if error.field == "e_phoff":  # the program headers are not all in the file
         return Outcome.NOT_ELF, "cannot read file data"
     return Outcome.NOT_ELF, f"{error.field} at offset {error.offset:#x}: {error.problem}"

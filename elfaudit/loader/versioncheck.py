@@ -14,7 +14,7 @@ from ..elf import VersionNeed
 from .linkmap import LinkMap, LinkMapEntry, Opening
 from .lookup import SymbolIndex
 
-__all__ = ["Unmet", "unmet_versions"]
+__all__ = ["Unmet", "unmet_of", "unmet_versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +37,36 @@ def unmet_versions(
     link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex], opening: Opening
 ) -> Iterator[Unmet]:
     """The unmet requirements of what one step loaded, in the order of its searchlist."""
-    absent = {entry.name for entry in link_map.missing}
-    new = set(opening.loaded)
     for entry in opening.searchlist:
-        index = indices.get(entry) if entry in new else None
-        if index is None:
-            continue
-        own: dict[str, LinkMapEntry] | None = None
-        for library, required in index.required.items():
-            provider = link_map.names.get(library)
-            if provider is None:
-                own = _own_names(link_map, entry) if own is None else own
-                provider = own.get(library)
-            known = indices.get(provider) if provider is not None else None
-            defined = known.defined_versions if known is not None else _NONE
-            if provider is None:
-                if library in absent:
-                    continue  # missing, which the loader says first
-                defined = _NOTHING_DEFINED
-            if defined and not required <= defined:
-                for need in index.needs:
-                    if need.library == library and need.name not in defined:
-                        yield Unmet(entry, need, provider)
+        if entry in indices and entry in opening.loaded:
+            yield from unmet_of(link_map, indices, opening, entry)
 
 
-_NONE: frozenset[str] = frozenset()
-_NOTHING_DEFINED = frozenset(("",))
+def unmet_of(
+    link_map: LinkMap,
+    indices: Mapping[LinkMapEntry, SymbolIndex],
+    opening: Opening,
+    entry: LinkMapEntry,
+) -> Iterator[Unmet]:
+    """The unmet requirements of one object, in the order of its records."""
+    index = indices[entry]
+    lacking: dict[str, tuple[LinkMapEntry | None, frozenset[str]]] = {}
+    for library, required in index.required.items():
+        provider = opening.names.get(library) or _own(link_map, entry).get(library)
+        if provider is None:
+            if not any(library == other.name for other in link_map.missing):
+                lacking[library] = None, frozenset()
+            continue  # or it is missing, which the loader says first
+        known = indices.get(provider)
+        defined = known.defined_versions if known is not None else frozenset()
+        if defined and not required <= defined:
+            lacking[library] = provider, defined
+    for need in index.needs if lacking else ():
+        provider, defined = lacking.get(need.library, (None, index.required[need.library]))
+        if need.library in lacking and need.name not in defined:
+            yield Unmet(entry, need, provider)
 
 
-def _own_names(link_map: LinkMap, entry: LinkMapEntry) -> dict[str, LinkMapEntry]:
+def _own(link_map: LinkMap, entry: LinkMapEntry) -> dict[str, LinkMapEntry]:
     children = link_map.edges.get(entry, ())
     return {child.name: child for child in children if not child.missing}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve, resolve_all
+from elfaudit.errors import RequestError
 from elfaudit.findings import Resolution, Verdict
+from elfaudit.loader import Libc
 from tests.oracle import Workshop, python_dlopen
 
 pytestmark = pytest.mark.oracle
@@ -80,3 +83,25 @@ def test_a_user_of_a_user(workshop: Workshop, package: Path) -> None:
     ours = results(package)["libdeep.so"]
     assert ours.verdict is Verdict.LOADS
     assert [Path(name).name for name in ours.within] == [Path(EXTENSION).name]
+
+
+def test_a_wheel_for_musl(workshop: Workshop) -> None:
+    """The colons of a member's path are none of its $ORIGIN."""
+    workshop.library("p/libs.so", "int s(void) { return 1; }", needed=["libc.so"])
+    workshop.library(
+        "p/e.so", "int s(void); int e(void) { return s(); }",
+        needed=["libs.so", "libc.so"], runpath="$ORIGIN/.:$ORIGIN",
+    )  # fmt: skip
+    path = workshop.directory / "x-1-py3-none-musllinux_1_2_x86_64.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("p/libs.so", "p/e.so"):
+            archive.write(workshop.directory / name, name)
+    ours = {Path(r.subject).name: r for r in resolve_all([str(path)]) if isinstance(r, Resolution)}
+    entry = next(e for e in ours["e.so"].link_map.entries if e.name == "libs.so")
+    assert entry.label == "p/./libs.so"
+    assert ours["e.so"].link_map.libc is Libc.MUSL
+
+
+def test_the_way_to_open_a_library_is_one_that_there_is() -> None:
+    with pytest.raises(RequestError, match="glob is no way to open a library"):
+        resolve("/bin/true", dlopen=["libm.so.6:glob"])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.loader import Origin
+from tests.api.test_process import STEPS
 from tests.oracle import Workshop, start
 from tests.oracle.compare import judge
-from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, dynamic_value, patch
+from tests.oracle.edit import (
+    add_dynamic_entry,
+    dynamic_entry_offset,
+    dynamic_value,
+    patch,
+    set_symbol,
+    symbol_rows,
+)
+from tests.oracle.workshop import LOADER
 
 pytestmark = pytest.mark.oracle
 
@@ -99,3 +111,130 @@ def test_a_function_of_the_program_that_is_chosen_when_it_starts(workshop: Works
     assert "unsatisfiable circular dependency" in real.error
     assert ours.error == real.error
     assert ours.findings[0].message == real.error
+
+
+RELR = ["-Wl,-z,pack-relative-relocs"]
+POINTERS = "static int x; int *a = &x, *b = &x;"
+
+
+def test_relative_relocations_hidden_from_the_c_library(workshop: Workshop, host: Path) -> None:
+    """The C library is listed, no version of it required: any requirement of another counts."""
+    foo = workshop.library("libfoo.so", F, script="V1 { global: f; };")
+    code = f"{ASK} {POINTERS}"
+    real, _ = judge(
+        host,
+        workshop.library(
+            "libask.so", code, needed=[foo, "libc.so.6"], runpath="$ORIGIN", flags=RELR
+        ),
+    )
+    assert real.error is not None
+    assert "DT_RELR without" in real.error
+
+
+def test_relative_relocations_come_before_the_versions_of_the_next(
+    workshop: Workshop, host: Path
+) -> None:
+    foo = workshop.library("libfoo.so", F, script="V1 { global: f; };")
+    user = workshop.library(
+        "libuser.so", ASK.replace("ask", "use"), needed=[foo], runpath="$ORIGIN"
+    )
+    code = f"{ASK} int use(void); int both(void) {{ return use(); }} {POINTERS}"
+    needed: list[str | Path] = [foo, user, "libc.so.6"]
+    ask = workshop.library("libask.so", code, needed=needed, runpath="$ORIGIN", flags=RELR)
+    workshop.library("libfoo.so", F, script="V2 { global: f; };")
+    judge(host, ask)
+
+
+def test_an_undefined_symbol_marked_hidden_is_not_looked_up(workshop: Workshop, host: Path) -> None:
+    ask = workshop.library("libask.so", "extern int nobody; int *ask(void) { return &nobody; }")
+    set_symbol(ask, symbol_rows(ask, "nobody")[0], visibility=2)
+    real, _ = judge(host, ask)
+    assert real.error is None
+
+
+def test_the_program_is_not_known_by_its_file(workshop: Workshop, host: Path) -> None:
+    judge(host, workshop.library("libask.so", needed=[str(host)]))
+
+
+def test_another_path_of_the_loader_is_another_object(workshop: Workshop, host: Path) -> None:
+    real, ours = judge(host, workshop.library("libask.so", needed=[os.path.realpath(LOADER)]))
+    assert real.error is None
+    twice = [e for e in ours.link_map.entries if e.path == os.path.realpath(LOADER)]
+    assert [entry.origin for entry in twice] == [Origin.DIRECT]
+
+
+def test_a_preload_without_a_slash_is_not_that_of_the_current_directory(
+    workshop: Workshop, host: Path
+) -> None:
+    workshop.library("libuniquepre.so", F)
+    ask = workshop.library("libask.so", ASK)
+    real, _ = judge(host, ask, preload=["libuniquepre.so"], cwd=workshop.directory)
+    assert real.error is not None
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, b"\x02"), (54, b"\x39")])
+def test_words_for_a_damaged_header(
+    workshop: Workshop, host: Path, offset: int, value: bytes
+) -> None:
+    patch(workshop.library("libwho.so", F), offset, value)
+    judge(host, workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN"))
+
+
+def test_a_name_that_is_only_asked_for_later(workshop: Workshop) -> None:
+    """A requirement of the first dlopen names a library that the second one loads."""
+    late = workshop.library("liblate.so", F, script="V1 { global: f; };")
+    early = workshop.library("libearly.so", ASK, needed=[late], runpath="$ORIGIN")
+    patch(early, dynamic_entry_offset(early, DT_NEEDED), struct.pack("<Q", DT_DEBUG))
+    ask = workshop.library("libask.so", ASK, needed=["liblate.so"], runpath="$ORIGIN")
+    program = workshop.program("steps", STEPS)
+    done = subprocess.run(
+        [program, early, "z", ask, "l"], capture_output=True, text=True, check=False
+    )
+    ours = resolve(str(ask), host=str(program), dlopen=[f"{early}:lazy"])
+    assert ours.error == done.stderr.strip()
+
+
+def test_an_empty_name_is_the_program(workshop: Workshop, host: Path) -> None:
+    ask = workshop.library("libask.so", F, needed=["libq.so"])
+    raw = ask.read_bytes()
+    ask.write_bytes(raw.replace(b"\0libq.so\0", b"\0\0ibq.so\0"))
+    real, _ = judge(host, ask)
+    assert real.error is None
+
+
+def test_the_words_of_a_process_that_starts(workshop: Workshop) -> None:
+    folder = workshop.directory / "libwho.so"
+    workshop.library("stub/libwho.so", F)
+    code = "int main(void) { return 0; }"
+    flags = ["-Wl,--no-as-needed"]
+    program = workshop.program("p", code, needed=["libwho.so"], runpath="$ORIGIN", flags=flags)
+    folder.mkdir()
+    real, ours = start(program), resolve(str(program))
+    assert real.error == ours.error
+    assert real.error is not None
+    assert real.error.endswith("Error 21")
+
+
+def test_an_interpreter_that_is_no_loader(workshop: Workshop) -> None:
+    text = workshop.directory / "text"
+    text.write_text("hello\n")
+    text.chmod(0o755)
+    code = "int main(void) { return 0; }"
+    program = workshop.program("p", code, flags=[f"-Wl,--dynamic-linker={text}"])
+    with pytest.raises(OSError, match="Errno"):
+        subprocess.run([program], check=True)
+    assert "cannot be started" in (resolve(str(program)).error or "")
+
+
+def test_why_a_preload_is_ignored(workshop: Workshop, host: Path) -> None:
+    bad = workshop.directory / "libbad.so"
+    ask = workshop.library("libask.so", F)
+    for content, words in ((b"x", "file too short"), (b"x" * 99, "invalid ELF header")):
+        bad.write_bytes(content)
+        environment = {"LD_PRELOAD": str(bad)}
+        done = subprocess.run(
+            [host, ask], env=environment, capture_output=True, text=True, check=True
+        )
+        (finding,) = resolve(str(ask), host=str(host), preload=[str(bad)]).findings
+        assert words in finding.message
+        assert done.stderr == f"ERROR: ld.so: {finding.message}\n"

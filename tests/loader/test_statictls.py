@@ -64,3 +64,43 @@ def test_what_the_program_starts_with_aligns_the_block(workshop: Workshop) -> No
         )
     ours = [process.dlopen(str(path)).error or "" for path, _ in steps]
     assert ours == told(program, *steps)
+
+
+OWN = "__thread char block[{0}]; char *own(void) {{ return block; }}"
+USE = "extern __thread char block[]; char *use{0}(void) {{ return block; }}"
+IE = ["-ftls-model=initial-exec"]
+
+
+def steps_agree(program: Path, *paths: Path) -> list[str]:
+    """What becomes of one dlopen after the other, ours and the loader's; they must agree."""
+    process = Process(str(program))
+    ours = [process.dlopen(str(path)).error or "" for path in paths]
+    assert ours == told(program, *((path, "l") for path in paths))
+    return ours
+
+
+def test_a_block_that_two_objects_reach_for_is_taken_once(
+    workshop: Workshop, program: Path
+) -> None:
+    own = workshop.library("libown.so", OWN.format(900))
+    users = [
+        workshop.library(f"libu{n}.so", USE.format(n), needed=[own], runpath="$ORIGIN", flags=IE)
+        for n in (1, 2)
+    ]
+    top = workshop.library("libtop.so", needed=users, runpath="$ORIGIN")
+    assert steps_agree(program, top) == [""]
+
+
+def test_a_block_that_was_opened_before(workshop: Workshop, program: Path) -> None:
+    own = workshop.library("libown.so", OWN.format(3000))
+    use = workshop.library("libuse.so", USE.format(""), needed=[own], runpath="$ORIGIN", flags=IE)
+    assert steps_agree(program, own, use)[1] != ""
+
+
+@pytest.mark.parametrize("size", [500, 520, 100])
+def test_descriptors_take_some_of_it_as_long_as_there_is(
+    workshop: Workshop, program: Path, size: int
+) -> None:
+    first = workshop.library("libfirst.so", OWN.format(size), flags=["-mtls-dialect=gnu2"])
+    code = OWN.format(1400).replace("block", "other").replace("own", "two")
+    assert steps_agree(program, first, workshop.library("libtwo.so", code, flags=IE))
