@@ -6,9 +6,9 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ..loader import LinkMapEntry, Origin
-from ..loader.lookup import split_key
+from ..loader import LinkMapEntry
 from ..loader.machines import machine_of
+from ..loader.references import split_key
 from .case import Case
 from .model import Finding, Severity
 from .repairs import add_needed
@@ -28,7 +28,7 @@ def borrowings(case: Case, rule: str, *, preloaded: bool) -> Iterator[Finding]:
         if entry not in case.bindings.indices or not case.audits(entry):
             continue
         for provider, keys in _borrowed(case, entry).items():
-            if (provider.origin is Origin.PRELOAD) is not preloaded:
+            if provider.preloaded is not preloaded:
                 continue
             names = sorted(split_key(key)[0] for key in case.bindings.looked_up(entry, keys))
             if names:
@@ -74,8 +74,12 @@ def _finding(
     case: Case, rule: str, entry: LinkMapEntry, provider: LinkMapEntry, names: list[str]
 ) -> Finding:
     soname = provider.soname
-    by_preload = provider.origin is Origin.PRELOAD
-    how = "only by LD_PRELOAD" if by_preload else f"only through {_chain(entry, provider)}"
+    by_preload = provider.preloaded
+    how = (
+        f"only by {provider.origin.value}"
+        if by_preload
+        else f"only through {_chain(entry, provider)}"
+    )
     more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     fix = add_needed(case, entry, soname, provider.path or "", provider.identity)
     return Finding(

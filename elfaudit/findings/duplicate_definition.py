@@ -40,7 +40,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ..loader import LinkMapEntry
-from ..loader.lookup import split_key
+from ..loader.references import split_key
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule

@@ -47,7 +47,7 @@ def _check(case: Case) -> Iterator[Finding]:
             RULE.name,
             Severity.WARNING,
             entry.name,
-            f"object '{entry.name}' from LD_PRELOAD cannot be preloaded "
+            f"object '{entry.name}' from {entry.origin.value} cannot be preloaded "
             f"({_reason(entry)}): ignored.",
         )
 

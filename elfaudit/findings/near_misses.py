@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..elf.cxxname import demangle
 from ..loader import Binding, LinkMapEntry
-from ..loader.lookup import split_key
+from ..loader.references import split_key
 from .case import Case
 
 __all__ = ["NearMiss", "function_prefix", "near_misses"]

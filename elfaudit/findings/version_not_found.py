@@ -48,7 +48,8 @@ from collections.abc import Iterable, Iterator
 from ..elf.cxxname import demangle
 from ..errors import ElfAuditError
 from ..loader import Cause, LinkMapEntry
-from ..loader.lookup import RELR_VERSION, split_key
+from ..loader.lookup import RELR_VERSION
+from ..loader.references import split_key
 from ..loader.versioncheck import Unmet, unmet_versions
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity

@@ -15,7 +15,8 @@ from typing import Protocol, cast
 
 from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import Relocated, SymbolIndex, join_key, relocated, split_key
+from .lookup import SymbolIndex
+from .references import Relocated, join_key, relocated, split_key
 from .scope import Walked, lookups_of, walk_all
 
 __all__ = ["Binding", "Bindings", "GlibcBindings", "Status", "bind"]

@@ -16,7 +16,8 @@ from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
-from .lookup import RELR_VERSION, is_looked_up, join_key, key_of, split_key
+from .lookup import RELR_VERSION
+from .references import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .rtld import Version
 from .statictls import StaticTls, wants_static_tls

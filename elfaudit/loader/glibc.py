@@ -15,7 +15,8 @@ from ..elf import DynamicTag, ElfObject, Flags1
 from .environment import LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .preload import system_preload
-from .search import Search, Searcher
+from .search import Searcher
+from .searched import Search
 
 __all__ = ["GlibcProcess", "refused_to_dlopen"]
 
@@ -69,21 +70,30 @@ class GlibcProcess:
             refused: why the kernel or the loader would not take it.
         """
         self.program = program
-        # Nobody knows it by its file: that is opened once more, and refused.
-        self._entries.append(program)
         self._names[""] = program  # its l_name is empty
-        self._register_soname(program)
+        if program.elf is not None and program.elf.is_program:
+            # Nobody knows it by its file: that is opened once more, and refused.
+            self._entries.append(program)
+            self._register_soname(program)
+        else:  # a library, for want of a program
+            self._add(program)
         self._reside(program)
         roots = [program]
-        for name in (*self._environment.preload, *system_preload(self._environment.root)):
-            entry = self._resolve(name, program, Origin.PRELOAD)
+        environment = self._environment
+        preloads = [(name, Origin.PRELOAD) for name in environment.preload]
+        preloads += [(n, Origin.SYSTEM_PRELOAD) for n in system_preload(environment.root)]
+        for name, origin in preloads:
+            entry = self._resolve(name, program, origin)
             if entry.missing:
                 self._entries.remove(entry)
-                self._ignored.append(entry)
+                self._ignored.append(replace(entry, origin=origin))
             elif entry not in roots:
                 roots.append(entry)
         searchlist = self._map_dependencies(roots)
-        self._openings.append(Opening(program, None, searchlist, tuple(self._entries), (), refused))
+        names = dict(self._names)
+        self._openings.append(
+            Opening(program, None, searchlist, tuple(self._entries), (), refused, names)
+        )
         self._global.update(dict.fromkeys(searchlist))
 
     def find(self, name: str) -> LinkMapEntry:

@@ -20,6 +20,7 @@ class Origin(Enum):
     DIRECT = "given"
     LOADED = "already loaded"
     PRELOAD = "LD_PRELOAD"
+    SYSTEM_PRELOAD = "/etc/ld.so.preload"
     DLOPEN = "dlopen"
     RPATH = "RPATH"
     LD_LIBRARY_PATH = "LD_LIBRARY_PATH"
@@ -92,6 +93,11 @@ class LinkMapEntry:
     problem: str | None = None
 
     @property
+    def preloaded(self) -> bool:
+        """Whether it is in the process because it was preloaded."""
+        return self.origin in (Origin.PRELOAD, Origin.SYSTEM_PRELOAD)
+
+    @property
     def missing(self) -> bool:
         """Whether there is no object for it."""
         return self.elf is None
@@ -157,7 +163,8 @@ class LinkMap:
         openings: the start of the process, the ``dlopen`` calls before the subject's, and the
             subject's own, in order; the start alone where the subject is the program.
         edges: for every entry, the entries its NEEDED stand for, in order.
-        ignored_preloads: preloads that were not found; the loader only warns of them.
+        ignored_preloads: preloads that were not found, by their origin; the loader only warns of
+            them.
         libc: whose rules it was loaded by.
     """
 

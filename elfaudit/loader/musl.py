@@ -15,7 +15,7 @@ from ..elf import ElfObject, FileType, SegmentType
 from .environment import Libc, LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_search import MuslSearcher
-from .search import Search
+from .searched import Search
 
 __all__ = ["MuslProcess"]
 
@@ -79,7 +79,7 @@ class MuslProcess:
             if entry.missing and entry is not self._loader:
                 self._entries.remove(entry)
                 del self._absences[name]
-                self._ignored.append(entry)
+                self._ignored.append(replace(entry, origin=Origin.PRELOAD))
         self._load_dependencies(0)
         searchlist = tuple(self._order)
         loaded = tuple(self._entries)

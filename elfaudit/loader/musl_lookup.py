@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType
-from .lookup import Exports, References, SymbolIndex
+from .lookup import Exports, SymbolIndex
 from .musl_machines import MuslMachine
+from .references import References
 
 __all__ = ["NO_REFERENCES", "MuslReferences", "index_symbols_musl", "musl_references"]
 

@@ -17,7 +17,7 @@ from ..sources import Member, NoFile, Obstacle
 from .environment import Libc, LoaderEnvironment
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep, path_label
 from .musl_machines import MuslMachine, musl_machine_of
-from .search import Found, Search
+from .searched import Found, Search
 from .store import ObjectStore
 
 __all__ = ["NOT_A_LIBRARY", "MuslSearcher", "musl_refusal"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..sources import Source
-from .lookup import References, split_key
+from .references import References, split_key
 
 __all__ = ["extension_version", "find_interpreter", "is_extension_name", "python_symbols"]
 

@@ -14,7 +14,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import SymbolIndex, is_hidden
+from .lookup import SymbolIndex
+from .references import is_hidden
 
 __all__ = ["Lookup", "Walked", "lookups_of", "walk_all"]
 

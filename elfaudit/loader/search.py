@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..elf import ElfObject, Flags1
@@ -16,11 +15,12 @@ from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
 from .hwcaps import Capabilities, capabilities
 from .ldcache import CacheEntry, LoaderCache, choose, read_cache, same_spelling
-from .ldconfig import FreshEntry, Ldconfig
+from .ldconfig import Ldconfig
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
 from .pathlist import Directories, Directory, PathList, Tokens, expanded_elements
 from .rtld import Rtld, read_rtld
+from .searched import Found, Progress, Refreshed, Search
 from .store import ObjectStore
 from .verify import (
     ends_list,
@@ -32,95 +32,13 @@ from .verify import (
     words_of,
 )
 
-__all__ = ["Found", "Refreshed", "Search", "Searcher", "refusal_of_subject"]
+__all__ = ["Searcher", "refusal_of_subject"]
 
 _MOST_STEPS = 1 << 16  # told of one process; of more of them only what was there
 _NO_SUCH_FILE = "No such file or directory"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The file a search ended at.
-
-    Attributes:
-        path: from the root on.
-        member, elf: the file.
-        origin: the rule that named it.
-        written: the path as the loader has it, which may be relative to the current directory.
-    """
-
-    path: str
-    member: Member
-    elf: ElfObject
-    origin: Origin
-    written: str
-
-    @property
-    def identity(self) -> Hashable:
-        """Equal for two paths of one file."""
-        return self.member.identity
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The outcome of one search.
-
-    Attributes:
-        found: the file, if there is one.
-        steps: every path tried, in order.
-        fatal: why the loader gives up at the last of them.
-        problem: else, why the last try failed, as the loader puts it behind "cannot open shared
-            object file: "; None: nothing was tried, and it has no words for that.
-    """
-
-    found: Found | None
-    steps: tuple[SearchStep, ...]
-    fatal: str | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A name in the cache, and in one made now.
-
-    Attributes:
-        cached: what the cache has, or None.
-        now: the identity of the file it leads to; None: there is none.
-        fresh: what a new one would have, or None.
-        then: the identity of that file.
-    """
-
-    cached: CacheEntry | None
-    now: Hashable | None
-    fresh: FreshEntry | None
-    then: Hashable | None
-
-
 _Opened = tuple[tuple[Member, ElfObject] | None, Outcome, str | None]
-
-
-@dataclass(slots=True)
-class _Progress:
-    """One search under way.
-
-    Attributes:
-        name: what is looked for.
-        started: whether it is a program, which the kernel maps.
-        tried: the directories that did not have it; whether that ended their list.
-    """
-
-    name: str
-    started: bool = False
-    steps: list[SearchStep] = field(default_factory=list)
-    tried: dict[Hashable, bool] = field(default_factory=dict)
-    found: Found | None = None
-    fatal: str | None = None
-    problem: str | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether there is nothing more to look for."""
-        return self.found is not None or self.fatal is not None
 
 
 class Searcher:
@@ -180,7 +98,7 @@ class Searcher:
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> Search:
         """Look for ``name`` on behalf of ``requester`` (None: the command line)."""
-        state = _Progress(name, started=requester is None)
+        state = Progress(name, started=requester is None)
         if "/" in name:
             path = self.expand_name(name, requester)
             state.problem = _NO_SUCH_FILE
@@ -243,7 +161,7 @@ class Searcher:
         return member.identity if member is not None else None
 
     def _search_paths(
-        self, state: _Progress, requester: LinkMapEntry | None, program: LinkMapEntry | None
+        self, state: Progress, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> None:
         """The search for a name without a slash, one kind of place after the other."""
         own = requester.elf.dynamic if requester is not None and requester.elf else None
@@ -265,7 +183,7 @@ class Searcher:
         if not no_defaults:
             self._open_path(state, self._default_list, Origin.DEFAULT, None)
 
-    def _open_cached(self, state: _Progress, *, no_defaults: bool) -> None:
+    def _open_cached(self, state: Progress, *, no_defaults: bool) -> None:
         entry = self.cached(state.name)
         if entry is None:
             return
@@ -276,7 +194,7 @@ class Searcher:
         self._try(state, entry.path, Origin.LD_SO_CACHE, None)
 
     def _open_path(
-        self, state: _Progress, paths: PathList, origin: Origin, declared_by: str | None
+        self, state: Progress, paths: PathList, origin: Origin, declared_by: str | None
     ) -> None:
         """Try the directories of one list, the special ones of each first (``open_path``)."""
         if state.over:
@@ -298,7 +216,7 @@ class Searcher:
                 return
 
     def _open_in(
-        self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
+        self, state: Progress, directory: Directory, origin: Origin, declared_by: str | None
     ) -> bool:
         """Try one directory; whether the rest of its list is left out."""
         ends = False
@@ -313,7 +231,7 @@ class Searcher:
         return ends
 
     def _told_absent(
-        self, state: _Progress, directory: Directory, origin: Origin, declared_by: str | None
+        self, state: Progress, directory: Directory, origin: Origin, declared_by: str | None
     ) -> None:
         assert directory.error is not None  # noqa: S101  for the type checker
         path = f"{directory.written}{state.name}"
@@ -324,7 +242,7 @@ class Searcher:
 
     def _try(
         self,
-        state: _Progress,
+        state: Progress,
         path: str,
         origin: Origin,
         declared_by: str | None,

@@ -44,7 +44,7 @@ class _Tree:
 
     def lines(self) -> Iterator[str]:
         yield from self._below(self._subject)
-        preloaded = [e for e in self._map.entries if e.origin is Origin.PRELOAD]
+        preloaded = [e for e in self._map.entries if e.preloaded]
         for entry in preloaded:
             yield from self._below(entry)
         if self._program is not self._subject and self._style.verbose:

@@ -100,7 +100,7 @@ def test_tokens_do_not_multiply(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", ".", "..", "../x.so", "a\nb.so", "/dev/zero", "/dev/stdin", "x" * 5000, "::", "a::b"],
+    ["/", ".", "..", "../x.so", "a\nb.so", "/dev/zero", "/dev/stdin", "x" * 5000, "::", "a::b"],
 )
 def test_odd_names(tmp_path: Path, name: str) -> None:
     root = whole_root(tmp_path)

@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 
 from elfaudit.elf import read_elf
-from elfaudit.loader.lookup import (
-    answers_plain,
-    index_symbols,
-    plain_names,
-    relocated,
-    split_key,
-)
+from elfaudit.loader.lookup import answers_plain, index_symbols, plain_names
+from elfaudit.loader.references import relocated, split_key
 
 
 def key_of(name: str, version: str | None) -> str:

@@ -17,7 +17,6 @@ from tests.oracle import dlopen, start, trace
 from tests.oracle.assembly import Define, Kind, Refer, Way
 from tests.oracle.compare import agree, answer_of, differing_bindings
 from tests.oracle.edit import dynamic_value, patch, set_symbol, set_version, symbol_rows
-from tests.oracle.examples import SEQUENCES
 from tests.oracle.foundry import Foundry, Part, needed_stub
 from tests.oracle.opener import open_each
 
@@ -331,7 +330,6 @@ class TestScope:
         users = {Path(user).name: Path(to).name for user, to in bound.items()}
         assert users["libown.so"] == users["libasked.so"]
 
-    @pytest.mark.skipif(not SEQUENCES, reason="resolve() cannot be told yet what was opened before")
     @pytest.mark.parametrize(
         ("before", "winner"),
         [("first:global", "first"), ("first", "second"), ("first:global,deepbind", "first")],
@@ -350,7 +348,6 @@ class TestScope:
         agree(real.answer, resolve(str(ask), host=str(opener), dlopen=opens))
         assert Path(real.answer.bindings[(str(ask), "f", None)]).name == f"lib{winner}.so"
 
-    @pytest.mark.skipif(not SEQUENCES, reason="resolve() cannot be told yet what was opened before")
     @pytest.mark.parametrize(("flags", "winner"), [("", "first"), (":deepbind", "second")])
     def test_deepbind_puts_the_local_scope_first(
         self, duel: Duel, opener: Path, flags: str, winner: str

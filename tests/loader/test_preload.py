@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from elfaudit.api import resolve
 from elfaudit.loader.preload import system_preload
 from elfaudit.sources import TreeSource
 from tests.oracle import Workshop
@@ -52,3 +53,20 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert system_preload(TreeSource(str(tmp_path))) == ()
     (tmp_path / "etc/ld.so.preload").mkdir(parents=True)
     assert system_preload(TreeSource(str(tmp_path))) == ()
+
+
+@pytest.mark.oracle
+def test_it_is_what_the_report_calls_it(workshop: Workshop) -> None:
+    """The place of the loader's own sentence (``do_preload``) is that of the list."""
+    root = Root(workshop)
+    workshop.library("a.so", "int f(void) { return 1; }")
+    workshop.library("libask.so", "int f(void); int ask(void) { return f(); }")
+    (root.path / "etc/ld.so.preload").write_text("/a.so /nope.so\n")
+    assert root.dlopen("/libask.so").error is None
+    ours = resolve(str(root.path / "libask.so"), root=str(root.path), host="/host")
+    told = {finding.rule: finding.message for finding in ours.findings}
+    assert "only by /etc/ld.so.preload" in told["preload-only"]
+    assert told["ignored-preload"] == (
+        "object '/nope.so' from /etc/ld.so.preload cannot be preloaded "
+        "(cannot open shared object file): ignored."
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, reject, settings
 
-from tests.oracle.examples import SEQUENCES, disagreements
+from tests.oracle.examples import disagreements
 from tests.oracle.foundry import CannotBuildError, Foundry
 from tests.oracle.graphs import CALM, WILD, Graph, graphs, place
 
@@ -74,7 +74,6 @@ def test_starting_a_program_of_an_odd_graph(graph: Graph, agree: Judge) -> None:
     agree(graph, None)
 
 
-@pytest.mark.skipif(not SEQUENCES, reason="resolve() cannot be told yet what was opened before")
 @_SETTINGS
 @given(graph=graphs(CALM, opens=True))
 def test_opening_several(graph: Graph, agree: Judge, opener: Path) -> None:

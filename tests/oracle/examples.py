@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,9 +17,8 @@ from .graphs import Graph
 from .loader import Answer, start, trace
 from .opener import Opened, open_each
 
-__all__ = ["SEQUENCES", "disagreements"]
+__all__ = ["disagreements"]
 
-SEQUENCES = "dlopen" in inspect.signature(resolve).parameters
 """Whether ``resolve`` can be told what the program opened before."""
 
 
