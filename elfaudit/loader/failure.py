@@ -106,7 +106,9 @@ def first_failure(bindings: GlibcBindings, glibc_version: Version | None = None)
     start = link_map.openings[0]
     started = [entry.elf for entry in start.searchlist if entry.elf is not None]
     strict = refuses_executable_stack(glibc_version, started)
-    tls = StaticTls(started[0].machine, started) if started else None
+    tls = None
+    if started and len(link_map.openings) > 1:
+        tls = StaticTls(started[0].machine, started)
     for opening in link_map.openings:
         later = opening is not start
         failure = (
@@ -215,15 +217,20 @@ def _relocation_failures(
 ) -> Iterator[Failure]:
     """What goes wrong while the objects of one step are relocated; ``tls`` is None at the start."""
     asserting = glibc_version is None or glibc_version < _ASSERTING
-    for entry in bindings.link_map.relocated_by(opening):
+    doubtful: dict[LinkMapEntry, tuple[_Relocation, bool]] = {}
+    for entry in opening.loaded:
         if entry not in bindings.indices or entry.elf is None:
             continue
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
         lost = _unversioned(bindings, opening, entry) if asserting else frozenset()
         static = tls is not None and wants_static_tls(entry.elf)
-        circular = _circular(bindings, entry) if tls is None else set()
+        circular = _circular(bindings, entry) if opening.mode is None else set()
         if missed or lost or static or circular:
             scan = _Relocation(bindings, entry, opening, missed, lost, circular, glibc_version)
+            doubtful[entry] = scan, static
+    for entry in bindings.link_map.relocated_by(opening) if doubtful else ():
+        if entry in doubtful and entry.elf is not None:
+            scan, static = doubtful[entry]
             yield from scan.failures(tls if static else None)
             entry.elf.release()
 
