@@ -24,6 +24,8 @@ def borrowings(case: Case, rule: str, *, preloaded: bool) -> Iterator[Finding]:
         rule: in whose name.
         preloaded: whether to look at the libraries of LD_PRELOAD, or at all the others.
     """
+    if preloaded and not any(entry.preloaded for entry in case.link_map.entries):
+        return
     for entry in case.link_map.own:
         if entry not in case.bindings.indices or not case.audits(entry):
             continue

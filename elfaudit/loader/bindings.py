@@ -158,9 +158,15 @@ class GlibcBindings:
 
     def open_references(self) -> Iterator[Binding]:
         """The bindings that are not BOUND and not merely weak, in link map order, names sorted."""
-        for entry in self.indices:
-            for key in sorted(self.open_keys(entry)):
-                yield next(b for b in self.all_of(entry, key) if b.provider is None)
+        return iter(self._open)
+
+    @cached_property
+    def _open(self) -> tuple[Binding, ...]:
+        return tuple(
+            next(binding for binding in self.all_of(entry, key) if binding.provider is None)
+            for entry in self.indices
+            for key in sorted(self.open_keys(entry))
+        )
 
     def open_keys(self, entry: LinkMapEntry) -> AbstractSet[str]:
         """The keys that one object cannot do without and that nobody answers."""
