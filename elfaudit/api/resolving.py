@@ -107,7 +107,7 @@ def resolve_one(
     for subject in session.subjects():
         if not subject.listed:
             break
-        return _resolve(session, subject, selection)
+        return _told(_resolve(session, subject, selection), selection)
     raise RequestError(f"{target}: holds many files; name one of them, {target}::PATH")
 
 
@@ -195,10 +195,7 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
     findings = diagnose(case, selection)
     outcome = verdict(case, findings)
     host = link_map.program if _has_program(link_map) else None
-    return _told(
-        Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings),
-        selection,
-    )
+    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings)
 
 
 def _told(resolution: Resolution, selection: Selection) -> Resolution:

@@ -47,7 +47,7 @@ class Siblings:
     def __init__(self, session: Session, resolve: Callable[[Subject], Resolution]) -> None:
         self._session = session
         self._resolve = resolve
-        self._users: dict[str, dict[str, list[Subject]]] = {}
+        self._users: dict[str, dict[str, list[Subject]]] | None = None
         self._outcomes: dict[str, _Outcome] = {}
 
     def judged(self, subject: Subject, alone: Resolution) -> Resolution:
@@ -59,15 +59,14 @@ class Siblings:
                 loads, or if it does not load with one of those that list it either.
         """
         elf = alone.link_map.subject.elf
-        if subject.listed or alone.verdict is Verdict.LOADS or elf is None or elf.is_program:
+        if subject.listed or alone.verdict is Verdict.LOADS or elf is None:
             return alone
-        if is_extension_name(subject.member.path):
-            return alone  # imported by name, by whoever likes
+        if _is_asked_for(subject, elf):
+            return alone
         users = self._roots(subject, elf)
         together = [self._outcome(user) for user in users]
-        if not all(subject.member.identity in outcome.identities for outcome in together):
-            return alone
-        return self._within(subject, alone, users[0], together) if users else alone
+        everywhere = all(subject.member.identity in each.identities for each in together)
+        return self._within(subject, alone, users[0], together) if users and everywhere else alone
 
     def _roots(self, subject: Subject, elf: ElfObject) -> list[Subject]:
         """The files that, through any number of others, list one, and that no other file lists."""
@@ -83,18 +82,16 @@ class Siblings:
 
     def _is_root(self, user: Subject, users: dict[str, list[Subject]]) -> bool:
         elf = self._session.store.read(user.member)
-        imported = elf.is_program or is_extension_name(user.member.path)
-        return imported or not any(users.get(name) for name in _names(user, elf))
+        return _is_asked_for(user, elf) or not any(users.get(name) for name in _names(user, elf))
 
     def _users_of(self, container: str) -> dict[str, list[Subject]]:
         """NEEDED name to the files of one container that list it."""
-        if container not in self._users:
-            users: dict[str, list[Subject]] = defaultdict(list)
+        if self._users is None:  # all at once: to go through the files means to find each again
+            self._users = defaultdict(lambda: defaultdict(list))
             for subject in self._session.subjects():
-                if subject.container == container and not subject.listed:
+                if not subject.listed:
                     for name in self._needed(subject):
-                        users[name].append(subject)
-            self._users[container] = users
+                        self._users[subject.container][name].append(subject)
         return self._users[container]
 
     def _needed(self, subject: Subject) -> Iterator[str]:
@@ -139,6 +136,11 @@ class Siblings:
             findings=(note, *dict.fromkeys(seen)),
             within=tuple(outcome.subject for outcome in together),
         )
+
+
+def _is_asked_for(subject: Subject, elf: ElfObject) -> bool:
+    """Whether a file is run, or imported by name: by whoever likes, listed by others or not."""
+    return elf.is_program or is_extension_name(subject.member.path)
 
 
 def _names(subject: Subject, elf: ElfObject) -> set[str]:

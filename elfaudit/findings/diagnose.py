@@ -55,7 +55,7 @@ _RULES_OF = {
     Cause.VERSION: ("version-not-found",),
     Cause.SYMBOL: ("unresolved-symbol",),
     Cause.STATIC_TLS: ("static-tls",),
-    Cause.RELOCATION: (),
+    Cause.RELOCATION: ("refused-object",),
 }
 _ALWAYS = _UNDECIDING.union(*_RULES_OF.values())
 

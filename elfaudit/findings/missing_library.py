@@ -58,7 +58,7 @@ def _check(case: Case) -> Iterator[Finding]:
     users = users_of(case) if missing else {}
     for number, entry in enumerate(missing):
         near = number < MOST_NEAR
-        yield absence(case, entry, RULE, absence_message(entry), users.get(entry, []), near=near)
+        yield absence(case, entry, RULE, _message(case, entry), users.get(entry, []), near=near)
 
 
 def _message(case: Case, entry: LinkMapEntry) -> str:

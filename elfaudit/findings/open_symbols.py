@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from ..loader import Binding, Libc, LinkMapEntry, Status
+from ..loader.failure import is_bound_now
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .near_misses import NearMiss, near_misses
@@ -86,17 +87,13 @@ def _finding(case: Case, entry: LinkMapEntry, group: _Group, rule: str) -> Findi
 
 
 def _only_called_later(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> bool:
-    """Whether the process lives without the symbols until they are called.
-
-    ``dlopen`` with RTLD_NOW binds at once what it loads itself; a program and what is started with
-    it are bound lazily, unless they ask for the contrary. What would become of a library that is
-    judged alone is not known: it may well be opened with RTLD_NOW.
-    """
-    dynamic = entry.elf.dynamic if entry.elf else None
-    started = bool(case.link_map.local_scope) or case.model.is_program
-    there_before = started and entry in case.link_map.global_scope
-    lazy = all(binding.lazy for binding in bindings)
-    return there_before and lazy and dynamic is not None and not dynamic.bind_now
+    """Whether the process lives without the symbols until they are called."""
+    if not all(binding.lazy for binding in bindings):
+        return False
+    if case.link_map.libc is Libc.MUSL:
+        return True  # there that is said only of what was put off
+    opening = next(each for each in case.link_map.openings if entry in each.loaded)
+    return not is_bound_now(opening, entry)
 
 
 def _message(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> str:

@@ -50,7 +50,7 @@ from ..errors import ElfAuditError
 from ..loader import Cause, LinkMapEntry
 from ..loader.lookup import RELR_VERSION
 from ..loader.references import split_key
-from ..loader.versioncheck import Unmet, unmet_versions
+from ..loader.versioncheck import Unmet, checks_relr, unmet_versions
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .providers import Provider
@@ -75,7 +75,7 @@ def _check(case: Case) -> Iterator[Finding]:
         else:
             yield _finding(case, each, each.provider)
     for entry, index in case.bindings.indices.items():
-        if index.lacks_relr_version:
+        if index.lacks_relr_version and checks_relr(case.rtld_version):
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             yield Finding(RULE.name, Severity.ERROR, entry.display, message)
     yield from _lost(case)

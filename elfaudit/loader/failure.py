@@ -21,12 +21,11 @@ from .references import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .rtld import Version
 from .statictls import StaticTls, wants_static_tls
-from .versioncheck import unmet_of
+from .versioncheck import checks_relr, unmet_of
 
-__all__ = ["Cause", "Failure", "absence_message", "first_failure"]
+__all__ = ["Cause", "Failure", "absence_message", "first_failure", "is_bound_now"]
 
 _ASSERTING = (2, 41)  # from this version on a library without versions is taken in silence
-_CHECKING_RELR = (2, 36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +189,9 @@ def _version_failure(
     bindings: GlibcBindings, opening: Opening, version: Version | None
 ) -> Failure | None:
     """The first requirement that is not met: object by object, DT_RELR last of each."""
-    checks_relr = version is None or version >= _CHECKING_RELR
+    new = set(opening.loaded)
     for entry in opening.searchlist:
-        index = bindings.indices.get(entry) if entry in opening.loaded else None
+        index = bindings.indices.get(entry) if entry in new else None
         if index is None:
             continue
         for unmet in unmet_of(bindings.link_map, bindings.indices, opening, entry):
@@ -203,7 +202,7 @@ def _version_failure(
                 lacking, name = unmet.provider.label, unmet.need.name
                 message = f"{lacking}: version `{name}' not found (required by {entry.label})"
                 return Failure(Cause.VERSION, message, entry, opening)
-        if checks_relr and index.lacks_relr_version:
+        if index.lacks_relr_version and checks_relr(version):
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             return Failure(Cause.VERSION, message, entry, opening)
     return None

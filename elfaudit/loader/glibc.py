@@ -141,11 +141,11 @@ class GlibcProcess:
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
 
-    def link_map(self, subject: LinkMapEntry) -> LinkMap:
-        """What the process holds now."""
+    def link_map(self) -> LinkMap:
+        """What the process holds now; its subject is what was opened last, else the program."""
         return LinkMap(
             tuple(self._entries),
-            self._openings[-1].root if subject is not self.program else subject,
+            self._openings[-1].root,
             tuple(self._openings),
             {entry: tuple(child for _, child in row) for entry, row in self._lists.items()},
             tuple(self._ignored),
@@ -230,8 +230,9 @@ class GlibcProcess:
                 if tag != DynamicTag.AUXILIARY:
                     child = self._resolve(name, entry, None)
                     found.append((tag == DynamicTag.FILTER, child))
-                elif (filtee := self._find(name, entry, None)[1]) is not None:
-                    # An auxiliary filtee that is not there is not used.
+                    continue
+                filtee = self._find(self._expanded(name, entry), entry, None)[1]
+                if filtee is not None:  # an auxiliary filtee that is not there is not used
                     found.append((True, filtee))
             self._lists[entry] = tuple(found)
         return self._lists[entry]
@@ -250,7 +251,6 @@ class GlibcProcess:
         self, name: str, requester: LinkMapEntry, as_: Origin | None
     ) -> tuple[Search, LinkMapEntry | None]:
         """The search for a name, and the object it ended at, now part of the process; or None."""
-        name = self._expanded(name, requester)
         known = self._lookup(name)
         if known is not None:
             return _NO_SEARCH, self._listed(known)

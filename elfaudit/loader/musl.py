@@ -128,14 +128,16 @@ class MuslProcess:
         if Mode.GLOBAL in mode:
             self._global.update(dict.fromkeys(searchlist))
 
-    def link_map(self, subject: LinkMapEntry) -> LinkMap:
-        """What the process holds now."""
-        opened = self._openings[-1].root  # what a dlopen ended at is not always what was given
+    def link_map(self) -> LinkMap:
+        """What the process holds now; its subject is what was opened last, else the program."""
         return LinkMap(
-            tuple(self._entries), subject if subject is self.program else opened,
-            tuple(self._openings), self._edges,
-            tuple(self._ignored), Libc.MUSL,
-        )  # fmt: skip
+            tuple(self._entries),
+            self._openings[-1].root,
+            tuple(self._openings),
+            self._edges,
+            tuple(self._ignored),
+            Libc.MUSL,
+        )
 
     def _own_entry(self, program: LinkMapEntry) -> LinkMapEntry:
         """The loader, which is the C library: in the process where something needs it."""

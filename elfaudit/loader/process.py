@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from ..elf import ElfObject, Layout
 from ..sources import Member
-from .bindings import Bindings, GlibcBindings, bind
+from .bindings import GlibcBindings, bind
 from .environment import Libc, LoaderEnvironment
 from .failure import Failure, first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
@@ -68,13 +68,13 @@ class Loader:
         )
         if environment.main_program is None:
             process.start(subject, None if elf.is_program else self._refusal(elf, elf, later=False))
-            return process.link_map(subject)
+            return process.link_map()
         process.start(process.find_program(environment.main_program))
         for dlopen in environment.dlopens:
             entry = process.find(dlopen.name)
             process.open(entry, dlopen.mode, self._refusal(entry.elf, elf) if entry.elf else None)
         process.open(subject, environment.mode, self._refusal(elf, elf))
-        return process.link_map(subject)
+        return process.link_map()
 
     def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
         """The lookup tables of an object.
@@ -89,7 +89,7 @@ class Loader:
         link_map: LinkMap,
         indices: Mapping[LinkMapEntry, SymbolIndex],
         assumed: Iterable[str] = (),
-    ) -> Bindings:
+    ) -> GlibcBindings | MuslBindings:
         """Bind the references of every object of a link map.
 
         Args:
@@ -103,7 +103,7 @@ class Loader:
             return bind_musl(link_map, indices, assumed, undecided=undecided)
         return bind(link_map, indices, assumed)
 
-    def failure(self, bindings: Bindings, elf: ElfObject) -> Failure | None:
+    def failure(self, bindings: GlibcBindings | MuslBindings, elf: ElfObject) -> Failure | None:
         """What stops the process first, or None.
 
         Args:
@@ -112,7 +112,7 @@ class Loader:
         """
         if isinstance(bindings, GlibcBindings):
             return first_failure(bindings, self.glibc_version(elf))
-        return first_musl_failure(bindings) if isinstance(bindings, MuslBindings) else None
+        return first_musl_failure(bindings)
 
     def glibc_searcher(self, elf: ElfObject) -> Searcher | None:
         """The search order for objects of that file's machine, where it is that of glibc."""

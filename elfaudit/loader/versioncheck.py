@@ -13,8 +13,16 @@ from dataclasses import dataclass
 from ..elf import VersionNeed
 from .linkmap import LinkMap, LinkMapEntry, Opening
 from .lookup import SymbolIndex
+from .rtld import Version
 
-__all__ = ["Unmet", "unmet_of", "unmet_versions"]
+__all__ = ["Unmet", "checks_relr", "unmet_of", "unmet_versions"]
+
+_CHECKING_RELR = (2, 36)
+
+
+def checks_relr(glibc_version: Version | None) -> bool:
+    """Whether a loader asks for ``GLIBC_ABI_DT_RELR``; one of which nothing is known is new."""
+    return glibc_version is None or glibc_version >= _CHECKING_RELR
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +45,9 @@ def unmet_versions(
     link_map: LinkMap, indices: Mapping[LinkMapEntry, SymbolIndex], opening: Opening
 ) -> Iterator[Unmet]:
     """The unmet requirements of what one step loaded, in the order of its searchlist."""
+    new = set(opening.loaded)
     for entry in opening.searchlist:
-        if entry in indices and entry in opening.loaded:
+        if entry in indices and entry in new:
             yield from unmet_of(link_map, indices, opening, entry)
 
 
@@ -54,9 +63,9 @@ def unmet_of(
     for library, required in index.required.items():
         provider = opening.names.get(library) or _own(link_map, entry).get(library)
         if provider is None:
-            if not any(library == other.name for other in link_map.missing):
+            if not any(library == other.name for other in link_map.edges.get(entry, ())):
                 lacking[library] = None, frozenset()
-            continue  # or it is missing, which the loader says first
+            continue  # or the object lists it and it is missing, which the loader says first
         known = indices.get(provider)
         defined = known.defined_versions if known is not None else frozenset()
         if defined and not required <= defined:

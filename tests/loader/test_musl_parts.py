@@ -63,7 +63,7 @@ def test_a_subject_that_is_refused(tmp_path: Path) -> None:
     refused = musl_refusal(elf, process.program.elf)
     subject = LinkMapEntry("x", "/libother.so", "x", elf, "x", None, Origin.DIRECT)
     process.open(subject, refused=refused)
-    failure = first_musl_failure(bind_musl(process.link_map(subject), {}))
+    failure = first_musl_failure(bind_musl(process.link_map(), {}))
     assert failure is not None
     assert (failure.cause, failure.message) == (
         Cause.FILE,
@@ -154,7 +154,7 @@ def test_relocations_that_cannot_be_read(tmp_path: Path, prebuilt: Path) -> None
     program = process.program
     assert program is not None
     index = index_symbols_musl(read_elf(prebuilt / "linkers/bfd/libdemo.so"))
-    bindings = bind_musl(process.link_map(program), {program: index})
+    bindings = bind_musl(process.link_map(), {program: index})
     assert list(bindings.damaged) == [program]
     assert first_musl_failure(bindings) is None
 

@@ -91,12 +91,11 @@ def _predict(
     process = MuslProcess(environment, searcher)
     program = process.find_program(environment.main_program or "")
     process.start(program)
-    subject = program
     for dlopen in dlopens:
         subject = process.find(dlopen.name)
         refused = musl_refusal(subject.elf, model) if subject.elf else None
         process.open(subject, dlopen.mode, refused)
-    link_map = process.link_map(subject)
+    link_map = process.link_map()
     indices: dict[LinkMapEntry, SymbolIndex] = {}
     for entry in link_map.entries:
         if entry.elf is not None:
