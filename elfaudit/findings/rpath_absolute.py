@@ -37,7 +37,7 @@ from .case import Case
 from .model import Finding, Severity
 from .rpath_foreign import is_build_path
 from .rule import Rule
-from .search_paths import elements, led_to, listed, tag_of
+from .search_paths import elements, found_in, listed, tag_of
 
 __all__ = ["RULE"]
 
@@ -50,15 +50,12 @@ def _check(case: Case) -> Iterator[Finding]:
     absolute = [e for e in dict.fromkeys(elements(case)) if e[:1] == "/" and not is_build_path(e)]
     if not absolute:
         return
-    found = led_to(case)
-    users = [(element, found.get(element.rstrip("/"))) for element in absolute]
-    evidence = [f"{entry.name} is found in {element}" for element, entry in users if entry]
     yield Finding(
         RULE.name,
         Severity.NOTE,
         subject.display,
         f"{tag_of(case)} has {listed(absolute)}: a wheel does not know where it will be installed",
-        tuple(evidence) or ("nothing is found there",),
+        found_in(case, absolute),
     )
 
 

@@ -36,9 +36,11 @@ from collections.abc import Iterator
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .rule import Rule
-from .search_paths import elements, tag_of
+from .search_paths import elements, shortened, tag_of
 
 __all__ = ["RULE"]
+
+_MOST_IN_COMMAND = 50  # elements; what nobody can read nobody should paste
 
 
 def _check(case: Case) -> Iterator[Finding]:
@@ -47,11 +49,13 @@ def _check(case: Case) -> Iterator[Finding]:
     if len(kept) == len(every):
         return
     subject = case.link_map.subject
-    paths, tag = ":".join(every), tag_of(case)
+    paths, tag = shortened(":".join(every)), tag_of(case)
     relative = next((e for e in every if e and e not in kept), None)
-    what = "an empty element" if relative is None else f"the relative element {relative!r}"
+    what = (
+        "an empty element" if relative is None else f"the relative element {shortened(relative)!r}"
+    )
     command = None
-    if "::" not in subject.display:
+    if "::" not in subject.display and len(every) <= _MOST_IN_COMMAND:
         option = f"--set-rpath {shlex.quote(':'.join(kept))}" if kept else "--remove-rpath"
         command = f"patchelf {option} {shlex.quote(subject.display)}"
     yield Finding(

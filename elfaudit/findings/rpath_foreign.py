@@ -39,7 +39,7 @@ from collections.abc import Iterator
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
-from .search_paths import elements, led_to, listed, tag_of
+from .search_paths import elements, found_in, listed, tag_of
 
 __all__ = ["RULE", "is_build_path"]
 
@@ -61,15 +61,12 @@ def _check(case: Case) -> Iterator[Finding]:
     if not foreign:
         return
     directory = "a directory" if len(foreign) == 1 else "directories"
-    found = led_to(case)
-    users = [(element, found.get(element.rstrip("/"))) for element in foreign]
-    evidence = [f"{entry.name} is found in {element}" for element, entry in users if entry]
     yield Finding(
         RULE.name,
         Severity.WARNING,
         subject.display,
         f"{tag_of(case)} has {listed(foreign)}: {directory} of the machine that built it",
-        tuple(evidence) or ("nothing is found there",),
+        found_in(case, foreign),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import elfaudit
 from elfaudit import Mode, Process, Verdict
+from elfaudit.findings import Severity
 from tests.oracle import Workshop
 
 pytestmark = pytest.mark.oracle
@@ -68,6 +69,9 @@ def test_lazy(workshop: Workshop, program: Path) -> None:
     for word, mode in (("z", Mode.LAZY), ("l", Mode.LOCAL)):
         result = Process(str(program)).dlopen(str(ask), mode)
         assert [result.error or ""] == told(program, (ask, word))
+        severity = {Mode.LAZY: Severity.WARNING, Mode.LOCAL: Severity.ERROR}[mode]
+        found = [f.severity for f in result.findings if f.rule == "unresolved-symbol"]
+        assert found == [severity]
 
 
 def test_a_name_that_is_loaded_already(workshop: Workshop, program: Path) -> None:

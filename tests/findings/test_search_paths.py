@@ -37,6 +37,16 @@ def test_an_empty_or_relative_element_leads_to_the_current_directory(
     assert ("--set-rpath" in command) == bool(kept)
 
 
+def test_a_very_long_path_is_not_told_whole(workshop: Workshop) -> None:
+    ask = workshop.library("libask.so", runpath=":".join([f"/home/me/{'x' * 400}"] * 100 + [""]))
+    ours = resolve(str(ask), root=None)
+    found = [*of(ours, "rpath-empty-element"), *of(ours, "rpath-foreign")]
+    assert len(found) == 2
+    for finding in found:
+        assert len(finding.message) < 500
+        assert not any(fix.command for fix in finding.fixes)
+
+
 @pytest.mark.parametrize("runpath", ["$ORIGIN", "${ORIGIN}/../lib:/opt/x/lib", "/opt/x"])
 def test_whole_elements_are_no_empty_ones(workshop: Workshop, runpath: str) -> None:
     ask = workshop.library("libask.so", runpath=runpath)

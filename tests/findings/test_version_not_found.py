@@ -9,6 +9,7 @@ import pytest
 
 from elfaudit.api import resolve
 from elfaudit.findings import Severity
+from elfaudit.loader import Loader
 from tests.oracle import Workshop, dlopen
 from tests.oracle.compare import judge
 from tests.oracle.edit import add_dynamic_entry, dynamic_entry_offset, patch
@@ -149,6 +150,18 @@ def test_relr_that_the_c_library_is_not_told_of(
     assert [f.rule for f in ours.findings if f.severity is Severity.ERROR] == (
         ["version-not-found"] * versioned
     )
+
+
+def test_relr_was_not_checked_before_it_was_known(
+    workshop: Workshop, host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "int puts(const char *); int ask(void) { return puts(0); }"
+    ask = workshop.library("libask.so", code, needed=["libc.so.6"], flags=["-lc"])
+    for tag, value in ((DT_RELR, 0), (DT_RELRSZ, 0), (DT_RELRENT, 8)):
+        add_dynamic_entry(ask, tag, value)
+    monkeypatch.setattr(Loader, "glibc_version", lambda *_: (2, 35))
+    ours = resolve(str(ask), host=str(host))
+    assert (ours.error, ours.findings) == (None, ())
 
 
 def test_a_library_that_nobody_asks_for_by_that_name(workshop: Workshop, host: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.findings import Severity
 from elfaudit.loader import Origin
 from tests.api.test_process import STEPS
 from tests.oracle import Workshop, start
@@ -213,6 +214,7 @@ def test_the_words_of_a_process_that_starts(workshop: Workshop) -> None:
     assert real.error == ours.error
     assert real.error is not None
     assert real.error.endswith("Error 21")
+    assert [f.message for f in ours.findings if f.severity is Severity.ERROR] == [real.error]
 
 
 def test_an_interpreter_that_is_no_loader(workshop: Workshop) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from elfaudit.api import resolve
 from elfaudit.elf import DynamicTag, read_elf
+from elfaudit.findings import Severity
 from elfaudit.loader.environment import Dlopen, Libc, Mode
 from elfaudit.loader.libc import libc_of
 from tests.oracle import Workshop
@@ -342,6 +344,15 @@ class TestMessages:
         ask = workshop.library("libask.so", code)
         _, ours = judge_musl(musl_host, ask)
         assert ours.error == f"Error relocating {ask}: unsupported relocation type 37"
+        told = resolve(str(ask), host=str(musl_host), libc="musl")
+        assert (told.error, told.findings[0].message) == (ours.error, ours.error)
+
+    def test_one_finding_for_a_missing_library(self, workshop: Workshop, musl_host: Path) -> None:
+        ask = workshop.library("libask.so", needed=["libgone.so"])
+        _, ours = judge_musl(musl_host, ask)
+        told = resolve(str(ask), host=str(musl_host), libc="musl")
+        errors = [f.message for f in told.findings if f.severity is Severity.ERROR]
+        assert errors == [told.error] == [ours.error]
 
     @pytest.mark.parametrize("kind", [9, 10, 25, 38, 42])
     def test_unsupported_types_with_a_symbol(
