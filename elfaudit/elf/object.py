@@ -222,6 +222,13 @@ class ElfObject:
         """
         return self._hash is not None and self._hash.reaches_any()
 
+    def may_define(self, name: str) -> bool:
+        """Whether the hash table leads somewhere for a name; no symbol is read to say no."""
+        if self._hash is None:
+            return True
+        raw = name.encode("utf-8", "surrogateescape")
+        return next(iter(self._hash.candidates(raw)), None) is not None
+
     def release(self) -> None:
         """Close the file and forget what was decoded; whatever is asked for again is read again."""
         for name in ("symbols", "relocations", "versions", "notes", *_TABLES_KEPT):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from ..elf import Symbol
+from ..errors import ElfAuditError
 from ..loader import Binding, Libc, LinkMapEntry, Status
 from ..loader.failure import is_bound_now
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .near_misses import NearMiss, near_misses
-from .providers import Provider
+from .providers import Provider, exported_symbols
 from .repairs import provider_fixes
 from .version_not_found import unmet
 
@@ -105,11 +107,21 @@ def _message(case: Case, entry: LinkMapEntry, bindings: list[Binding]) -> str:
     return f"{entry.label}: undefined symbol: {first.name}{version}{more}"
 
 
+def _definition(provider: Provider, name: str) -> Symbol | str:
+    """What a provider has, with its version; the name alone where its tables do not agree."""
+    try:
+        return next(iter(exported_symbols(provider.elf, name)), name)
+    except ElfAuditError:
+        return name
+    finally:
+        provider.elf.release()
+
+
 def _evidence(group: _Group, *, undecided: bool) -> Iterator[str]:
     bindings, providers, misses = group
     for provider in providers[:_MOST_PROVIDERS]:
         soname = f" (SONAME {provider.elf.soname})" if provider.elf.soname else ""
-        yield f"{provider.member.display}{soname} exports {provider.symbol}"
+        yield f"{provider.member.display}{soname} exports {_definition(provider, bindings[0].name)}"
     if len(providers) > _MOST_PROVIDERS:
         yield f"and {len(providers) - _MOST_PROVIDERS} more"
     if len(providers) > 1:

@@ -87,7 +87,7 @@ class Provider:
     """A library that has what is missing.
 
     Attributes:
-        symbol: the definition; None when it was looked for by name.
+        symbol: the definition; None where only the file is asked for.
         member: the file.
         path: the path a process would open it by.
         elf: its facts.
@@ -216,27 +216,22 @@ class Catalogue:
     def _search(self, names: list[str], model: ElfObject) -> dict[str, list[Provider]]:
         found: dict[str, list[Provider]] = {}
         self._searches += 1
+        wanted = frozenset(names)
+        # For a few names their hash tables are asked; whoever asks again gets all names read once.
+        by_name = self._searches == 1 and len(names) <= _FEW
         for member, path, elf, place in self._libraries(model):
             try:
-                for symbol in self._definitions(names, member, elf):
+                there = wanted if by_name else wanted & self._exported_names(member, elf)
+                if by_name:
+                    there = _answered(there, elf)
+                if there:
                     soname = place.needed_name(member, elf)
-                    provider = Provider(symbol, member, path, elf, soname)
-                    found.setdefault(symbol.name, []).append(provider)
+                    provider = Provider(None, member, path, elf, soname)
+                    for name in there:
+                        found.setdefault(name, []).append(provider)
             except ElfAuditError:
                 continue  # a damaged library supplies nothing; it is no subject of this question
         return found
-
-    def _definitions(self, names: list[str], member: Member, elf: ElfObject) -> Iterator[Symbol]:
-        wanted: Iterable[str] = names
-        if self._searches > 1 or len(names) > _FEW:
-            wanted = self._exported_names(member, elf).intersection(names)
-        if not wanted:
-            return
-        for name in wanted:
-            definitions = exported_symbols(elf, name)
-            if definitions and answers_plain(elf.symbols, definitions):
-                yield definitions[0]
-        elf.release()
 
     def _exported_names(self, member: Member, elf: ElfObject) -> frozenset[str]:
         names = self._names.get(member.identity)
@@ -271,6 +266,20 @@ class Catalogue:
                     continue  # linker scripts, debug files and the like live among libraries
                 if elf.dynamic is not None and not elf.is_program:
                     yield member, place.base + member.path, elf, place
+
+
+def _answered(names: Iterable[str], elf: ElfObject) -> frozenset[str]:
+    """Which of some names an object defines for whoever asks without a version."""
+    answered = (
+        name
+        for name in names
+        if elf.may_define(name)
+        and (definitions := exported_symbols(elf, name))
+        and answers_plain(elf.symbols, definitions)
+    )
+    found = frozenset(answered)
+    elf.release()
+    return found
 
 
 def _stem(name: str) -> str | None:
