@@ -288,15 +288,16 @@ class ElfObject:
     def _symbol_count(self) -> int:
         """Entries of the dynamic symbol table, which has no size of its own without sections.
 
-        ``DT_HASH`` says it; ``DT_GNU_HASH`` says it unless the file exports nothing; then it ends
+        ``DT_HASH`` says it, but the loader has no use for it where there is the other:
+        ``DT_GNU_HASH`` says it unless the file exports nothing; then it ends
         where the next table begins, or at least behind the last symbol a relocation names.
         """
         dynamic = self.dynamic
         if dynamic is None or dynamic.value(DynamicTag.SYMTAB) is None:
             return 0
-        if self._sysv_hash is not None:
-            return self._sysv_hash.symbol_count()
         counted = self._hash.symbol_count() if isinstance(self._hash, GnuHash) else None
+        if self._sysv_hash is not None:
+            return max(self._sysv_hash.symbol_count(), counted or 0)
         if counted is None:
             referenced = max(self.relocations.symbols(), default=-1) + 1
             counted = max(referenced, self._count_to_next_table(dynamic))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..loader import Cause, Failure
+from ..loader import Cause, Failure, Libc
 from .case import Case
 from .model import Finding, Severity, Verdict
 from .registry import DEFAULT, RULES, Selection
 
 __all__ = ["diagnose", "first_error", "verdict"]
 
-_UNDECIDING = frozenset(("external-library", "undecided-symbol"))
+_UNDECIDING = frozenset(("external-library", "undecided-object", "undecided-symbol"))
 
 
 def diagnose(case: Case, selection: Selection = DEFAULT) -> tuple[Finding, ...]:
@@ -35,7 +35,9 @@ def _plain(failure: Failure) -> Finding:
 
 def verdict(case: Case, findings: tuple[Finding, ...]) -> Verdict:
     """LOADS unless something stops the loader; UNDECIDED if only something unknown could."""
-    if case.failure is not None or case.damaged:
+    if case.failure is not None:
+        return Verdict.FAILS
+    if case.damaged and case.link_map.libc is not Libc.MUSL:
         return Verdict.FAILS
     if any(finding.rule in _UNDECIDING for finding in findings):
         return Verdict.UNDECIDED
@@ -46,6 +48,8 @@ def first_error(case: Case) -> str | None:
     """The message of the loader; of an object that cannot be read, why it cannot."""
     if case.failure is not None:
         return case.failure.message
+    if case.link_map.libc is Libc.MUSL:
+        return None  # its loader looks at little of a file, and never complains of a table
     return next((str(error) for error in case.damaged.values()), None)
 
 

@@ -52,9 +52,11 @@ from .rule import Rule
 
 __all__ = ["RULE"]
 
+_ELSEWHERE = (Origin.EXTERNAL, Origin.UNTOLD)  # told by other rules
+
 
 def _check(case: Case) -> Iterator[Finding]:
-    missing = [e for e in case.link_map.missing if e.origin is not Origin.EXTERNAL]
+    missing = [e for e in case.link_map.missing if e.origin not in _ELSEWHERE]
     users = users_of(case) if missing else {}
     for number, entry in enumerate(missing):
         near = number < MOST_NEAR

@@ -29,6 +29,7 @@ class Origin(Enum):
     DEFAULT = "default directory"
     MISSING = "not found"
     EXTERNAL = "outside of what is audited"
+    UNTOLD = "cannot be told"
 
 
 class Outcome(Enum):
@@ -40,6 +41,7 @@ class Outcome(Enum):
     WRONG_MACHINE = "wrong machine"
     NOT_ELF = "not a loadable ELF file"
     UNREADABLE = "cannot be read"
+    UNTOLD = "cannot be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class SearchStep:
         origin: the rule that named it.
         declared_by: path of the object whose RPATH or RUNPATH it was, or None.
         outcome: what was there.
-        detail: the reason in words, for NOT_ELF and UNREADABLE.
+        detail: the reason in words, for NOT_ELF, UNREADABLE and UNTOLD.
     """
 
     path: str
@@ -74,11 +76,13 @@ class LinkMapEntry:
         identity: equal for two paths of one file.
         loader: the entry that asked for it first; None for the program and the subject; the
             program for its preloads.
-        origin: the rule that found it, MISSING or EXTERNAL.
+        origin: the rule that found it, MISSING, EXTERNAL or UNTOLD.
         steps: every path tried, in order.
         written: the path as the loader has it, where it is relative to the current directory.
         problem: of a missing one, why the last try failed, as the loader puts it; None: it tried
             nothing.
+        doubt: why it cannot be told whether the loader takes it, a clause without the name; None
+            where it can.
     """
 
     name: str
@@ -91,6 +95,7 @@ class LinkMapEntry:
     steps: tuple[SearchStep, ...] = field(default=(), repr=False)
     written: str | None = None
     problem: str | None = None
+    doubt: str | None = None
 
     @property
     def preloaded(self) -> bool:

@@ -15,7 +15,7 @@ from ..elf import ElfObject, FileType, SegmentType
 from .environment import Libc, LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_search import MuslSearcher
-from .searched import Search
+from .searched import Found, Search
 
 __all__ = ["MuslProcess"]
 
@@ -59,10 +59,12 @@ class MuslProcess:
 
     def find_program(self, path: str) -> LinkMapEntry:
         """The entry of a main program, to be handed to :meth:`start`."""
-        search = self._searcher.search(path, None, None)
-        return _entry_of(path, search, None, Origin.DIRECT) or LinkMapEntry(
-            path, None, path, None, None, None, Origin.MISSING, search.steps
-        )
+        search = self._searcher.started(path)
+        if search.found is None:
+            missing = Origin.MISSING
+            return LinkMapEntry(path, None, path, None, None, None, missing, search.steps)
+        doubt = self._searcher.doubt_of_started(search.found)
+        return replace(_entry_of(path, search.found, None, Origin.DIRECT, search), doubt=doubt)
 
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: the program, its preloads, then what each of them needs in turn.
@@ -93,8 +95,9 @@ class MuslProcess:
         known, search = self._known(name, self.program)
         if known is not None:
             return known
-        found = _entry_of(name, search, None, Origin.DLOPEN)
-        return found or self._absence(name, None, search)
+        if search.found is None:
+            return self._absence(name, None, search)
+        return _entry_of(name, search.found, None, Origin.DLOPEN, search)
 
     def open(
         self, entry: LinkMapEntry, mode: Mode = Mode.LOCAL, refused: str | None = None
@@ -142,9 +145,10 @@ class MuslProcess:
     def _own_entry(self, program: LinkMapEntry) -> LinkMapEntry:
         """The loader, which is the C library: in the process where something needs it."""
         path = self._searcher.loader_path(program)
-        search = self._searcher.search(path, program, program)
-        found = _entry_of(path, search, program, Origin.LOADED)
-        return found or self._absence(path, program, search)
+        search = self._searcher.started(path)
+        if search.found is None:
+            return self._absence(path, program, search)
+        return _entry_of(path, search.found, program, Origin.LOADED, search)
 
     def _load_dependencies(self, position: int) -> None:
         """Load what the objects from a place on need, and those in turn (``load_deps``)."""
@@ -165,9 +169,9 @@ class MuslProcess:
             self._names.setdefault(name, known)
             return known
         # Nobody needs a preload, but it is there because of the program.
-        entry = _entry_of(name, search, requester or self.program, as_)
-        if entry is None:
+        if search.found is None:
             return self._absent(name, requester, search)
+        entry = _entry_of(name, search.found, requester or self.program, as_, search)
         self._append(entry, by_search="/" not in name)
         self._names.setdefault(name, entry)
         return entry
@@ -199,6 +203,8 @@ class MuslProcess:
         if elf.header.type != FileType.EXEC:
             return False
         own = _extent(elf)
+        if not own.start:  # then any place will do
+            return False
         others = (entry.elf for entry in self._order if entry.elf is not None)
         placed = (_extent(other) for other in others if other.header.type == FileType.EXEC)
         return any(own.start < other.stop and other.start < own.stop for other in placed)
@@ -242,7 +248,11 @@ class MuslProcess:
     def _absence(self, name: str, requester: LinkMapEntry | None, search: Search) -> LinkMapEntry:
         # In a root without a loader nothing can be said of what is not in it.
         origin = Origin.MISSING if self._searcher.whole or search.fatal else Origin.EXTERNAL
-        return LinkMapEntry(name, None, name, None, None, requester, origin, search.steps)
+        if search.doubt is not None:
+            origin = Origin.UNTOLD
+        return LinkMapEntry(
+            name, None, name, None, None, requester, origin, search.steps, doubt=search.doubt
+        )
 
     def _breadth_first(self, root: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
         """An object and all it needs (``extend_bfs_deps``)."""
@@ -264,12 +274,9 @@ def _extent(elf: ElfObject) -> range:
 
 
 def _entry_of(
-    name: str, search: Search, requester: LinkMapEntry | None, as_: Origin | None
-) -> LinkMapEntry | None:
-    found = search.found
-    if found is None:
-        return None
+    name: str, found: Found, requester: LinkMapEntry | None, as_: Origin | None, search: Search
+) -> LinkMapEntry:
     return LinkMapEntry(
         name, found.path, found.member.display, found.elf, found.identity, requester,
-        as_ or found.origin, search.steps,
+        as_ or found.origin, search.steps, None if found.written == found.path else found.written,
     )  # fmt: skip

@@ -32,6 +32,8 @@ def first_musl_failure(bindings: MuslBindings) -> Failure | None:
         bindings: of the whole process.
     """
     for opening in bindings.link_map.openings:
+        if opening.root.doubt is not None:
+            return None  # what would come first is not known
         failure = _file_failure(bindings.link_map, opening) or next(
             _relocation_failures(bindings, opening), None
         )

@@ -11,19 +11,18 @@ import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from ..elf import ElfObject, FileType
-from ..errors import ElfAuditError, ElfFormatError, SourceError
+from ..elf import ElfObject
+from ..errors import ElfAuditError, SourceError
 from ..sources import Member, NoFile, Obstacle
 from .environment import Libc, LoaderEnvironment
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep, path_label
 from .musl_machines import MuslMachine, musl_machine_of
+from .musl_mapping import NOT_A_LIBRARY
+from .musl_verify import RefusedError, UntoldError, doubt_of_program, verified
 from .searched import Found, Search
 from .store import ObjectStore
 
-__all__ = ["NOT_A_LIBRARY", "MuslSearcher", "musl_refusal"]
-
-NOT_A_LIBRARY = "Exec format error"
-"""What musl says of any file that ``map_library`` does not take (ENOEXEC)."""
+__all__ = ["MuslSearcher"]
 
 _OWN_NAMES = ("libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.")
 _NAME_MAX = 255
@@ -120,11 +119,35 @@ class MuslSearcher:
                 self._kept += 1
             if found is not None:
                 return Search(found, tuple(steps))
+            if step.outcome is Outcome.UNTOLD:
+                return Search(None, tuple(steps), doubt=step.detail)
             if not goes_on:
                 return Search(None, tuple(steps), step.detail)
         if "/" not in name and (unread := self._system_path(program).unread):
             steps.append(unread)
         return Search(None, tuple(steps))
+
+    def started(self, path: str) -> Search:
+        """The program, or the loader itself: the kernel maps them, and no loader looks at them."""
+        member = self._environment.root.look(self._absolute(path))
+        if isinstance(member, NoFile):
+            return self.search(path, None, None)
+        try:
+            elf = self._store.read(member)
+        except ElfAuditError:
+            step = SearchStep(path, Origin.DIRECT, None, Outcome.NOT_ELF, NOT_A_LIBRARY)
+            return Search(None, (step,), NOT_A_LIBRARY)
+        step = SearchStep(path, Origin.DIRECT, None, Outcome.FOUND)
+        return Search(Found(self._absolute(path), member, elf, Origin.DIRECT, path), (step,))
+
+    def doubt_of_started(self, program: Found) -> str | None:
+        """Why it cannot be told whether a program starts; None if it does.
+
+        A library in its place, which the loader itself would have to map, is taken as it is.
+        """
+        if not program.elf.is_program:
+            return None
+        return doubt_of_program(program.elf, program.member, self._store)
 
     def is_loader(self, name: str, program: LinkMapEntry | None) -> bool:
         """Whether a name means the loader itself, which is the C library, without any search."""
@@ -143,23 +166,28 @@ class MuslSearcher:
         interp = program.elf.interp if program is not None and program.elf else None
         return interp if interp and "ld-musl-" in interp else self.machine.interpreter
 
-    def origin_of(self, entry: LinkMapEntry) -> str:
-        """``$ORIGIN`` of an object: the directory of the path by which it was opened."""
-        return (entry.path or "").rpartition("/")[0]
+    @staticmethod
+    def origin_of(entry: LinkMapEntry, program: LinkMapEntry | None) -> str:
+        """``$ORIGIN`` of an object: the directory of the path by which it was opened.
+
+        That may be relative, but for the program, whose path the kernel tells.
+        """
+        written = entry.written if entry is not program else None
+        return (written or entry.path or "").rpartition("/")[0]
 
     def _candidates(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> Iterator[tuple[str, Origin, str | None]]:
         """(path, origin, declared by) in the order in which they are opened."""
         if "/" in name:
-            yield self._absolute(name), Origin.DIRECT, None
+            yield name, Origin.DIRECT, None
             return
         if not name or len(_raw(name)) > _NAME_MAX:
             return
         for directory, origin, declared_by in self._directories(requester, program):
             path = f"{directory}/{name}"
             if len(_raw(path_label(path))) < _BUFFER:
-                yield self._absolute(path), origin, declared_by
+                yield path, origin, declared_by
 
     def _worth_trying(
         self, owner: LinkMapEntry | None, directories: tuple[str, ...]
@@ -190,13 +218,13 @@ class MuslSearcher:
             if dynamic is None:
                 continue
             origin = Origin.RPATH if dynamic.runpath is None else Origin.RUNPATH
-            for directory in self._worth_trying(owner, self._own_path(owner)):
+            for directory in self._worth_trying(owner, self._own_path(owner, program)):
                 yield directory, origin, owner.display
         system = self._system_path(program).directories
         for directory in self._worth_trying(None, system):
             yield directory, Origin.DEFAULT, None
 
-    def _own_path(self, owner: LinkMapEntry) -> tuple[str, ...]:
+    def _own_path(self, owner: LinkMapEntry, program: LinkMapEntry | None) -> tuple[str, ...]:
         """The directories of an object's DT_RUNPATH, else DT_RPATH (``fixup_rpath``).
 
         ``$ORIGIN`` is all that musl replaces, wherever it stands; another ``$`` voids the whole.
@@ -204,24 +232,25 @@ class MuslSearcher:
         known = self._lists.get(owner)
         if known is None:
             dynamic = owner.elf.dynamic if owner.elf else None
+            origin = self.origin_of(owner, program)
             own = dynamic and (dynamic.rpath if dynamic.runpath is None else dynamic.runpath)
             if "::" in (owner.path or ""):
                 # Of an archive's member: the colons of its path are ours, not the loader's.
-                parts = (self._expanded(each, owner) for each in _elements(own or ""))
+                parts = (self._expanded(each, origin) for each in _elements(own or ""))
                 known = tuple(part for part in parts if part)
             else:
-                known = tuple(_elements(self._expanded(own or "", owner)))
+                known = tuple(_elements(self._expanded(own or "", origin)))
             if len(known) > _MANY:  # nobody means it: trying a directory again finds nothing new
                 known = tuple(dict.fromkeys(known))
             self._lists[owner] = known
         return known
 
-    def _expanded(self, text: str, owner: LinkMapEntry) -> str:
+    @staticmethod
+    def _expanded(text: str, origin: str) -> str:
         if "$" not in text:
             return text
         if text.count("$") != len(_ORIGIN.findall(text)):
             return ""
-        origin = self.origin_of(owner)
         if text.count("$") * len(origin) > _MOST_TEXT:
             return ""
         return _ORIGIN.sub(lambda _: origin, text)
@@ -263,7 +292,7 @@ class MuslSearcher:
             return SearchStep(path, origin, declared_by, outcome, detail)
 
         try:
-            member = self._environment.root.look(path)
+            member = self._environment.root.look(self._absolute(path))
         except SourceError as error:
             return None, step(Outcome.UNREADABLE, error.problem), True
         if isinstance(member, NoFile):
@@ -271,18 +300,17 @@ class MuslSearcher:
             detail = _WORDS.get(member.kind, NOT_A_LIBRARY)
             return None, step(outcome, detail or None), member.kind in _GOES_ON
         try:
-            elf = self._store.read(member)
-        except ElfFormatError:
-            outcome = _outcome_of_bytes(member, self._model)
-            return None, step(outcome, NOT_A_LIBRARY), False
+            elf = verified(member, self._store, self._model)
+        except RefusedError as refusal:
+            wrong_class = _is_of_other_class(member, self._model)
+            outcome = Outcome.WRONG_CLASS if wrong_class else Outcome.NOT_ELF
+            return None, step(outcome, str(refusal)), False
+        except UntoldError as doubt:
+            return None, step(Outcome.UNTOLD, str(doubt)), False
         except SourceError:
             return None, step(Outcome.UNREADABLE, "Permission denied"), True
-        refusal = musl_refusal(elf, self._model)
-        if refusal is not None:
-            wrong_class = elf.layout.bits != self._model.layout.bits
-            outcome = Outcome.WRONG_CLASS if wrong_class else Outcome.NOT_ELF
-            return None, step(outcome, refusal), False
-        return Found(path, member, elf, origin, path), step(Outcome.FOUND), False
+        found = Found(self._absolute(path), member, elf, origin, path)
+        return found, step(Outcome.FOUND), False
 
     def _absolute(self, path: str) -> str:
         if path.startswith("/") or "::" in path:
@@ -290,30 +318,13 @@ class MuslSearcher:
         return f"{self._environment.directory.rstrip('/')}/{path}"
 
 
-def musl_refusal(elf: ElfObject, model: ElfObject) -> str | None:
-    """Why ``map_library`` does not take an ELF file, in musl's words; None if it does.
-
-    Neither the machine nor the OS ABI is looked at. The class and the byte order are not either,
-    but a file of another one has, read wrongly, no type or no dynamic section.
-
-    Args:
-        elf: the file.
-        model: any object of the process.
-    """
-    if elf.layout != model.layout or elf.dynamic is None:
-        return NOT_A_LIBRARY
-    return None if elf.header.type in (FileType.DYN, FileType.EXEC) else NOT_A_LIBRARY
-
-
-def _outcome_of_bytes(member: Member, model: ElfObject) -> Outcome:
-    """What to call a file that could not be read as ELF."""
+def _is_of_other_class(member: Member, model: ElfObject) -> bool:
+    """Whether a file that is not taken says that it is of the other class."""
     try:
         ident = member.open().read(5)
     except SourceError:
-        return Outcome.UNREADABLE
-    if ident.startswith(b"\x7fELF") and ident[4:] == (b"\1" if model.layout.bits == 64 else b"\2"):
-        return Outcome.WRONG_CLASS
-    return Outcome.NOT_ELF
+        return False
+    return ident == b"\x7fELF" + (b"\1" if model.layout.bits == 64 else b"\2")
 
 
 def _elements(paths: str) -> Iterator[str]:

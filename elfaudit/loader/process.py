@@ -7,6 +7,7 @@ Source: glibc ``elf/rtld.c`` and ``elf/dl-open.c``; for Python, ``_PyImport_Find
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..elf import ElfObject, Layout
 from ..sources import Member
@@ -19,7 +20,8 @@ from .lookup import SymbolIndex
 from .musl import MuslProcess
 from .musl_bindings import MuslBindings, bind_musl
 from .musl_failure import first_musl_failure
-from .musl_search import MuslSearcher, musl_refusal
+from .musl_search import MuslSearcher
+from .musl_verify import RefusedError, UntoldError, doubt_of_program, verified
 from .search import Searcher, refusal_of_subject
 from .store import ObjectStore
 
@@ -66,14 +68,16 @@ class Loader:
         subject = LinkMapEntry(
             name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
         )
+        later = environment.main_program is not None
+        subject, refused = self._judged(subject, member, elf, later=later)
         if environment.main_program is None:
-            process.start(subject, None if elf.is_program else self._refusal(elf, elf, later=False))
+            process.start(subject, refused)
             return process.link_map()
         process.start(process.find_program(environment.main_program))
         for dlopen in environment.dlopens:
             entry = process.find(dlopen.name)
             process.open(entry, dlopen.mode, self._refusal(entry.elf, elf) if entry.elf else None)
-        process.open(subject, environment.mode, self._refusal(elf, elf))
+        process.open(subject, environment.mode, refused)
         return process.link_map()
 
     def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
@@ -131,9 +135,26 @@ class Loader:
             return MuslProcess(self.environment, searcher)
         return GlibcProcess(self.environment, searcher)
 
+    def _judged(
+        self, subject: LinkMapEntry, member: Member, elf: ElfObject, *, later: bool
+    ) -> tuple[LinkMapEntry, str | None]:
+        """The file asked about, with what there is to doubt of it; and why it is not taken."""
+        started = elf.is_program and not later
+        if self.environment.libc is not Libc.MUSL:
+            return subject, None if started else self._refusal(elf, elf, later=later)
+        try:
+            doubt = doubt_of_program(elf, member, self._store) if started else None
+            if not started:
+                verified(member, self._store, elf)
+        except RefusedError as refusal:
+            return subject, str(refusal)
+        except UntoldError as unknown:
+            doubt = str(unknown)
+        return replace(subject, doubt=doubt), None
+
     def _refusal(self, elf: ElfObject, model: ElfObject, *, later: bool = True) -> str | None:
         """Why the loader does not take a file, ``later`` by ``dlopen``; None if it does."""
         if self.environment.libc is Libc.MUSL:
-            return musl_refusal(elf, model)
+            return None  # what it does not take it does not find
         refused = refusal_of_subject(elf, self.glibc_version(model))
         return refused or (refused_to_dlopen(elf) if later else None)

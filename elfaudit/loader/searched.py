@@ -47,12 +47,14 @@ class Search:
         fatal: why the loader gives up at the last of them.
         problem: else, why the last try failed, as the loader puts it behind "cannot open shared
             object file: "; None: nothing was tried, and it has no words for that.
+        doubt: why it cannot be told whether the loader takes the last of them.
     """
 
     found: Found | None
     steps: tuple[SearchStep, ...]
     fatal: str | None = None
     problem: str | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

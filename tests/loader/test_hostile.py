@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,8 +20,17 @@ from tests.elf.forge import forge
 NEEDED, STRTAB, STRSZ, SONAME, RPATH, RUNPATH = 1, 5, 10, 14, 15, 29
 
 
-def library(needed: list[str], *, rpath: str | None = None, runpath: str | None = None) -> bytes:
-    """A shared object with these names and nothing else."""
+SOUND = ((4, "hash"), (6, "symbols"))  # DT_HASH, DT_SYMTAB
+
+
+def library(
+    needed: list[str],
+    *,
+    rpath: str | None = None,
+    runpath: str | None = None,
+    tables: tuple[tuple[int, str], ...] = (),
+) -> bytes:
+    """A shared object with these names and nothing else; ``tables`` may add empty ones."""
     text = bytearray(b"\0")
 
     def place(value: str) -> int:
@@ -32,8 +42,9 @@ def library(needed: list[str], *, rpath: str | None = None, runpath: str | None 
         rows.append((RPATH, place(rpath)))
     if runpath is not None:
         rows.append((RUNPATH, place(runpath)))
-    rows += [(STRTAB, "strings"), (STRSZ, len(text))]
-    return forge(rows, {"strings": bytes(text)})
+    rows += [(STRTAB, "strings"), (STRSZ, len(text)), *tables]
+    empty = {"hash": struct.pack("<4I", 1, 1, 0, 0), "symbols": bytes(24)} if tables else {}
+    return forge(rows, {"strings": bytes(text), **empty})
 
 
 def whole_root(path: Path) -> Path:

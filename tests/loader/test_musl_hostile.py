@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from elfaudit.errors import ElfAuditError
 from tests.oracle.musl_prediction import predict
 
-from .test_hostile import library
+from .test_hostile import SOUND, library
 
 
 def whole_root(path: Path) -> Path:
@@ -47,7 +47,7 @@ def test_a_chain_of_a_thousand(tmp_path: Path) -> None:
     root = whole_root(tmp_path)
     (root / "opt").mkdir()
     for number in range(1000):
-        raw = library([f"libx{number + 1}.so"], rpath="/x:$ORIGIN")
+        raw = library([f"libx{number + 1}.so"], rpath="/x:$ORIGIN", tables=SOUND)
         (root / f"opt/libx{number}.so").write_bytes(raw)
     ours = predict("/opt/libx0.so", root=str(root))
     assert len(ours.link_map.entries) == 1001
@@ -77,7 +77,9 @@ def test_tokens_do_not_multiply(tmp_path: Path) -> None:
 def test_loops(tmp_path: Path) -> None:
     root = whole_root(tmp_path)
     (root / "loop").symlink_to("loop")
-    (root / "lib/libown.so").write_bytes(library(["libown.so", "libgone.so"], rpath="/x"))
+    (root / "lib/libown.so").write_bytes(
+        library(["libown.so", "libgone.so"], rpath="/x", tables=SOUND)
+    )
     ours = predict("/lib/libown.so", root=str(root))
     # A program is not known by its file: it is loaded once more.
     assert [entry.name for entry in ours.link_map.missing] == ["libgone.so", "libgone.so"]

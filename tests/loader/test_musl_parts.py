@@ -25,13 +25,14 @@ from elfaudit.loader.musl_bindings import bind_musl
 from elfaudit.loader.musl_failure import first_musl_failure
 from elfaudit.loader.musl_lookup import index_symbols_musl
 from elfaudit.loader.musl_machines import musl_machine_of
-from elfaudit.loader.musl_search import MuslSearcher, musl_refusal
+from elfaudit.loader.musl_search import MuslSearcher
+from elfaudit.loader.musl_verify import RefusedError, verified
 from elfaudit.sources import Member, NoFile, TreeSource
 from elfaudit.stream import ByteStream
 from tests.elf.forge import forge
 from tests.oracle.musl_prediction import predict
 
-from .test_hostile import library
+from .test_hostile import SOUND, library
 from .test_musl_hostile import whole_root
 
 RPATH, STRTAB, STRSZ, SYMTAB, RELA, RELASZ = 15, 5, 10, 6, 7, 8
@@ -56,13 +57,16 @@ def test_a_subject_that_is_refused(tmp_path: Path) -> None:
     root = whole_root(tmp_path)
     (root / "program").write_bytes(library([]))
     (root / "libother.so").write_bytes(patched(forge([], {}), 16, 1))  # ET_REL
-    process, _ = process_in(root, "/program")
+    process, store = process_in(root, "/program")
     elf = read_elf(root / "libother.so")
     assert process.program is not None
     assert process.program.elf is not None
-    refused = musl_refusal(elf, process.program.elf)
+    member = TreeSource(str(root)).find("/libother.so")
+    assert member is not None
+    with pytest.raises(RefusedError) as refused:
+        verified(member, store, process.program.elf)
     subject = LinkMapEntry("x", "/libother.so", "x", elf, "x", None, Origin.DIRECT)
-    process.open(subject, refused=refused)
+    process.open(subject, refused=str(refused.value))
     failure = first_musl_failure(bind_musl(process.link_map(), {}))
     assert failure is not None
     assert (failure.cause, failure.message) == (
@@ -77,7 +81,7 @@ def test_what_nobody_may_read_is_passed_over(
     root = whole_root(tmp_path)
     for folder in ("a", "b"):
         (root / folder).mkdir()
-        (root / folder / "libwho.so").write_bytes(library([]))
+        (root / folder / "libwho.so").write_bytes(library([], tables=SOUND))
     (root / "program").write_bytes(library(["libwho.so"], rpath="/a:/b"))
     forbid(monkeypatch, "/a/libwho.so")
     ours = predict("/program", root=str(root))

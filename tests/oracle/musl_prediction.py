@@ -15,7 +15,7 @@ from elfaudit.loader.musl import MuslProcess
 from elfaudit.loader.musl_bindings import MuslBindings, bind_musl
 from elfaudit.loader.musl_failure import first_musl_failure
 from elfaudit.loader.musl_lookup import index_symbols_musl
-from elfaudit.loader.musl_search import MuslSearcher, musl_refusal
+from elfaudit.loader.musl_search import MuslSearcher
 from elfaudit.sources import TreeSource
 
 from .musl import MuslAnswer, run_musl
@@ -30,11 +30,13 @@ class Prediction:
     Attributes:
         link_map, bindings: of the whole process.
         error: the first message.
+        doubt: why nothing can be told, if nothing else is wrong.
     """
 
     link_map: LinkMap
     bindings: MuslBindings
     error: str | None
+    doubt: str | None = None
 
     @property
     def objects(self) -> tuple[str, ...]:
@@ -93,8 +95,7 @@ def _predict(
     process.start(program)
     for dlopen in dlopens:
         subject = process.find(dlopen.name)
-        refused = musl_refusal(subject.elf, model) if subject.elf else None
-        process.open(subject, dlopen.mode, refused)
+        process.open(subject, dlopen.mode)
     link_map = process.link_map()
     indices: dict[LinkMapEntry, SymbolIndex] = {}
     for entry in link_map.entries:
@@ -103,10 +104,14 @@ def _predict(
                 indices[entry] = index_symbols_musl(entry.elf)
             except ElfAuditError:
                 continue
-    undecided = any(entry.origin is Origin.EXTERNAL for entry in link_map.entries)
+    unknown = (Origin.EXTERNAL, Origin.UNTOLD)
+    undecided = any(entry.origin in unknown for entry in link_map.entries)
     bindings = bind_musl(link_map, indices, undecided=undecided)
     failure = first_musl_failure(bindings)
-    return Prediction(link_map, bindings, failure.message if failure else None)
+    doubts = [entry.doubt for entry in link_map.entries if entry.doubt is not None]
+    damaged = sum(entry.elf is not None for entry in link_map.entries) > len(indices)
+    doubt = doubts[0] if doubts else "damaged" if damaged else None
+    return Prediction(link_map, bindings, failure.message if failure else None, doubt)
 
 
 def judge_musl(
