@@ -138,12 +138,16 @@ class Session:
         return (*self._unopened, *(problem for source in sources for problem in source.problems))
 
     def subjects(self) -> Iterator[Subject]:
-        """Every file asked about: those named, and all that may be ELF in archives and trees."""
-        for target in self._targets:
+        """Every file asked about: those named, and all that may be ELF in archives and trees.
+
+        A file has one name in all of that: the one it was asked about by, else that of the file
+        itself, not of a link to it, in the first directory it is met in.
+        """
+        seen = set(self._named())
+        for target in self._once():
             if target.path is not None:
                 yield self._subject(target, target.path, target.given)
                 continue
-            seen: set[Hashable] = set()
             for name in target.source.names():
                 member = None
                 if not name.endswith(_TEXT_SUFFIXES):
@@ -153,6 +157,21 @@ class Session:
                 if member is not None and worth and member.identity not in seen:
                     seen.add(member.identity)
                     yield self._subject(target, name, target.source.label, member)
+
+    def _named(self) -> Iterator[Hashable]:
+        """The files that were asked about one by one."""
+        for target in self._targets:
+            member = self._overlay.find(target.base + target.path) if target.path else None
+            if member is not None:
+                yield member.identity
+
+    def _once(self) -> Iterator[_Target]:
+        """The targets without those that are given again, by whatever way to the same path."""
+        seen: set[tuple[str, str | None]] = set()
+        for target in self._targets:
+            if (target.base, target.path) not in seen:
+                seen.add((target.base, target.path))
+                yield target
 
     def _subject(
         self, target: _Target, path: str, given: str, member: Member | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, Fix, Severity
@@ -39,16 +39,45 @@ def group_findings(rows: Iterable[FileRow]) -> list[Group]:
 
     Libraries outside of what is audited are left out: :func:`undeciding` tells of them.
     """
+    every = tuple(rows)
+    names = _names(every)
     groups: dict[tuple[str, str], Group] = {}
-    for row in rows:
-        for finding in row.findings:
-            if finding.rule == _OUTSIDE or row.verdict is None:
+    for row in every:
+        for found in row.findings:
+            if found.rule == _OUTSIDE or row.verdict is None:
                 continue
+            finding = _renamed(found, row, names)
             group = groups.setdefault((finding.rule, finding.message), Group(finding))
             if not group.files or group.files[-1] != row.file:
                 group.files.append(row.file)
     merged = _merged(groups.values())
     return sorted(merged, key=lambda group: (-group.finding.severity, -len(group.files)))
+
+
+def _names(rows: Iterable[FileRow]) -> dict[Hashable, tuple[str, str]]:
+    """What each file is called that the report is about, by us and by the loader."""
+    names: dict[Hashable, tuple[str, str]] = {}
+    for row in rows:
+        place = row.places.get(row.file)
+        if place is not None:
+            names.setdefault(place.identity, (row.file, place.label))
+    return names
+
+
+def _renamed(finding: Finding, row: FileRow, names: Mapping[Hashable, tuple[str, str]]) -> Finding:
+    """A finding located in a file by the one name that the report has for it.
+
+    Other files of it come upon the same file by other ways: a link, a path with ``..`` in it.
+    """
+    place = row.places.get(finding.location)
+    name, label = names.get(place.identity, ("", "")) if place is not None else ("", "")
+    if place is None or name in ("", finding.location):
+        return finding
+    head = f"{place.label}: "
+    message = finding.message
+    if message.startswith(head):
+        message = f"{label}: {message.removeprefix(head)}"
+    return replace(finding, location=name, message=message)
 
 
 def _merged(groups: Iterable[Group]) -> list[Group]:

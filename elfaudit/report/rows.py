@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ..findings import Finding, Resolution, Verdict, unreadable_file
 from ..loader import LinkMap, LinkMapEntry, Origin, Status
 
-__all__ = ["FileRow", "LibraryRow", "Tally", "found_by", "unreadable"]
+__all__ = ["FilePlace", "FileRow", "LibraryRow", "Tally", "found_by", "unreadable"]
 
 _DECLARED = frozenset((Origin.RPATH, Origin.RUNPATH))
 _ORIGIN_TOKENS = ("$ORIGIN", "${ORIGIN}")
@@ -32,6 +32,14 @@ class LibraryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A file that has been given a name: which it is, and what the loader calls it there."""
+
+    identity: Hashable
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileRow:
     """One file and what was found out about it.
 
@@ -47,6 +55,7 @@ class FileRow:
         libraries: the link map without the file itself; empty where that was not asked for.
         path: the file as the loader opens it.
         outside: the libraries that are outside of what is audited, each once.
+        places: of the file, and of whatever a finding is located in, by the name it has there.
     """
 
     subject: str
@@ -60,6 +69,7 @@ class FileRow:
     libraries: tuple[LibraryRow, ...] = ()
     path: str = ""
     outside: tuple[str, ...] = ()
+    places: Mapping[str, FilePlace] = field(default_factory=dict)
 
     @classmethod
     def of(cls, resolution: Resolution, *, libraries: bool = False) -> FileRow:
@@ -77,6 +87,7 @@ class FileRow:
             tuple(_libraries(link_map)) if libraries else (),
             link_map.subject.path or "",
             tuple(dict.fromkeys(_outside(link_map))),
+            _places(resolution),
         )
 
 
@@ -155,6 +166,14 @@ def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
             found_by(entry, link_map),
             entry.origin is Origin.MISSING,
         )
+
+
+def _places(resolution: Resolution) -> dict[str, FilePlace]:
+    link_map = resolution.link_map
+    located = {finding.location for finding in resolution.findings}
+    entries = (e for e in link_map.entries if e.display in located and not e.missing)
+    every = (link_map.subject, *entries)
+    return {entry.display: FilePlace(entry.identity, entry.label) for entry in every}
 
 
 def _assumed(resolution: Resolution) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def clean(text: str) -> str:
 
 
 def legible(text: str) -> str:
-    r"""Text without surrogates, which neither UTF-8 nor JSON can hold: such a byte is ``\xff``."""
+    r"""Text without surrogates, which UTF-8 cannot hold: such a byte is ``\xff``."""
     if text.isascii():
         return text
     try:

@@ -39,7 +39,7 @@ def test_library_path(workshop: Workshop, musl_host: Path, path: str) -> None:
     workshop.library("libtop.so", needed=["libx.so"])
     _, ours = judge_musl(musl_host, "./libtop.so", library_path=path, cwd=workshop.directory)
     assert (ours.error or "").startswith(
-        f"Error relocating {path.partition('gone:')[2] or path.split(chr(10))[0]}"
+        f"Error relocating {path.partition('gone:')[2] or path.split(chr(10), maxsplit=1)[0]}"
     )
 
 

@@ -32,7 +32,7 @@ def test_odd_symbols_are_shown_and_harm_nobody() -> None:
     _, line = symbols_table([ODD], Style(80))
     assert line.split() == ["12,345", "14", "13", r"odd\x1b[31m\xff@@V"]
     (row,) = json.loads("".join(symbols_document("t", [ODD])))["symbols"]
-    assert (row["name"], row["binding"], row["type"]) == ("odd\x1b[31m\\xff", 13, 14)
+    assert (row["name"], row["binding"], row["type"]) == ("odd\x1b[31m\udcff", 13, 14)
     assert row["default_version"] is True
 
 
