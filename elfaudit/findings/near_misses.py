@@ -13,7 +13,7 @@ from ..loader import Binding, LinkMapEntry
 from ..loader.references import split_key
 from .case import Case
 
-__all__ = ["NearMiss", "function_prefix", "near_misses"]
+__all__ = ["NearMiss", "called", "function_prefix", "near_misses"]
 
 _MOST_ASKED = 200
 _MOST_CANDIDATES = 40  # overloads of one function that are looked at
@@ -28,6 +28,14 @@ _OLD_STRING = re.compile(
 )
 _C10_VIEW = re.compile(r"c10::basic_string_view<char>|c10::string_view")
 _STD_VIEW = re.compile(r"std::basic_string_view<char(?:, ?std::char_traits<char> ?)?>")
+_OPERATOR = re.compile(
+    r"operator(?:\(\)|\[\]|\"\" ?\w+|<=>|<<=?|>>=?|->\*?|\+\+|--|&&|\|\||[-+*/%^&|=!<>]=|"
+    r"[-+*/%^&|~!=<>,]|\b[^(<]*)"
+)
+# One for each class there is: what they have in common says nothing.
+_FREE_OPERATOR = re.compile(r"(?:std::)?operator\b")
+_TAG = re.compile(r"\[abi:\w+\]")
+_UNNAMED = "(anonymous namespace)"
 _SPACE = re.compile(r"\s+(?=>)")
 
 
@@ -131,7 +139,7 @@ def _best(
     wanted = demangle(name)
     shown = [(demangle(c), c, owner) for c, owner in candidates if len(c) <= _LONGEST and c != name]
     for theirs, mangled, owner in shown:
-        if _plain_string(theirs) == _plain_string(wanted):
+        if theirs != wanted and _plain_string(theirs) == _plain_string(wanted):
             return _string_abi(entry, owner, (name, wanted), (mangled, theirs))
     for theirs, _, owner in shown:
         if _plain_c10(_plain_string(theirs)) == _plain_c10(_plain_string(wanted)):
@@ -140,8 +148,9 @@ def _best(
                 f"rebuild {_base(entry)} against the release of torch that {owner.soname} is of: "
                 "c10::optional and c10::string_view have become those of std",
             )
-    others = [(theirs, owner) for theirs, _, owner in shown if theirs != wanted]
-    if not others:
+    name = called(wanted)
+    others = [(t, owner) for t, _, owner in shown if t != wanted and called(t) == name]
+    if not others or _FREE_OPERATOR.match(name):
         return None
     theirs, owner = max(others, key=lambda each: _likeness(each[0], wanted))
     return NearMiss(
@@ -232,6 +241,42 @@ def function_prefix(name: str) -> str | None:
         return None
     nested = head["nested"] is not None
     return name[:at] if not nested or name[at : at + 1] in ("E", "B", "I") else None
+
+
+def called(text: str) -> str:
+    """The qualified name in a demangled function: ``std::vector<int>::at`` of its ``at(long)``.
+
+    The arguments of the class belong to it, since another class is meant with others; parameters,
+    result, ABI tags and the function's own template arguments do not.
+    """
+    depth, start, at = 0, 0, 0
+    while at < len(text):
+        operator = _OPERATOR.match(text, at) if not depth else None
+        if operator is not None and (at == start or text[at - 1] == ":"):
+            return text[start : operator.end()].rstrip()
+        character = text[at]
+        if character in "<([{":
+            if character == "(" and not depth and not text.startswith(_UNNAMED, at):
+                break
+            depth += 1
+        elif character in ">)]}":
+            depth -= 1
+        elif character == " " and not depth:
+            start = at + 1
+        at += 1
+    return _without_arguments(_TAG.sub("", text[start:at]))
+
+
+def _without_arguments(name: str) -> str:
+    """A name without the template arguments at its end."""
+    if not name.endswith(">"):
+        return name
+    depth = 0
+    for at in range(len(name) - 1, -1, -1):
+        depth += {">": 1, "<": -1}.get(name[at], 0)
+        if not depth:
+            return name[:at]
+    return name
 
 
 def _plain_string(text: str) -> str:

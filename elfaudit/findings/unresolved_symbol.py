@@ -26,8 +26,9 @@ process are asked for a near miss:
 - the same with `std::optional` for `c10::optional`, or `std::string_view` for `c10::string_view`:
   another release of torch;
 - the same name with another version, or with a version that is not the default one;
-- the same C++ function with other parameters; or a C function of that name, or the reverse
-  (`extern "C"`).
+- the same C++ function, of the same class with the same template arguments, with other
+  parameters; not an operator outside of a class, of which there is one for each class;
+- a C function of the name of a C++ function, or the reverse (`extern "C"`).
 
 ## Example
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
+from elfaudit.elf.cxxname import demangle
 from elfaudit.findings import Finding
-from elfaudit.findings.near_misses import function_prefix
+from elfaudit.findings.near_misses import called, function_prefix
 from tests.oracle import Workshop, python_dlopen
 
 _BUILD = ["g++", "-shared", "-fPIC", "-O1", "-w", "-nostdlib"]
@@ -108,6 +111,37 @@ class TestCompiled:
         finding = judged(ask)
         assert finding.evidence[0] == "liblib.so has f@V1, wanted f@V2: another version"
 
+    @pytest.mark.parametrize(
+        ("theirs", "ours"),
+        [
+            ("int box<float>::get() { return 1; }", "int ask() { return box<int>().get(); }"),
+            ("int box<int>::put() { return 1; }", "int ask() { return box<int>().get(); }"),
+            ("int operator+(one, one) { return 1; }", "int ask() { return two() + two(); }"),
+            ("int box<int>::in::get() { return 1; }", "int ask() { return box<int>().get(); }"),
+        ],
+    )
+    def test_another_class_or_member_is_no_near_miss(
+        self, workshop: Workshop, theirs: str, ours: str
+    ) -> None:
+        """They begin alike, up to the first template argument, and have nothing to do with it."""
+        declared = (
+            "template <class T> struct box { struct in { int get(); }; int get(); int put(); };\n"
+            "struct one {}; struct two {}; int operator+(one, one); int operator+(two, two);\n"
+        )
+        head = "template <> " if "box<" in theirs else ""
+        lib = build(workshop, "liblib.so", f"{declared}{head}{theirs}")
+        finding = judged(build(workshop, "libask.so", declared + ours, lib))
+        assert finding.evidence[0].startswith("no library looked at exports it")
+
+    def test_a_member_with_other_parameters(self, workshop: Workshop) -> None:
+        declared = "template <class T> struct box {{ int get({}); }};\n"
+        code = declared.format("int") + "template <> int box<int>::get(int) { return 1; }"
+        lib = build(workshop, "liblib.so", code)
+        code = declared.format("long") + "int ask() { return box<int>().get(1L); }"
+        finding = judged(build(workshop, "libask.so", code, lib))
+        said = "liblib.so has box<int>::get(int), wanted box<int>::get(long)"
+        assert finding.evidence[0] == said
+
     def test_what_is_like_nothing(self, workshop: Workshop) -> None:
         lib = build(workshop, "liblib.so", "namespace lib { int fg(int) { return 1; } }")
         code = "namespace lib { int f(int); } int ask() { return lib::f(1); }"
@@ -137,3 +171,47 @@ class TestCompiled:
 )
 def test_the_name_of_a_function_up_to_its_parameters(name: str, prefix: str | None) -> None:
     assert function_prefix(name) == prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("f(int)", "f"),
+        ("int f<int>(int)", "f"),
+        ("std::vector<int>::at(unsigned long) const", "std::vector<int>::at"),
+        ("a<b<int> > c::d<x(y)>(int)", "c::d"),
+        ("(anonymous namespace)::f(int)", "(anonymous namespace)::f"),
+        ("lib::name[abi:cxx11](std::string)", "lib::name"),
+        ("A::operator()(int)", "A::operator()"),
+        ("A::operator bool() const", "A::operator bool"),
+        ("bool operator<<int>(A<int>)", "operator<<"),
+        ("std::ostream& std::operator<< <char>(std::ostream&, char)", "std::operator<<"),
+        ("A::operator new(unsigned long)", "A::operator new"),
+        ('operator"" _kg(int)', 'operator"" _kg'),
+        ("operators(int)", "operators"),
+        ("plain", "plain"),
+        ("", ""),
+        (")>x<(", ")>x<("),
+    ],
+)
+def test_what_a_function_is_called(text: str, name: str) -> None:
+    assert called(text) == name
+
+
+def test_names_of_the_standard_library() -> None:
+    """As ``c++filt --no-params`` has them, but for what the function itself is a template of."""
+    tool, libraries = shutil.which("c++filt"), sorted(Path("/usr/lib").glob("*/libstdc++.so.6"))
+    if tool is None or not libraries:
+        pytest.skip("c++filt (binutils) or libstdc++ is not installed")
+    names = [n for n in dict.fromkeys(read_elf(libraries[0]).symbols.names) if function_prefix(n)]
+    done = subprocess.run(
+        [tool, "-p"], input="\n".join(names), capture_output=True, text=True, check=True
+    )
+    pairs = [
+        (called(text), theirs.replace("[abi:cxx11]", ""))
+        for name, theirs in zip(names, done.stdout.splitlines(), strict=True)
+        if "(" in (text := demangle(name))
+    ]
+    assert len(pairs) > 1000
+    for ours, theirs in pairs:
+        assert theirs == ours or theirs.startswith((f"{ours}<", f"{ours} <"))
