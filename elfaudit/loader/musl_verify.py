@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from ..elf import DynamicTag, ElfObject, FileType, Layout, Segment, SegmentType, read_elf
+from ..elf.header import AddressMap
 from ..errors import ElfAuditError, ElfFormatError
 from ..sources import Member
 from ..stream import ByteStream
@@ -31,6 +32,10 @@ _TABLES = (
     (DynamicTag.RELA, DynamicTag.RELASZ),
     (DynamicTag.REL, DynamicTag.RELSZ),
     (DynamicTag.JMPREL, DynamicTag.PLTRELSZ),
+)
+_COUNTED = (
+    (DynamicTag.RELA, DynamicTag.RELASZ, DynamicTag.RELACOUNT, 3),
+    (DynamicTag.REL, DynamicTag.RELSZ, DynamicTag.RELCOUNT, 2),
 )
 _FIRST_COUNTS = (DynamicTag.GNU_HASH, DynamicTag.VERSYM)  # search_vec; of others the last counts
 
@@ -211,6 +216,30 @@ def _require_tables(elf: ElfObject, member: Member, store: ObjectStore) -> None:
         raise UntoldError(f"its {error.field} cannot be followed: {error.problem}") from error
     except ElfAuditError as error:
         raise UntoldError(str(error)) from error
+    _require_relative(elf, member)
+
+
+def _require_relative(elf: ElfObject, member: Member) -> None:
+    """Refuse a file that counts rows as relative that are not: we pass over these, musl does not.
+
+    The first and the last of them are looked at; linkers sort the rows, so they are all alike.
+    """
+    dynamic = elf.dynamic
+    if dynamic is None or member.sequential:
+        return
+    addresses, stream = AddressMap(elf.path, tuple(_loads(elf))), member.open()
+    for tag, size, counted, words in _COUNTED:
+        row = words * elf.layout.word_size
+        rows = min(dynamic.value(counted) or 0, (dynamic.value(size) or 0) // row)
+        if not rows or dynamic.value(tag) is None:
+            continue
+        offset, _ = dynamic.locate(tag, addresses)
+        infos = set()
+        for number in (0, rows - 1):
+            stream.seek(offset + number * row)
+            infos.add(elf.layout.words(stream.read(row), elf.layout.word_size)[1])
+        if len(infos) > 1 or infos.pop() >> (32 if elf.layout.bits == 64 else 8):
+            raise UntoldError(f"its DT_{counted.name} counts rows that are not relative")
 
 
 def _require_tls(elf: ElfObject) -> None:

@@ -154,3 +154,19 @@ def test_what_is_looked_at(workshop: Workshop, field: str, value: int, words: st
     ours = predict(asker, Dlopen("./libx.so"), cwd=place)
     assert (ours.error, ours.doubt) == (message, None)
     assert ask_each(asker, "./libx.so", [place]) == [message]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1 << 20])
+def test_a_count_that_musl_does_not_read(workshop: Workshop, count: int) -> None:
+    """DT_RELACOUNT: glibc passes over so many rows, musl relocates them all."""
+    code = "int data; int *one = &data, *two = &data; extern int gone; int *far = &gone;"
+    hidden = "static int own; int *three = &own, *four = &own;"
+    raw = workshop.library("libcount.so", code + hidden).read_bytes()
+    damage = patched(raw, "dynamic 0x6ffffff9.d_val", count)
+    (place,) = damaged(workshop.directory / "one", "libx.so", [damage])
+    asker = build_asker(workshop)
+    ours = predict(asker, Dlopen("./libx.so"), cwd=place)
+    (real,) = ask_each(asker, "./libx.so", [place])
+    assert real == "Error relocating ./libx.so: gone: symbol not found"
+    assert (ours.error, ours.doubt is None) in ((real, True), (None, False))
+    assert (ours.error == real) == (count <= 2)
