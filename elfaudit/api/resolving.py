@@ -18,6 +18,7 @@ from ..findings import Case, Resolution, Selection, choose, diagnose, first_erro
 from ..loader import LinkMap, LinkMapEntry, Loader, Mode, ObjectStore
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
+from .refusing import resolve_refused
 from .session import Session, Subject, is_library_name
 from .siblings import Siblings
 from .surroundings import Surroundings
@@ -174,9 +175,15 @@ def resolve_all(
 
 
 def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolution:
-    elf = session.store.read(subject.member)
-    elf.require_loadable()
-    loader, python = session.loader(subject, elf)
+    try:
+        elf = session.store.read(subject.member)
+        elf.require_loadable()
+        loader, python = session.loader(subject, elf)
+    except ElfAuditError as error:
+        refused = resolve_refused(session, subject, error)
+        if refused is None:
+            raise
+        return refused
     link_map = loader.load(session.started(subject, elf), elf, subject.name)
     indices, damaged = _indices(loader, link_map)
     assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()

@@ -12,6 +12,7 @@ from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
 from ..loader import Libc, Loader, LoaderEnvironment, ObjectStore, libc_of
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
+from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
 from ..loader.python import (
     extension_version,
@@ -19,6 +20,7 @@ from ..loader.python import (
     is_extension_name,
     refers_to_python,
 )
+from ..loader.verify import guessed_abi
 from ..sources import (
     HOST,
     FileSource,
@@ -205,6 +207,35 @@ class Session:
         if program is not None:
             program = self._real_path(program)
             libc = self._libc or libc_of(elf, self._read(program))
+        return self._loader(program, libc), python
+
+    def loader_of_refused(self, subject: Subject) -> tuple[Loader, ElfObject | None]:
+        """The loader for the process that would be handed a file whose own facts do not count.
+
+        Returns:
+            The loader, and the program of its process, if one is known.
+        """
+        program = None
+        if self._host not in ("auto", "none"):
+            program = self._real_path(self._host)
+        elif (
+            self._host == "auto"
+            and self._root is not None
+            and (self._dlopens or is_extension_name(subject.member.path))
+        ):
+            abi = guessed_abi(subject.member)
+            version = extension_version(subject.member.path)
+            found = (p for p in self._interpreters(version) if self._is_of(p, abi))
+            program = next(map(self._real_path, found), None)
+        main = self._read(program) if program is not None else None
+        libc = self._libc or (libc_of(main) if main is not None else Libc.GLIBC)
+        return self._loader(program, libc), main
+
+    def _is_of(self, program: str, abi: Abi | None) -> bool:
+        found = self._read(program)
+        return found is not None and Abi.of(found) == abi
+
+    def _loader(self, program: str | None, libc: Libc) -> Loader:
         if (program, libc) not in self._loaders:
             environment = LoaderEnvironment(
                 self._overlay,
@@ -219,7 +250,7 @@ class Session:
                 libc=libc,
             )
             self._loaders[program, libc] = Loader(environment, self.store)
-        return self._loaders[program, libc], python
+        return self._loaders[program, libc]
 
     def started(self, subject: Subject, elf: ElfObject) -> Member:
         """The file of a subject as the loader sees it.

@@ -1,7 +1,7 @@
 """Bytes to facts: one module per concept of the ELF specification."""
 
 from .dynamic import Dynamic, DynamicTag, Flags, Flags1
-from .header import FileType, Header, Segment, SegmentType
+from .header import FileType, Header, Segment, SegmentType, parse_segments
 from .layout import Layout
 from .notes import DlopenNote, Note
 from .object import ElfObject, Kind, Stack, Tls, read_elf
@@ -35,5 +35,6 @@ __all__ = [
     "VersionName",
     "VersionNeed",
     "Versions",
+    "parse_segments",
     "read_elf",
 ]

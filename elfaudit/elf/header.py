@@ -20,6 +20,7 @@ __all__ = [
     "Header",
     "Segment",
     "SegmentType",
+    "parse_segments",
     "read_header",
     "read_segments",
 ]
@@ -70,6 +71,7 @@ class Header:
         section_offset, section_count: ``e_shoff``, ``e_shnum``: told, never used to find anything.
         version: ``e_version``.
         padding: the bytes of ``e_ident`` from ``EI_PAD`` on.
+        extended: whether ``e_phnum`` is ``PN_XNUM``, and their number stands elsewhere.
     """
 
     layout: Layout
@@ -86,6 +88,7 @@ class Header:
     section_count: int
     version: int
     padding: bytes
+    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +160,12 @@ def read_header(reader: Reader) -> Header:
     raw = reader.read(16, layout.header.size, "ELF header")
     kind, machine, version, entry, *rest = layout.header.unpack(raw)
     phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, _ = rest
-    if phnum == _PN_XNUM and shoff:
+    extended = phnum == _PN_XNUM
+    if extended and shoff:
         phnum = _extended_segment_count(reader, layout, shoff, shentsize)
     return Header(
         layout, ident[7], ident[8], kind, machine, flags, entry,
-        phoff, phentsize, phnum, shoff, shnum, version, ident[9:16],
+        phoff, phentsize, phnum, shoff, shnum, version, ident[9:16], extended,
     )  # fmt: skip
 
 
@@ -189,7 +193,13 @@ def read_segments(reader: Reader, header: Header) -> tuple[Segment, ...]:
             "e_phnum",
             f"{header.segment_count} program headers are more than any real file has",
         )
-    raw = reader.read(header.segment_offset, size * header.segment_count, "e_phoff")
+    return parse_segments(
+        layout, reader.read(header.segment_offset, size * header.segment_count, "e_phoff")
+    )
+
+
+def parse_segments(layout: Layout, raw: bytes) -> tuple[Segment, ...]:
+    """Program headers out of the bytes of whole ones."""
     rows = layout.segment.iter_unpack(raw)
     if layout.bits == 64:
         return tuple(

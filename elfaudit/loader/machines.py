@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..elf import ElfObject
+from ..elf import ElfObject, Layout
 
-__all__ = ["Machine", "machine_of"]
+__all__ = ["Machine", "layouts_of", "machine_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +165,10 @@ def machine_of(elf: ElfObject) -> Machine:
     if known is not None:
         return known
     return Machine(f"machine-{elf.machine}", "", elf.interp or "", layout.bits == 64, ())
+
+
+def layouts_of(machine: int) -> tuple[Layout, ...]:
+    """The classes and byte orders that an ``e_machine`` is known with, the usual one first."""
+    return tuple(
+        Layout(bits, little=little) for known, bits, little in _MACHINES if known == machine
+    )

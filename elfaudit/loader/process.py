@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..elf import ElfObject, Layout
+from ..errors import ElfAuditError
 from ..sources import Member
 from .bindings import GlibcBindings, bind
 from .environment import Libc, LoaderEnvironment
 from .failure import Failure, first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
-from .linkmap import LinkMap, LinkMapEntry, Origin
+from .linkmap import LinkMap, LinkMapEntry, Opening, Origin
 from .lookup import SymbolIndex
 from .musl import MuslProcess
 from .musl_bindings import MuslBindings, bind_musl
@@ -73,12 +74,39 @@ class Loader:
         if environment.main_program is None:
             process.start(subject, refused)
             return process.link_map()
-        process.start(process.find_program(environment.main_program))
-        for dlopen in environment.dlopens:
-            entry = process.find(dlopen.name)
-            process.open(entry, dlopen.mode, self._refusal(entry.elf, elf) if entry.elf else None)
+        self._begin(process, environment.main_program, elf)
         process.open(subject, environment.mode, refused)
         return process.link_map()
+
+    def load_refused(self, member: Member, name: str, refused: str) -> LinkMap:
+        """The link map of a process that is handed a file which it does not take.
+
+        Args:
+            member: the file.
+            name: the name the file is asked for by.
+            refused: why not, in the loader's words.
+        """
+        subject = LinkMapEntry(
+            name, member.path, member.display, None, member.identity, None, Origin.DIRECT
+        )
+        environment, main = self.environment, self._main_program
+        if environment.main_program is None or main is None:
+            opening = Opening(subject, None, (), (subject,), (), refused)
+            return LinkMap((subject,), subject, (opening,), {})
+        process = self._process(main)
+        self._begin(process, environment.main_program, main)
+        process.open(subject, environment.mode, refused)
+        return process.link_map()
+
+    @property
+    def _main_program(self) -> ElfObject | None:
+        """The facts of the environment's program, if there is one that can be read."""
+        path = self.environment.main_program
+        try:
+            member = self.environment.root.find(path) if path is not None else None
+            return self._store.read(member) if member is not None else None
+        except ElfAuditError:
+            return None
 
     def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
         """The lookup tables of an object.
@@ -107,15 +135,17 @@ class Loader:
             return bind_musl(link_map, indices, assumed, undecided=undecided)
         return bind(link_map, indices, assumed)
 
-    def failure(self, bindings: GlibcBindings | MuslBindings, elf: ElfObject) -> Failure | None:
+    def failure(
+        self, bindings: GlibcBindings | MuslBindings, elf: ElfObject | None
+    ) -> Failure | None:
         """What stops the process first, or None.
 
         Args:
             bindings: what :meth:`bind` gave.
-            elf: the file asked about.
+            elf: the file asked about, or another one of its process; None: nothing is known.
         """
         if isinstance(bindings, GlibcBindings):
-            return first_failure(bindings, self.glibc_version(elf))
+            return first_failure(bindings, self.glibc_version(elf) if elf is not None else None)
         return first_musl_failure(bindings)
 
     def glibc_searcher(self, elf: ElfObject) -> Searcher | None:
@@ -151,6 +181,13 @@ class Loader:
         except UntoldError as unknown:
             doubt = str(unknown)
         return replace(subject, doubt=doubt), None
+
+    def _begin(self, process: GlibcProcess | MuslProcess, program: str, model: ElfObject) -> None:
+        """Start a program, and open what is opened before the subject."""
+        process.start(process.find_program(program))
+        for dlopen in self.environment.dlopens:
+            entry = process.find(dlopen.name)
+            process.open(entry, dlopen.mode, self._refusal(entry.elf, model) if entry.elf else None)
 
     def _refusal(self, elf: ElfObject, model: ElfObject, *, later: bool = True) -> str | None:
         """Why the loader does not take a file, ``later`` by ``dlopen``; None if it does."""

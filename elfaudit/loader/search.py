@@ -14,6 +14,7 @@ from ..errors import ElfFormatError, SourceError
 from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
 from .hwcaps import Capabilities, capabilities
+from .identity import Abi
 from .ldcache import CacheEntry, LoaderCache, choose, read_cache, same_spelling
 from .ldconfig import Ldconfig
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
@@ -57,6 +58,7 @@ class Searcher:
         self._root = environment.root
         self._store = store
         self._model = model
+        self._abi = Abi.of(model)
         self.machine: Machine = machine_of(model)
         self.whole = any(self._root.find(path) is not None for path in self._interpreters())
         self._kept = 0
@@ -279,10 +281,15 @@ class Searcher:
         try:
             elf = self._store.read(member)
         except ElfFormatError as error:
-            return None, *refusal_of_bytes(member, error, self._model)
+            outcome, words = refusal_of_bytes(member, self._abi, self.rtld.version)
+            if outcome is not Outcome.FOUND:
+                return None, outcome, words
+            # What the loader would do with it is not known.
+            where = f"{error.field} at offset {error.offset:#x}"
+            return None, Outcome.NOT_ELF, f"{where}: {error.problem}"
         except SourceError as error:
             return None, Outcome.UNREADABLE, error.problem
-        outcome, detail = refusal(elf, self._model, self.rtld.version, started=started)
+        outcome, detail = refusal(elf, self._abi, self.rtld.version, started=started)
         return ((member, elf) if outcome is Outcome.FOUND else None), outcome, detail
 
     @cached_property

@@ -1,0 +1,74 @@
+"""``resolve`` of a file that the loader refuses before it looks at what is in it.
+
+There may be no facts of such a file: then what is said of it is the loader's message, and where the
+file contradicts the specification.
+"""
+
+from __future__ import annotations
+
+from ..elf import FileType
+from ..errors import ElfAuditError, ElfFormatError, NotElfError, NotLoadableError
+from ..findings import Finding, Resolution, Severity, Verdict
+from ..loader import Libc, LinkMapEntry, Loader
+from ..loader.identity import Abi
+from ..loader.lookup import SymbolIndex
+from ..loader.verify import guessed_abi, refusal_of_bytes, words_of_refusal
+from .session import Session, Subject
+
+__all__ = ["resolve_refused"]
+
+_NEVER = (FileType.REL, FileType.EXEC, FileType.CORE)  # nobody takes these for a library
+
+
+def resolve_refused(session: Session, subject: Subject, error: ElfAuditError) -> Resolution | None:
+    """What a glibc process says of a file that cannot be resolved; None if nothing is known of it.
+
+    Args:
+        session: the surroundings.
+        subject: the file.
+        error: why it cannot be resolved.
+
+    Source: ``open_verify``, ``_dl_map_object_from_fd`` (glibc ``elf/dl-load.c``).
+    """
+    if isinstance(error, NotElfError) or not isinstance(error, ElfFormatError | NotLoadableError):
+        return None
+    if not subject.listed:  # one of many that may be anything
+        return None
+    loader, main = session.loader_of_refused(subject)
+    abi = Abi.of(main) if main is not None else guessed_abi(subject.member)
+    if abi is None or loader.environment.libc is Libc.MUSL:
+        return None
+    if isinstance(error, NotLoadableError) and not _passes_for_library(subject, abi):
+        return None
+    version = loader.glibc_version(main) if main is not None else None
+    outcome, detail = refusal_of_bytes(subject.member, abi, version)
+    refused = words_of_refusal(outcome, detail)
+    if refused is None:
+        return None
+    return _refused(loader, subject, refused, error)
+
+
+def _passes_for_library(subject: Subject, abi: Abi) -> bool:
+    """Whether a file that no loader takes has not the type of something else than a library."""
+    head = subject.member.open().read(18)
+    (kind,) = abi.layout.struct("H").unpack_from(head, 16)
+    return kind not in _NEVER
+
+
+def _refused(loader: Loader, subject: Subject, refused: str, error: ElfAuditError) -> Resolution:
+    link_map = loader.load_refused(subject.member, subject.name, refused)
+    indices: dict[LinkMapEntry, SymbolIndex] = {}
+    for entry in link_map.entries:
+        if entry.elf is not None:
+            try:
+                indices[entry] = loader.index(entry, entry.elf)
+            except ElfAuditError:
+                continue
+    bindings = loader.bind(link_map, indices)
+    failure = loader.failure(bindings, link_map.program.elf)
+    message = failure.message if failure is not None else f"{link_map.subject.label}: {refused}"
+    own = f"{link_map.subject.label}: {refused}"
+    why = str(error).removeprefix(f"{subject.member.display}: ")
+    finding = Finding("refused-object", Severity.ERROR, subject.member.display, own, (why,))
+    host = link_map.program if link_map.program is not link_map.subject else None
+    return Resolution(subject.name, Verdict.FAILS, message, host, link_map, bindings, (finding,))
