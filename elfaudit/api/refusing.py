@@ -7,16 +7,25 @@ file contradicts the specification.
 from __future__ import annotations
 
 from ..elf import FileType
-from ..errors import ElfAuditError, ElfFormatError, NotElfError, NotLoadableError
+from ..errors import (
+    ElfAuditError,
+    ElfFormatError,
+    NotElfError,
+    NotLoadableError,
+    RequestError,
+)
 from ..findings import Finding, Resolution, Severity, Verdict
 from ..loader import Libc, LinkMapEntry, Loader
+from ..loader.assertions import dynamic_assertion, said_of
 from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
+from ..loader.rtld import Version
 from ..loader.verify import guessed_abi, refusal_of_bytes, words_of_refusal
 from .session import Session, Subject
 
 __all__ = ["resolve_refused"]
 
+_REFUSALS = (ElfFormatError, NotLoadableError, RequestError)
 _NEVER = (FileType.REL, FileType.EXEC, FileType.CORE)  # nobody takes these for a library
 
 
@@ -30,22 +39,29 @@ def resolve_refused(session: Session, subject: Subject, error: ElfAuditError) ->
 
     Source: ``open_verify``, ``_dl_map_object_from_fd`` (glibc ``elf/dl-load.c``).
     """
-    if isinstance(error, NotElfError) or not isinstance(error, ElfFormatError | NotLoadableError):
-        return None
-    if not subject.listed:  # one of many that may be anything
-        return None
+    if isinstance(error, NotElfError) or not isinstance(error, _REFUSALS) or not subject.listed:
+        return None  # of many files each may be anything
     loader, main = session.loader_of_refused(subject)
     abi = Abi.of(main) if main is not None else guessed_abi(subject.member)
     if abi is None or loader.environment.libc is Libc.MUSL:
         return None
-    if isinstance(error, NotLoadableError) and not _passes_for_library(subject, abi):
-        return None
+    if isinstance(error, RequestError):
+        known = main is not None
+    else:
+        known = isinstance(error, ElfFormatError) or _passes_for_library(subject, abi)
     version = loader.glibc_version(main) if main is not None else None
-    outcome, detail = refusal_of_bytes(subject.member, abi, version)
-    refused = words_of_refusal(outcome, detail)
-    if refused is None:
+    refused = words_of_refusal(*refusal_of_bytes(subject.member, abi, version))
+    if refused is None and isinstance(error, ElfFormatError):
+        refused = _assertion(session, subject, version)
+    return _refused(loader, subject, refused, error) if known and refused is not None else None
+
+
+def _assertion(session: Session, subject: Subject, version: Version | None) -> str | None:
+    """What the loader says of a file whose headers it takes, before it reads its tables."""
+    try:
+        return dynamic_assertion(session.store.read(subject.member), version)
+    except ElfAuditError:
         return None
-    return _refused(loader, subject, refused, error)
 
 
 def _passes_for_library(subject: Subject, abi: Abi) -> bool:
@@ -66,8 +82,8 @@ def _refused(loader: Loader, subject: Subject, refused: str, error: ElfAuditErro
                 continue
     bindings = loader.bind(link_map, indices)
     failure = loader.failure(bindings, link_map.program.elf)
-    message = failure.message if failure is not None else f"{link_map.subject.label}: {refused}"
-    own = f"{link_map.subject.label}: {refused}"
+    own = said_of(link_map.subject.label, refused)
+    message = failure.message if failure is not None else own
     why = str(error).removeprefix(f"{subject.member.display}: ")
     finding = Finding("refused-object", Severity.ERROR, subject.member.display, own, (why,))
     host = link_map.program if link_map.program is not link_map.subject else None

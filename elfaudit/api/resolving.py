@@ -226,7 +226,9 @@ def _indices(
         if entry.elf is None:
             continue
         try:
-            indices[entry] = loader.index(entry, entry.elf)
+            index = indices[entry] = loader.index(entry, entry.elf)
+            if index.damage is not None:
+                damaged[entry] = index.damage
         except ElfAuditError as error:
             damaged[entry] = error
     return indices, damaged

@@ -4,7 +4,7 @@ from .dynamic import Dynamic, DynamicTag, Flags, Flags1
 from .header import FileType, Header, Segment, SegmentType, parse_segments
 from .layout import Layout
 from .notes import DlopenNote, Note
-from .object import ElfObject, Kind, Stack, Tls, read_elf
+from .object import ElfObject, Kind, Stack, Tls, map_elf, read_elf
 from .relocations import Relocations
 from .symbols import Symbol, SymbolBinding, SymbolTable, SymbolType, SymbolVisibility
 from .versions import VersionDefinition, VersionName, VersionNeed, Versions
@@ -35,6 +35,7 @@ __all__ = [
     "VersionName",
     "VersionNeed",
     "Versions",
+    "map_elf",
     "parse_segments",
     "read_elf",
 ]

@@ -49,6 +49,7 @@ class DynamicTag(IntEnum):
     FLAGS = 30
     RELRSZ = 35
     RELR = 36
+    RELRENT = 37
     GNU_HASH = 0x6FFFFEF5
     VERSYM = 0x6FFFFFF0
     RELACOUNT = 0x6FFFFFF9
@@ -191,7 +192,13 @@ def read_dynamic(
     dependencies: list[tuple[int, str]] = []
     for row, (tag, value) in enumerate(entries):
         if tag in _STRING_TAGS:
-            text = strings.get(value, _STRING_TAGS[tag], offset + row * size)
+            try:
+                text = strings.get(value, _STRING_TAGS[tag], offset + row * size)
+            except ElfFormatError as error:
+                if tag != DynamicTag.SONAME:  # which is only read where names are compared
+                    raise
+                addresses.tolerate(error)
+                continue
             texts.setdefault(tag, []).append(text)
             if tag in _DEPENDENCY_TAGS:
                 dependencies.append((tag, text))
@@ -260,6 +267,8 @@ class _StringTable:
     """
 
     reader: Reader
+    addresses: AddressMap
+    base: int
     offset: int
     size: int
     known: dict[int, str]
@@ -271,24 +280,35 @@ class _StringTable:
     ) -> _StringTable:
         address, size = last.get(DynamicTag.STRTAB), last.get(DynamicTag.STRSZ)
         if address is None or size == 0:
-            return cls(reader, 0, 0, {})
+            return cls(reader, addresses, address or 0, 0, 0, {})
         offset, available = addresses.locate(address, "DT_STRTAB", where)
-        return cls(reader, offset, available if size is None else min(size, available), {})
+        size = available if size is None else min(size, available)
+        return cls(reader, addresses, address, offset, size, {})
 
     def get(self, index: int, field: str, where: int) -> str:
         """The string at ``index``; ``where`` is the file offset of the entry that names it."""
         if index in self.known:
             return self.known[index]
-        if index >= self.size:
-            raise ElfFormatError(
-                self.reader.name,
-                where,
-                field,
-                f"string index {index:#x} lies outside the string table of {self.size:#x} bytes",
-            )
-        raw = self.reader.string(self.offset + index, self.offset + self.size, field)
+        if index < self.size:
+            raw = self._inside(index, field)
+        else:
+            found = self.addresses.string(self.reader, self.base + index)
+            if found is None:
+                problem = f"lies outside the string table of {self.size:#x} bytes"
+                text = f"string index {index:#x} {problem}"
+                raise ElfFormatError(self.reader.name, where, field, text)
+            raw = found
         self.total += len(raw)
         if self.total > _MAX_STRINGS:  # overlapping strings: more text than the file has bytes
             raise ElfFormatError(self.reader.name, where, field, "the strings are too long")
         text = self.known[index] = raw.decode("utf-8", "surrogateescape")
         return text
+
+    def _inside(self, index: int, field: str) -> bytes:
+        try:
+            return self.reader.string(self.offset + index, self.offset + self.size, field)
+        except ElfFormatError:  # it does not end in the table
+            found = self.addresses.string(self.reader, self.base + index)
+            if found is None:
+                raise
+            return found

@@ -138,6 +138,26 @@ class AddressMap:
             self.name, where, field, f"address {address:#x} lies in no PT_LOAD segment of the file"
         )
 
+    def readable(self, reader: Reader) -> Reader:
+        """What of a file can be read by its addresses."""
+        return reader
+
+    def string(self, reader: Reader, address: int) -> bytes | None:  # noqa: ARG002
+        """The string at an address outside of the string table: nothing that a file may have."""
+        return None
+
+    def rest(self, reader: Reader, address: int) -> bytes | None:  # noqa: ARG002
+        """What lies in memory from an address on, whatever a table's own size is; not to be had."""
+        return None
+
+    def tolerate(self, error: ElfFormatError) -> None:
+        """Pass over a contradiction that need not matter.
+
+        Raises:
+            ElfFormatError: it does.
+        """
+        raise error
+
 
 def read_header(reader: Reader) -> Header:
     """The ELF header.

@@ -19,12 +19,13 @@ from .hashtable import GnuHash, HashTable, SysvHash
 from .header import AddressMap, FileType, Header, Segment, SegmentType, read_header, read_segments
 from .layout import Layout
 from .notes import DlopenNote, Note, build_id, dlopen_notes, properties, read_notes
+from .pages import PageMap
 from .reader import Reader
 from .relocations import Relocations, read_relocations
 from .symbols import SymbolTable
 from .versions import Versions, read_versions
 
-__all__ = ["ElfObject", "Kind", "Stack", "Tls", "read_elf"]
+__all__ = ["ElfObject", "Kind", "Stack", "Tls", "map_elf", "read_elf"]
 
 _PATH_MAX = 4096
 _MAX_SYMBOLS = 1 << 21  # libtorch has 75,000; a sparse file may claim anything
@@ -83,8 +84,11 @@ class ElfObject:
         segments: tuple[Segment, ...],
         dynamic: Dynamic | None,
         interp: str | None,
+        *,
+        addresses: AddressMap,
     ) -> None:
         self._reader = reader
+        self._addresses = addresses
         self.path = reader.name
         self.header = header
         self.segments = segments
@@ -178,9 +182,8 @@ class ElfObject:
         """The versions the file needs and defines."""
         if self.dynamic is None:
             return Versions((), (), {})
-        return read_versions(
-            self._reader, self.layout, self.dynamic, self._addresses, self._strings
-        )
+        reader = self._addresses.readable(self._reader)
+        return read_versions(reader, self.layout, self.dynamic, self._addresses, self._strings)
 
     @cached_property
     def relocations(self) -> Relocations:
@@ -204,14 +207,23 @@ class ElfObject:
             )
         return SymbolTable(
             self.layout,
-            self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB"),
-            self._strings,
+            rows := self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB"),
+            self._names_of(rows),
             self._version_indices(self.dynamic, count),
             self.versions,
             self._hash,
             name=self.path,
             offset=offset,
         )
+
+    def _names_of(self, rows: bytes) -> bytes:
+        """The string table, or more than it says it has if symbols have their names there."""
+        strings, word = self._strings, self.layout.symbol_size // 4
+        offsets = self.layout.words(rows, 4)[::word]
+        if self.dynamic is None or max(offsets, default=0) < len(strings):
+            return strings
+        base = self.dynamic.value(DynamicTag.STRTAB) or 0
+        return self._addresses.rest(self._reader, base) or strings
 
     @property
     def symbols_reachable(self) -> bool:
@@ -228,6 +240,18 @@ class ElfObject:
             return True
         raw = name.encode("utf-8", "surrogateescape")
         return next(iter(self._hash.candidates(raw)), None) is not None
+
+    @property
+    def bloom_size(self) -> int:
+        """Words of the Bloom filter of ``DT_GNU_HASH``, by its header; 0 without the table.
+
+        Raises:
+            ElfFormatError: the header is not inside the file.
+        """
+        if self.dynamic is None or self.dynamic.value(DynamicTag.GNU_HASH) is None:
+            return 0
+        offset, _ = self.dynamic.locate(DynamicTag.GNU_HASH, self._addresses)
+        return self.layout.words(self._reader.read(offset, 16, "DT_GNU_HASH header"), 4)[2]
 
     def release(self) -> None:
         """Close the file and forget what was decoded; whatever is asked for again is read again."""
@@ -254,10 +278,6 @@ class ElfObject:
         raise NotLoadableError(self.path, why)
 
     @cached_property
-    def _addresses(self) -> AddressMap:
-        return AddressMap(self.path, tuple(s for s in self.segments if s.type == SegmentType.LOAD))
-
-    @cached_property
     def _strings(self) -> bytes:
         dynamic = self.dynamic
         if dynamic is None or dynamic.value(DynamicTag.STRTAB) is None:
@@ -267,7 +287,11 @@ class ElfObject:
             return b""
         offset, available = dynamic.locate(DynamicTag.STRTAB, self._addresses)
         # The loader does without DT_STRSZ; a file without it has what is left of the segment.
-        return self._reader.read(offset, available if size is None else size, "DT_STRSZ")
+        try:
+            return self._reader.read(offset, available if size is None else size, "DT_STRSZ")
+        except ElfFormatError as error:
+            self._addresses.tolerate(error)
+            return self._reader.read_available(offset, available)
 
     @cached_property
     def _hash(self) -> HashTable | None:
@@ -281,8 +305,14 @@ class ElfObject:
     def _sysv_hash(self) -> SysvHash | None:
         if self.dynamic is None or self.dynamic.value(DynamicTag.HASH) is None:
             return None
-        offset, _ = self.dynamic.locate(DynamicTag.HASH, self._addresses)
-        return SysvHash(self._reader, self.layout, self.machine, offset)
+        try:
+            offset, _ = self.dynamic.locate(DynamicTag.HASH, self._addresses)
+            return SysvHash(self._reader, self.layout, self.machine, offset)
+        except ElfFormatError as error:
+            if self.dynamic.value(DynamicTag.GNU_HASH) is None:
+                raise
+            self._addresses.tolerate(error)  # the other one is used
+            return None
 
     @cached_property
     def _symbol_count(self) -> int:
@@ -361,10 +391,23 @@ def read_elf(source: str | os.PathLike[str] | ByteStream, *, name: str | None = 
     return _read(Reader(source, name or str(getattr(source, "name", "<stream>"))))
 
 
-def _read(reader: Reader) -> ElfObject:
+def map_elf(source: ByteStream, *, name: str) -> ElfObject:
+    """Read one ELF file as a loader does, which does not see every contradiction in it.
+
+    Args:
+        source: a seekable binary stream.
+        name: how to name the file in messages.
+
+    Raises:
+        as :func:`read_elf` does, for what the loader cannot do without.
+    """
+    return _read(Reader(source, name), PageMap)
+
+
+def _read(reader: Reader, kind: type[AddressMap] = AddressMap) -> ElfObject:
     header = read_header(reader)
     segments = read_segments(reader, header)
-    addresses = AddressMap(reader.name, tuple(s for s in segments if s.type == SegmentType.LOAD))
+    addresses = kind(reader.name, tuple(s for s in segments if s.type == SegmentType.LOAD))
     dynamic = None
     interp = None
     # Of several, glibc takes the last PT_DYNAMIC and the kernel the first PT_INTERP. A PT_DYNAMIC
@@ -376,7 +419,11 @@ def _read(reader: Reader) -> ElfObject:
     for segment in segments:
         if segment.type == SegmentType.INTERP and segment.file_size:
             size = min(segment.file_size, _PATH_MAX)
-            raw = reader.read(segment.offset, size, "PT_INTERP")
+            try:
+                raw = reader.read(segment.offset, size, "PT_INTERP")
+            except ElfFormatError as error:
+                addresses.tolerate(error)
+                break
             interp = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
             break
-    return ElfObject(reader, header, segments, dynamic, interp)
+    return ElfObject(reader, header, segments, dynamic, interp, addresses=addresses)

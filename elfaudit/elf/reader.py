@@ -113,6 +113,10 @@ class Reader:
             step *= 4
         raise ElfFormatError(self.name, offset, field, "the string has no end")
 
+    def padded(self) -> Reader:
+        """The same file as it lies in memory: with zeros up to the end of its last page."""
+        return _PaddedReader(self._stream, self.name)
+
     def release(self) -> None:
         """Forget the pages, let the stream close its file, if it is one that can open it again."""
         self._head = self._page = b""
@@ -147,3 +151,20 @@ class Reader:
         except OSError as error:
             raise SourceError(self.name, f"cannot be read: {error.strerror or error}") from error
         return data
+
+
+class _PaddedReader(Reader):
+    """A file with zeros up to the end of its last page."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self, stream: ByteStream, name: str) -> None:
+        super().__init__(stream, name)
+        self._end = self.size
+        self.size = -(-self.size // _PAGE) * _PAGE
+
+    def _read_up_to(self, offset: int, size: int) -> bytes:
+        data = super()._read_up_to(offset, size)
+        if offset + size <= self._end:
+            return data
+        return data.ljust(min(size, self.size - offset), b"\0")

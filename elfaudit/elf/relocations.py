@@ -9,9 +9,11 @@ tables and the overlap of ``DT_JMPREL`` with the others; the MIPS psABI for its 
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..errors import ElfFormatError
@@ -25,6 +27,7 @@ __all__ = ["Relocations", "read_relocations"]
 _MIPS = (8, 10)
 _ROWS = 1 << 15  # decoded at a time: the memory stays flat however long the table
 _MAX_PAIRS = 1 << 20
+_WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,14 @@ class Relocations:
     def __init__(
         self, read: Callable[[_Table], Iterator[array[int]]], info: Callable[[int], int] | None,
         eager: tuple[_Table, ...], lazy: _Table | None, unasked: range, *,
-        relative: bool, name: str = "<relocations>",
+        relative: bool, name: str = "<relocations>", leading: tuple[_Table, ...] = (),
     ) -> None:  # fmt: skip
         self._read = read
         self._info = info
         self._eager_tables = eager
         self._lazy_table = lazy
         self._unasked = unasked
+        self._leading_tables = leading
         self.relative = relative
         self._name = name
 
@@ -93,6 +97,30 @@ class Relocations:
     def types(self) -> frozenset[int]:
         """The relocation types there are, those of rows without a symbol included."""
         return frozenset([info & 0xFFFFFFFF for info in self._eager_info | self._lazy_info])
+
+    def only_of(self, types: AbstractSet[int]) -> bool:
+        """Whether every row is of one of some types below 256.
+
+        The rows that ``DT_RELACOUNT`` counts are not looked at.
+        """
+        lazy = (self._lazy_table,) if self._lazy_table else ()
+        return all(self._are_of(table, types) for table in (*self._eager_tables, *lazy))
+
+    def leading_only_of(self, types: AbstractSet[int]) -> bool:
+        """The same of the rows that ``DT_RELACOUNT`` counts."""
+        return all(self._are_of(table, types) for table in self._leading_tables)
+
+    def _are_of(self, table: _Table, types: AbstractSet[int]) -> bool:
+        """Column by column at C speed: there may be hundreds of thousands of rows."""
+        usual = bytes(types)
+        for infos in self._read(table):
+            raw, size = infos.tobytes(), infos.itemsize
+            columns = [raw[byte::size] for byte in range(4 if size > 4 else 1)]
+            if sys.byteorder == "big":
+                columns = [raw[size - 1 - byte :: size] for byte in range(len(columns))]
+            if columns[0].translate(None, usual) or any(map(any, columns[1:])):
+                return False
+        return True
 
     def rows(self, *, eager: bool = True, lazy: bool = True) -> Iterator[tuple[int, int]]:
         """(symbol index, type) of every row in the order in which glibc works through them.
@@ -149,9 +177,11 @@ def read_relocations(
         ElfFormatError: a table is not inside the file, or has no whole number of rows.
     """
     lazy = _lazy_table(dynamic, addresses)
-    eager = tuple(_without(table, lazy) for table in _eager_tables(layout, dynamic, addresses))
-    for table in (*eager, *((lazy,) if lazy else ())):
-        _check(reader, table)
+    whole = [_without(table, lazy) for table in _eager_tables(layout, dynamic, addresses)]
+    whole = [_checked(reader, table, addresses) for table in whole]
+    lazy = _checked(reader, lazy, addresses) if lazy else None
+    parts = [_parted(table, _leading_count(dynamic, table)) for table in whole]
+    eager = tuple(rest for _, rest in parts)
     return Relocations(
         lambda table: _infos(reader, layout, table),
         _info_of(layout, machine),
@@ -160,33 +190,45 @@ def read_relocations(
         _mips_got_symbols(reader, dynamic) if machine in _MIPS else range(0),
         relative=dynamic.value(DynamicTag.RELR) is not None,
         name=reader.name,
+        leading=tuple(leading for leading, _ in parts),
     )
 
 
-def _check(reader: Reader, table: _Table) -> None:
+def _leading_count(dynamic: Dynamic, table: _Table) -> int:
+    """How many rows at its beginning the loader takes for relative ones."""
+    tag = DynamicTag.RELCOUNT if table.field == "DT_REL" else DynamicTag.RELACOUNT
+    return dynamic.value(tag) or 0
+
+
+def _parted(table: _Table, count: int) -> tuple[_Table, _Table]:
+    """The first rows of a table, and the others."""
+    size = min(count * table.row & _WORD, table.size)
+    rest = replace(table, offset=table.offset + size, size=table.size - size)
+    return replace(table, size=size), rest
+
+
+def _checked(reader: Reader, table: _Table, addresses: AddressMap) -> _Table:
+    """A table that is inside the file; the loader takes the last row for a whole one."""
     if table.size % table.row:
-        raise ElfFormatError(
-            reader.name,
-            table.offset,
-            table.field,
-            f"{table.size} bytes are no whole rows of {table.row}",
-        )
+        problem = f"{table.size} bytes are no whole rows of {table.row}"
+        addresses.tolerate(ElfFormatError(reader.name, table.offset, table.field, problem))
+        backwards = table.size >> 63
+        table = replace(table, size=0 if backwards else -(-table.size // table.row) * table.row)
     reader.check(table.offset, table.size, table.field)
+    return table
 
 
 def _eager_tables(layout: Layout, dynamic: Dynamic, addresses: AddressMap) -> Iterator[_Table]:
-    for tag, size_tag, count_tag in (
-        (DynamicTag.RELA, DynamicTag.RELASZ, DynamicTag.RELACOUNT),
-        (DynamicTag.REL, DynamicTag.RELSZ, DynamicTag.RELCOUNT),
+    for tag, size_tag in (
+        (DynamicTag.RELA, DynamicTag.RELASZ),
+        (DynamicTag.REL, DynamicTag.RELSZ),
     ):
         size = dynamic.value(size_tag)
-        if dynamic.value(tag) is None or not size:
+        if not dynamic.value(tag) or not size:  # with DT_RELR there may be one without address
             continue
         offset, _ = dynamic.locate(tag, addresses)
-        # The loader takes the first DT_RELACOUNT rows for relative ones unseen; so do we.
         row = layout.word_size * (3 if tag == DynamicTag.RELA else 2)
-        skip = min(dynamic.value(count_tag) or 0, size // row) * row
-        yield _Table(offset + skip, size - skip, row, f"DT_{tag.name}")
+        yield _Table(offset, size, row, f"DT_{tag.name}")
 
 
 def _lazy_table(dynamic: Dynamic, addresses: AddressMap) -> _Table | None:
@@ -194,6 +236,8 @@ def _lazy_table(dynamic: Dynamic, addresses: AddressMap) -> _Table | None:
     if dynamic.value(DynamicTag.JMPREL) is None or not size:
         return None
     offset, _ = dynamic.locate(DynamicTag.JMPREL, addresses)
+    if dynamic.value(DynamicTag.PLTREL) is None:  # glibc does not look at the others then
+        return None
     words = 3 if dynamic.value(DynamicTag.PLTREL) == DynamicTag.RELA else 2
     return _Table(offset, size, words * dynamic.entry_size // 2, "DT_JMPREL")
 
@@ -205,7 +249,7 @@ def _without(table: _Table, lazy: _Table | None) -> _Table:
     """
     if lazy is None or table.end != lazy.end or table.offset > lazy.offset:
         return table
-    return _Table(table.offset, lazy.offset - table.offset, table.row, table.field)
+    return replace(table, size=lazy.offset - table.offset)
 
 
 def _infos(reader: Reader, layout: Layout, table: _Table) -> Iterator[array[int]]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..errors import ElfFormatError
 from .dynamic import Dynamic, DynamicTag
+from .hashtable import sysv_hash
 from .header import AddressMap
 from .layout import Layout
 from .reader import Reader
@@ -36,6 +38,7 @@ class VersionNeed:
         weak: ``VER_FLG_WEAK``: its absence is only warned of.
         index: the version index symbols use for it, without the hidden bit.
         hidden: whether the hidden bit is set on the index.
+        sound: whether the hash beside the name is that of the name.
     """
 
     library: str
@@ -43,6 +46,7 @@ class VersionNeed:
     weak: bool
     index: int
     hidden: bool
+    sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class VersionDefinition:
         weak: ``VER_FLG_WEAK``.
         parents: the versions it inherits from.
         hidden: whether the hidden bit is set on the index.
+        sound: whether the hash beside the name is that of the name.
+        revision: ``vd_version``: 1 in every file there is.
     """
 
     name: str
@@ -64,6 +70,8 @@ class VersionDefinition:
     weak: bool
     parents: tuple[str, ...]
     hidden: bool
+    sound: bool = True
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +85,20 @@ class VersionName:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """All versions of a file; ``names`` maps a version index to what it stands for."""
+    """All versions of a file.
+
+    Attributes:
+        needs, definitions: in file order.
+        names: what each version index stands for.
+        revision: ``vn_version`` of the first need: 1 in every file there is.
+        damage: why the needs or definitions end where they do, if that is not their end.
+    """
 
     needs: tuple[VersionNeed, ...]
     definitions: tuple[VersionDefinition, ...]
     names: Mapping[int, VersionName]
+    revision: int = 1
+    damage: ElfFormatError | None = None
 
 
 def read_versions(
@@ -92,9 +109,21 @@ def read_versions(
     Raises:
         ElfFormatError: a record or a name is not inside the file.
     """
-    walk = _Walk(reader, layout, addresses, strings)
-    needs = tuple(walk.needs(dynamic))
-    definitions = tuple(walk.definitions(dynamic))
+    base = dynamic.value(DynamicTag.STRTAB) or 0
+    walk = _Walk(reader, layout, addresses, strings, base)
+    needs: list[VersionNeed] = []
+    damage: ElfFormatError | None = None
+    try:
+        needs.extend(walk.needs(dynamic))
+    except ElfFormatError as error:
+        addresses.tolerate(error)  # the loader may give up at one that comes before
+        damage = error
+    definitions: list[VersionDefinition] = []
+    try:
+        definitions.extend(walk.definitions(dynamic))
+    except ElfFormatError as error:
+        addresses.tolerate(error)
+        damage = damage or error
     names: dict[int, VersionName] = {
         need.index: VersionName(need.name, need.hidden, need.library) for need in needs
     }
@@ -103,7 +132,7 @@ def read_versions(
         for definition in definitions
         if not definition.base
     )
-    return Versions(needs, definitions, names)
+    return Versions(tuple(needs), tuple(definitions), names, walk.revision, damage)
 
 
 @dataclass(slots=True)
@@ -114,34 +143,38 @@ class _Walk:
     layout: Layout
     addresses: AddressMap
     strings: bytes
+    base: int
+    revision: int = 1
     records: int = 0
     text: int = 0
 
     def needs(self, dynamic: Dynamic) -> Iterator[VersionNeed]:
-        tags = DynamicTag.VERNEED, DynamicTag.VERNEEDNUM
-        for offset, record in self._list(dynamic, *tags, "HHIII"):
-            _, count, file, aux, _ = record
+        first = True
+        for offset, record in self._list(dynamic, DynamicTag.VERNEED, "HHIII"):
+            revision, _, file, aux, _ = record
+            if first and revision != 1:  # nobody reads further
+                self.revision = revision
+                return
+            first = False
             library = self._name(file, offset, "vn_file")
-            for at, row in self._records(offset + aux, count, "IHHII", "Vernaux"):
-                _, flags, other, name, _ = row
+            for at, row in self._records(offset + aux, "IHHII", "Vernaux"):
+                key, flags, other, index, _ = row
+                name = self._name(index, at, "vna_name")
                 yield VersionNeed(
-                    library,
-                    self._name(name, at, "vna_name"),
-                    bool(flags & _WEAK),
-                    other & ~HIDDEN,
-                    bool(other & HIDDEN),
-                )
+                    library, name, bool(flags & _WEAK), other & ~HIDDEN, bool(other & HIDDEN),
+                    key == _hash(name),
+                )  # fmt: skip
 
     def definitions(self, dynamic: Dynamic) -> Iterator[VersionDefinition]:
-        tags = DynamicTag.VERDEF, DynamicTag.VERDEFNUM
-        for offset, record in self._list(dynamic, *tags, "HHHHIII"):
-            _, flags, index, count, _, aux, _ = record
-            names = [
-                self._name(name, at, "vda_name")
-                for at, (name, _) in self._records(offset + aux, count, "II", "Verdaux")
-            ]
-            if not names:
-                raise ElfFormatError(self.reader.name, offset, "vd_cnt", "the version has no name")
+        for offset, record in self._list(dynamic, DynamicTag.VERDEF, "HHHHIII"):
+            revision, flags, index, _, key, aux, _ = record
+            names: list[str] = []
+            try:
+                for at, (name, _) in self._records(offset + aux, "II", "Verdaux"):
+                    names.append(self._name(name, at, "vda_name"))
+            except ElfFormatError as error:
+                self.addresses.tolerate(error)  # only read where the hash is the right one
+                names = names or [""]
             yield VersionDefinition(
                 names[0],
                 index & ~HIDDEN,
@@ -149,28 +182,28 @@ class _Walk:
                 bool(flags & _WEAK),
                 tuple(names[1:]),
                 bool(index & HIDDEN),
+                key == _hash(names[0]),
+                revision,
             )
 
     def _list(
-        self, dynamic: Dynamic, tag: DynamicTag, count_tag: DynamicTag, fields: str
+        self, dynamic: Dynamic, tag: DynamicTag, fields: str
     ) -> Iterator[tuple[int, tuple[int, ...]]]:
         """(file offset, fields) of every record of the list that ``tag`` gives the address of.
 
-        glibc stops at the record whose ``next`` is 0; the count is only a bound for files that lie.
+        glibc stops at the record whose ``next`` is 0, whatever number of them the file tells.
         """
         if dynamic.value(tag) is None:
             return
         offset, _ = dynamic.locate(tag, self.addresses)
-        count = dynamic.value(count_tag)
-        yield from self._records(offset, count, fields, f"DT_{tag.name}")
+        yield from self._records(offset, fields, f"DT_{tag.name}")
 
     def _records(
-        self, offset: int, count: int | None, fields: str, what: str
+        self, offset: int, fields: str, what: str
     ) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """At most ``count`` records; the last field of each is the way to the next, 0 the end."""
+        """The last field of each record is the way to the next, 0 the end."""
         structure = self.layout.struct(fields)
-        left = _MAX_RECORDS + 1 if count is None else count
-        while left > 0:
+        while True:
             self.records += 1
             if self.records > _MAX_RECORDS:
                 raise ElfFormatError(
@@ -181,15 +214,24 @@ class _Walk:
             if not record[-1]:
                 return
             offset += record[-1]
-            left -= 1
 
     def _name(self, index: int, offset: int, field: str) -> str:
         end = self.strings.find(b"\0", index) if index < len(self.strings) else -1
-        if end < 0:
-            raise ElfFormatError(
-                self.reader.name, offset, field, f"string index {index:#x} is not in DT_STRTAB"
-            )
-        self.text += end - index
+        if end >= 0:
+            raw = self.strings[index:end]
+        else:
+            found = self.addresses.string(self.reader, self.base + index)
+            if found is None:
+                problem = f"string index {index:#x} is not in DT_STRTAB"
+                raise ElfFormatError(self.reader.name, offset, field, problem)
+            raw = found
+        self.text += len(raw)
         if self.text > _MAX_TEXT:
             raise ElfFormatError(self.reader.name, offset, field, "the version names are too long")
-        return self.strings[index:end].decode("utf-8", "surrogateescape")
+        return raw.decode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=4096)  # the same few names stand in every file
+def _hash(name: str) -> int:
+    """What stands beside a version's name (``vna_hash``, ``vd_hash``)."""
+    return sysv_hash(name.encode("utf-8", "surrogateescape"))

@@ -60,6 +60,7 @@ _RULES_OF = {
     Cause.SYMBOL: ("unresolved-symbol",),
     Cause.STATIC_TLS: ("static-tls",),
     Cause.RELOCATION: ("refused-object",),
+    Cause.DAMAGE: ("refused-object",),
 }
 _ALWAYS = _UNDECIDING.union(*_RULES_OF.values())
 

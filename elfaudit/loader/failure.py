@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from ..errors import ElfAuditError
+from .assertions import NO_NEEDED, NO_VERSIONS, NOT_RELATIVE, asserted, dynamic_assertion, said_of
 from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
 from .lookup import RELR_VERSION
+from .mapping import protection_problem
 from .references import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .rtld import Version
@@ -28,35 +31,7 @@ __all__ = ["Cause", "Failure", "absence_message", "first_failure", "is_bound_now
 _ASSERTING = (2, 41)  # from this version on a library without versions is taken in silence
 
 
-@dataclass(frozen=True, slots=True)
-class _Assertion:
-    """An assertion of the loader, and the lines it stands in, by the releases they begin with."""
-
-    place: str
-    text: str
-    lines: tuple[tuple[Version, int], ...]
-
-
-_NO_NEEDED = _Assertion(
-    "dl-version.c: {line}: _dl_check_map_versions",
-    "needed != NULL",
-    (((2, 0), 205), ((2, 35), 204)),
-)
-_NO_VERSIONS = _Assertion(
-    "dl-lookup.c: {line}: check_match",
-    "version->filename == NULL || ! _dl_name_match_p (version->filename, map)",
-    (((2, 0), 111), ((2, 32), 105), ((2, 35), 106), ((2, 36), 107), ((2, 39), 106)),
-)
-
-
-def _asserted(assertion: _Assertion, version: Version | None) -> str:
-    """The words of a failed assertion (``__assert_fail``, glibc ``elf/dl-minimal.c``)."""
-    usual = (2, 36) if version is None else version
-    line = next(line for since, line in reversed(assertion.lines) if usual >= since)
-    place = assertion.place.format(line=line)
-    return f"Inconsistency detected by ld.so: {place}: Assertion `{assertion.text}' failed!"
-
-
+_ANY = frozenset(range(256))
 _CHECKING_IFUNC = (3, 62)
 _CIRCULAR = (
     "IFUNC symbol '{symbol}' referenced in '{label}' is defined in the executable and creates an "
@@ -73,6 +48,7 @@ class Cause(Enum):
     SYMBOL = "symbol"
     STATIC_TLS = "static TLS"
     RELOCATION = "relocation type"
+    DAMAGE = "damage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +87,7 @@ def first_failure(bindings: GlibcBindings, glibc_version: Version | None = None)
     for opening in link_map.openings:
         later = opening is not start
         failure = (
-            _file_failure(opening, strict=strict and later)
+            _file_failure(bindings, opening, glibc_version, strict=strict and later)
             or _version_failure(bindings, opening, glibc_version)
             or next(
                 _relocation_failures(bindings, opening, tls if later else None, glibc_version), None
@@ -164,6 +140,9 @@ def _absence_message(entry: LinkMapEntry) -> str:
 
 
 _BY_NAME = (
+    "cannot change memory protections",
+    "cannot map zero-fill pages",
+    "failed to map segment",
     "cannot dynamically load",
     "ELF load command",
     "object file has no",
@@ -171,10 +150,12 @@ _BY_NAME = (
 )
 
 
-def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
+def _file_failure(
+    bindings: GlibcBindings, opening: Opening, version: Version | None, *, strict: bool
+) -> Failure | None:
     """The first file that is not there or not taken; ``strict`` about executable stacks."""
     if opening.refused is not None:
-        message = f"{opening.root.label}: {opening.refused}"
+        message = said_of(opening.root.label, opening.refused)
         return Failure(Cause.FILE, message, opening.root, opening)
     for entry in opening.loaded:
         if entry.elf is None and entry.origin is not Origin.EXTERNAL:
@@ -182,7 +163,23 @@ def _file_failure(opening: Opening, *, strict: bool) -> Failure | None:
             return Failure(Cause.FILE, message, entry, opening)
         if strict and entry.elf is not None and wants_executable_stack(entry.elf):
             return Failure(Cause.STACK, f"{entry.label}: {REFUSAL}", entry, opening)
+        assertion = _assertion_of(bindings, entry, version)
+        if assertion is not None:
+            return Failure(Cause.DAMAGE, assertion, entry, opening)
     return None
+
+
+def _assertion_of(
+    bindings: GlibcBindings, entry: LinkMapEntry, version: Version | None
+) -> str | None:
+    """What the loader says of a dynamic section that contradicts itself."""
+    index = bindings.indices.get(entry)
+    if entry.elf is None or (index is not None and not index.strange):
+        return None
+    try:
+        return dynamic_assertion(entry.elf, version)
+    except ElfAuditError:
+        return None
 
 
 def _version_failure(
@@ -194,10 +191,17 @@ def _version_failure(
         index = bindings.indices.get(entry) if entry in new else None
         if index is None:
             continue
+        if index.revision != 1:
+            message = f"{entry.label}: unsupported version {index.revision} of Verneed record"
+            return Failure(Cause.DAMAGE, message, entry, opening)
         for unmet in unmet_of(bindings.link_map, bindings.indices, opening, entry):
             if unmet.provider is None:
-                message = _asserted(_NO_NEEDED, version)
+                message = asserted(NO_NEEDED, version)
                 return Failure(Cause.VERSION, message, entry, opening)
+            if unmet.revision is not None:
+                owner, number = unmet.provider, unmet.revision
+                message = f"{owner.label}: unsupported version {number} of Verdef record"
+                return Failure(Cause.DAMAGE, message, owner, opening)
             if not unmet.need.weak:
                 lacking, name = unmet.provider.label, unmet.need.name
                 message = f"{lacking}: version `{name}' not found (required by {entry.label})"
@@ -224,7 +228,8 @@ def _relocation_failures(
         lost = _unversioned(bindings, opening, entry) if asserting else frozenset()
         static = tls is not None and wants_static_tls(entry.elf)
         circular = _circular(bindings, entry) if opening.mode is None else set()
-        if missed or lost or static or circular:
+        strange = bindings.indices[entry].strange
+        if missed or lost or static or circular or strange:
             scan = _Relocation(bindings, entry, opening, missed, lost, circular, glibc_version)
             doubtful[entry] = scan, static
     for entry in bindings.link_map.relocated_by(opening) if doubtful else ():
@@ -309,24 +314,49 @@ class _Relocation:
         if elf is None:
             return
         symbols, classes = elf.symbols, classes_of(elf.machine)
-        for row, type_ in elf.relocations.rows(lazy=is_bound_now(self.opening, self.entry)):
+        now = is_bound_now(self.opening, self.entry)
+        if not elf.relocations.leading_only_of(classes.relative or _ANY):
+            yield self._failed(Cause.RELOCATION, asserted(NOT_RELATIVE, self.version))
+        for row, type_ in elf.relocations.rows(lazy=now):
+            if type_ in classes.silent:
+                continue
             key = key_of(symbols, row) if is_looked_up(symbols, row) else None
             if key is not None and (failure := self._lookup(key, copied=type_ == classes.copy)):
                 yield failure
+            if classes.known and type_ not in classes.known:
+                yield self._bad_type("", type_)
             optional = type_ == classes.descriptor
-            if tls is None or not (optional or type_ in classes.static_tls):
-                continue
-            owner = self.bindings.provider(self.entry, key) if key is not None else self.entry
-            if owner is None or owner.elf is None:
-                continue
-            if not tls.take(owner.elf, optional=optional) and not optional:
-                message = f"{owner.label}: cannot allocate memory in static TLS block"
-                yield Failure(Cause.STATIC_TLS, message, owner, self.opening)
+            if tls is not None and (optional or type_ in classes.static_tls):
+                yield from self._take(tls, key, optional=optional)
+        if not now and classes.lazy:
+            slots = (type_ for _, type_ in elf.relocations.rows(eager=False))
+            yield from (self._bad_type("PLT ", t) for t in slots if t not in classes.lazy)
+        problem = protection_problem(elf.segments, elf.layout.bits)
+        if problem is not None:
+            yield self._failed(Cause.DAMAGE, f"{self.entry.label}: {problem}")
+
+    def _take(self, tls: StaticTls, key: str | None, *, optional: bool) -> Iterator[Failure]:
+        """Room in the static block of thread-local storage, for the object that has the symbol."""
+        owner = self.bindings.provider(self.entry, key) if key is not None else self.entry
+        if owner is None or owner.elf is None:
+            return
+        if not tls.take(owner.elf, optional=optional) and not optional:
+            message = f"{owner.label}: cannot allocate memory in static TLS block"
+            yield Failure(Cause.STATIC_TLS, message, owner, self.opening)
+
+    def _bad_type(self, table: str, type_: int) -> Failure:
+        """Source: ``_dl_reloc_bad_type`` (glibc ``elf/dl-reloc.c``)."""
+        digits = f"{type_:08x}" if type_ > 0xFF else f"{type_:02x}"
+        message = f"{self.entry.label}: unexpected {table}reloc type 0x{digits}"
+        return self._failed(Cause.RELOCATION, message)
+
+    def _failed(self, cause: Cause, message: str) -> Failure:
+        return Failure(cause, message, self.entry, self.opening)
 
     def _lookup(self, key: str, *, copied: bool) -> Failure | None:
         if key in self.lost:
             return Failure(
-                Cause.VERSION, _asserted(_NO_VERSIONS, self.version), self.entry, self.opening, key
+                Cause.VERSION, asserted(NO_VERSIONS, self.version), self.entry, self.opening, key
             )
         if key in self.circular:
             message = _CIRCULAR.format(symbol=split_key(key)[0], label=self.entry.label)
@@ -334,7 +364,7 @@ class _Relocation:
         if key not in self.missed or not self._misses(key, copied=copied):
             return None
         name, version = split_key(key)
-        suffix = f", version {version}" if version else ""
+        suffix = f", version {version}" if version is not None else ""
         message = f"{self.entry.label}: undefined symbol: {name}{suffix}"
         return Failure(Cause.SYMBOL, message, self.entry, self.opening, key)
 

@@ -30,9 +30,22 @@ from ..elf import (
     SymbolBinding,
     SymbolTable,
     SymbolType,
+    VersionDefinition,
     VersionNeed,
+    Versions,
 )
-from .references import References, is_hidden, references_of, split_key, with_copies
+from ..errors import ElfFormatError
+from .assertions import dynamic_assertion
+from .mapping import protection_problem
+from .references import (
+    References,
+    is_hidden,
+    is_looked_up,
+    references_of,
+    split_key,
+    with_copies,
+)
+from .relocclass import classes_of
 
 __all__ = [
     "RELR_VERSION",
@@ -108,6 +121,11 @@ class SymbolIndex:
         marked: whether one of ``needs`` is marked hidden.
         symbolic: whether it looks in itself first (DT_SYMBOLIC).
         lacks_relr_version: whether it lists the C library and hides from it that it has DT_RELR.
+        revision: of what it needs: the number of the structure, 1 in every sound file.
+        unreadable: the versions it defines in front of one of another revision, and that number.
+        damage: why its versions cannot be read to the end, or None.
+        strange: whether its tables are in order, but hold something the loader does not expect: a
+            relocation of an unknown type, say.
     """
 
     exports: Exports
@@ -118,6 +136,10 @@ class SymbolIndex:
     marked: bool = False
     symbolic: bool = False
     lacks_relr_version: bool = False
+    revision: int = 1
+    unreadable: tuple[frozenset[str], int] | None = None
+    damage: ElfFormatError | None = None
+    strange: bool = False
 
 
 def index_symbols(elf: ElfObject) -> SymbolIndex:
@@ -127,9 +149,12 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
     symbols, versions = elf.symbols, elf.versions
-    _ = elf.relocations  # not decoded yet, but its tables must be inside the file
+    _ = elf.relocations  # not decoded, but its tables must be inside the file
+    reachable = elf.symbols_reachable
     references = references_of(symbols, symbols.undefined_indices)
-    exports = _exports(symbols, symbols.export_indices) if elf.symbols_reachable else _NOTHING
+    if not reachable and any(symbols.sections):
+        references = references_of(symbols, _looked_up(elf))
+    exports = _exports(symbols, symbols.export_indices) if reachable else _NOTHING
     if elf.is_program:
         references = with_copies(elf, references)
         exports = _of_program(symbols, exports)
@@ -137,18 +162,56 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
         exports,
         references,
         versions.needs,
-        frozenset(definition.name for definition in versions.definitions),
+        frozenset(_version_key(definition) for definition in versions.definitions),
         _by_library(versions.needs),
         any(need.hidden for need in versions.needs),
         elf.dynamic is not None and elf.dynamic.symbolic,
         _lacks_relr_version(elf, versions.needs),
+        versions.revision,
+        _revision_of(versions),
+        versions.damage,
+        _is_strange(elf),
     )
+
+
+def _looked_up(elf: ElfObject) -> list[int]:
+    """What an object asks for that does not even find its own definitions."""
+    symbols = elf.symbols
+    own = (row for row in elf.relocations.symbols() if is_looked_up(symbols, row))
+    return sorted({*symbols.undefined_indices, *own})
+
+
+def _is_strange(elf: ElfObject) -> bool:
+    if dynamic_assertion(elf, None) or protection_problem(elf.segments, elf.layout.bits):
+        return True
+    classes = classes_of(elf.machine)
+    if not classes.known:
+        return False
+    relocations = elf.relocations
+    return not (
+        relocations.only_of(classes.known) and relocations.leading_only_of(classes.relative)
+    )
+
+
+def _version_key(version: VersionNeed | VersionDefinition) -> str:
+    """What must be alike in a need and a definition: the name, if the hash beside it is right."""
+    return version.name if version.sound else f"{version.name}\0"
+
+
+def _revision_of(versions: Versions) -> tuple[frozenset[str], int] | None:
+    """The definition that the loader cannot read, and the names it finds before it gets there."""
+    before: list[str] = []
+    for definition in versions.definitions:
+        if definition.revision != 1:
+            return frozenset(before), definition.revision
+        before.append(_version_key(definition))
+    return None
 
 
 def _by_library(needs: Iterable[VersionNeed]) -> dict[str, frozenset[str]]:
     grouped: dict[str, set[str]] = {}
     for need in needs:
-        grouped.setdefault(need.library, set()).add(need.name)
+        grouped.setdefault(need.library, set()).add(_version_key(need))
     return {library: frozenset(names) for library, names in grouped.items()}
 
 

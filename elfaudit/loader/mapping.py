@@ -31,9 +31,11 @@ _RELRO = "cannot apply additional memory protection after relocation: Cannot all
 # What a process has on 64-bit machines with four levels of page tables: x86-64 and most others. The
 # largest gap in it is what lies below a position-independent program.
 _TOP = {64: (1 << 47) - PAGE, 32: (1 << 32) - PAGE}
+_ABOVE = {64: 1 << 40, 32: 1 << 24}  # the stack, and what is left to chance
 _LARGEST_GAP = {64: 0x5555_5555_4000, 32: 0xC000_0000}
 _MEMORY = 1 << 44  # more than any machine has to give to one mapping that is written to
 _PLAIN = 1 << 32  # nothing of that size comes near to any limit
+_NEAR = 1 << 28
 _LARGEST_OFFSET = (1 << 63) - 1
 
 
@@ -158,7 +160,7 @@ def _reserve(first: _Command, length: int, align: int, bits: int) -> int | None:
         return None
     if first.written and taken > _MEMORY:
         return None
-    return _TOP[bits] // PAGE * PAGE - taken
+    return _TOP[bits] // PAGE * PAGE - taken - _ABOVE[bits]
 
 
 def _fixed_problem(commands: Sequence[_Command], difference: int, bits: int) -> str | None:
@@ -195,4 +197,6 @@ def protection_problem(segments: Sequence[Segment], bits: int) -> str | None:
     low, high = _down(loads[0].address), loads[-1].address + loads[-1].memory_size & mask
     if start == end or low <= start < end <= _up(high, mask):
         return None
-    return _RELRO
+    # Next to the object another one may be mapped, which is then what is protected.
+    near = start < end and min(low - start & mask, end - high & mask) < _NEAR
+    return None if near else _RELRO

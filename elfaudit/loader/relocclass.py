@@ -7,7 +7,7 @@ value (a program's own PLT entry); one of class COPY does not look in the progra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["RelocationClasses", "classes_of"]
 
@@ -21,12 +21,20 @@ class RelocationClasses:
         copy: the type of ``ELF_RTYPE_CLASS_COPY``, or None.
         static_tls: types that need their symbol in the static block of thread-local storage.
         descriptor: the type that takes room there if there is any (TLSDESC), or None.
+        known: the types ``elf_machine_rela`` works through; empty where that is not known.
+        lazy: those that ``elf_machine_lazy_rel`` does.
+        silent: those that name no symbol, whatever their rows say.
+        relative: those of the rows that ``DT_RELACOUNT`` counts.
     """
 
     plt: frozenset[int] = frozenset()
     copy: int | None = None
     static_tls: frozenset[int] = frozenset()
     descriptor: int | None = None
+    known: frozenset[int] = frozenset()
+    lazy: frozenset[int] = frozenset()
+    silent: frozenset[int] = frozenset()
+    relative: frozenset[int] = frozenset()
 
 
 def classes_of(machine: int) -> RelocationClasses:
@@ -47,8 +55,15 @@ def _classes(
 
 
 _NONE = RelocationClasses()
+_X86_64 = replace(
+    _classes(5, (7, 16, 17), (18,), 36),  # JUMP_SLOT, DTPMOD, DTPOFF; TPOFF; TLSDESC
+    known=frozenset((0, 1, 2, 5, 6, 7, 8, 10, 16, 17, 18, 32, 33, 36, 37, 38)),
+    lazy=frozenset((7, 36, 37)),
+    silent=frozenset((0, 8, 38)),
+    relative=frozenset((8, 38)),
+)
 _CLASSES = {
-    62: _classes(5, (7, 16, 17), (18,), 36),  # x86-64: JUMP_SLOT, DTPMOD, DTPOFF; TPOFF; TLSDESC
+    62: _X86_64,
     3: _classes(5, (7, 35, 36), (14, 37), 41),  # i386
     183: _classes(1024, (1026, 1028, 1029), (1030,), 1031),  # AArch64
     40: _classes(20, (22, 17, 18), (19,), 13),  # ARM

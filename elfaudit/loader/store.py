@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import ParamSpec, TypeVar
 
-from ..elf import ElfObject, read_elf
+from ..elf import ElfObject, map_elf
 from ..errors import ElfAuditError
 from ..sources import Member
 from .environment import Libc
@@ -71,7 +71,7 @@ class ObjectStore:
 
     def _read(self, member: Member) -> ElfObject | ElfAuditError:
         try:
-            elf = read_elf(member.open(), name=member.display)
+            elf = map_elf(member.open(), name=member.display)
             if member.sequential and elf.dynamic is not None:
                 libc = libc_of(elf)
                 self._indices[member.identity, libc] = _indexed(elf, libc)

@@ -34,11 +34,13 @@ class Unmet:
         need: what it asks for.
         provider: the library loaded under the name, which lacks the version; None: nobody has
             asked for a library of that name, so the loader does not know of any.
+        revision: of a definition that the loader cannot read and meets first; or None.
     """
 
     entry: LinkMapEntry
     need: VersionNeed
     provider: LinkMapEntry | None
+    revision: int | None = None
 
 
 def unmet_versions(
@@ -70,10 +72,14 @@ def unmet_of(
         defined = known.defined_versions if known is not None else frozenset()
         if defined and not required <= defined:
             lacking[library] = provider, defined
+        if known is not None and known.unreadable and not required <= known.unreadable[0]:
+            lacking[library] = provider, known.unreadable[0]
     for need in index.needs if lacking else ():
         provider, defined = lacking.get(need.library, (None, index.required[need.library]))
-        if need.library in lacking and need.name not in defined:
-            yield Unmet(entry, need, provider)
+        if need.library in lacking and (not need.sound or need.name not in defined):
+            known = indices.get(provider) if provider is not None else None
+            unreadable = known.unreadable if known is not None else None
+            yield Unmet(entry, need, provider, unreadable[1] if unreadable else None)
 
 
 def _own(link_map: LinkMap, entry: LinkMapEntry) -> dict[str, LinkMapEntry]:

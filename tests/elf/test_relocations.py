@@ -70,7 +70,24 @@ def test_relative_rows_counted_by_the_linker_are_not_looked_at() -> None:
     rows = b"".join(struct.pack("<QQq", 0, n << 32 | 6, 0) for n in (1, 2, 3))
     found = _read(rows, {T.RELA: 0x1000, T.RELASZ: 72, T.RELACOUNT: 2})
     assert found.eager == {(3, 6)}
-    assert not _read(rows, {T.RELA: 0x1000, T.RELASZ: 72, T.RELACOUNT: 2**63}).eager
+    assert not _read(rows, {T.RELA: 0x1000, T.RELASZ: 72, T.RELACOUNT: 2**32}).eager
+    # glibc multiplies modulo the word.
+    wrapped = _read(rows, {T.RELA: 0x1000, T.RELASZ: 72, T.RELACOUNT: 2**63})
+    assert wrapped.eager == {(1, 6), (2, 6), (3, 6)}
+
+
+def test_types_are_told_apart_by_all_their_bytes() -> None:
+    rows = b"".join(struct.pack("<QQq", 0, n, 0) for n in (6, 7 | 1 << 40))
+    found = _read(rows, {T.RELA: 0x1000, T.RELASZ: 48})
+    assert found.only_of({6, 7})
+    assert not found.only_of({6})
+    assert found.leading_only_of(set())
+    for odd in (0x106, 0x10006, 0x1000006):
+        rows = struct.pack("<QQq", 0, odd, 0)
+        assert not _read(rows, {T.RELA: 0x1000, T.RELASZ: 24}).only_of({6})
+    counted = _read(rows, {T.RELA: 0x1000, T.RELASZ: 24, T.RELACOUNT: 1})
+    assert counted.only_of(set())
+    assert not counted.leading_only_of({8})
 
 
 def test_rel_tables_of_32_bits() -> None:

@@ -142,10 +142,23 @@ def test_a_name_outside_of_the_strings_names_the_field(
     assert "string index 0xffffff is not in DT_STRTAB" in error.problem
 
 
-def test_a_version_without_a_name_is_an_error(prebuilt: Path) -> None:
+def test_the_number_of_names_is_not_read(prebuilt: Path) -> None:
     broken = _Broken(prebuilt, DynamicTag.VERDEF)
+    whole = read_elf(io.BytesIO(bytes(broken.data))).versions
     broken.put(6, "H", 0)
-    assert broken.error().field == "vd_cnt"
+    assert read_elf(io.BytesIO(bytes(broken.data))).versions == whole
+
+
+def test_a_structure_of_another_number_is_told(prebuilt: Path) -> None:
+    broken = _Broken(prebuilt, DynamicTag.VERNEED)
+    broken.put(0, "H", 3)
+    found = read_elf(io.BytesIO(bytes(broken.data))).versions
+    assert (found.revision, found.needs) == (3, ())
+    broken = _Broken(prebuilt, DynamicTag.VERDEF)
+    broken.put(0, "H", 2)
+    broken.put(8, "I", 7)
+    first = read_elf(io.BytesIO(bytes(broken.data))).versions.definitions[0]
+    assert (first.revision, first.sound) == (2, False)
 
 
 def test_a_weak_requirement_is_marked(prebuilt: Path) -> None:

@@ -1,0 +1,165 @@
+"""Damaged files, field by field: our message is the loader's, whatever number stands there.
+
+Where the loader itself crashes there is nothing to compare. Left out is what depends on memory that
+is not the file's: addresses of tables outside of its own segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from elfaudit.api import resolve
+from elfaudit.errors import ElfAuditError, NotLoadableError
+from elfaudit.findings import Verdict
+from tests.oracle import Workshop
+from tests.oracle.damage import (
+    Field,
+    ask,
+    build_forker,
+    damaged,
+    dynamic_fields,
+    header_fields,
+    row_fields,
+)
+
+pytestmark = pytest.mark.oracle
+
+VALUES = (0, 1, 3, 7, 0x1000, 1 << 31, 1 << 46, 1 << 63, (1 << 64) - 1)
+SONAME, STRSZ, RELASZ, RELAENT, PLTRELSZ, PLTREL, RELACOUNT = 14, 10, 8, 9, 2, 20, 0x6FFFFFF9
+RELA, JMPREL, VERNEED, VERDEF, VERNEEDNUM = 7, 23, 0x6FFFFFFE, 0x6FFFFFFC, 0x6FFFFFFF
+MID = """
+int low(void); extern int datum; static int own = 1; int *p = &own; int *d = &datum;
+int mid(void) { return low() + own; }
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, stubs: Path) -> Workshop:
+    """A library that a sound one lists, its own library, and the program that asks."""
+    workshop = Workshop(tmp_path_factory.mktemp("damage").resolve(), stubs)
+    root = str(workshop.directory)
+    low = "int datum = 3; int low(void) { return 1; }"
+    first = workshop.library("liblow.so", low, script="V1 { global: low; datum; };")
+    workshop.library("libmid.so", MID, needed=[first], runpath=root, script="M1 { global: mid; };")
+    return workshop
+
+
+def _differing(
+    place: Workshop, fields: Iterable[Field], values: tuple[int, ...], folder: Path
+) -> list[str]:
+    """What we say otherwise than the loader of the files themselves."""
+    forker = build_forker(place)
+    cases = [
+        (what, path)
+        for what, path in damaged(place.directory / "libmid.so", fields, values, folder)
+        if what not in ("e_type = 0x1", "e_type = 0x2", "e_type = 0x4")
+    ]
+    found = []
+    for (what, path), real in zip(cases, ask(forker, [path for _, path in cases]), strict=True):
+        if real is None:
+            continue
+        try:
+            ours = resolve(str(path), host=str(forker)).error or ""
+        except ElfAuditError as error:
+            ours = f"{type(error).__name__}: {error}"
+        if ours != real:
+            found.append(f"{what}: real {real!r}, ours {ours!r}")
+    return found
+
+
+def test_headers_of_the_target(place: Workshop, tmp_path: Path) -> None:
+    fields = list(header_fields(place.directory / "libmid.so"))
+    assert _differing(place, fields, VALUES, tmp_path) == []
+
+
+def test_numbers_in_the_dynamic_section(place: Workshop, tmp_path: Path) -> None:
+    path = place.directory / "libmid.so"
+    tags = (SONAME, STRSZ, RELASZ, RELAENT, PLTRELSZ, PLTREL, VERNEEDNUM)
+    values = (0, 1, 3, 0x18, (1 << 64) - 1)
+    assert _differing(place, dynamic_fields(path, tags), values, tmp_path) == []
+
+
+def test_relocations_and_versions(place: Workshop, tmp_path: Path) -> None:
+    path = place.directory / "libmid.so"
+    fields = [
+        *row_fields(path, RELA, [(8, 4), (32, 4)]),
+        *row_fields(path, JMPREL, [(8, 4)]),
+        *row_fields(path, VERNEED, [(0, 2), (2, 2), (16, 4), (20, 2)]),
+        *row_fields(path, VERDEF, [(0, 2), (6, 2)]),
+    ]
+    values = (0, 2, 3, 0x2A, 0xFF, 0x10001)
+    assert _differing(place, fields, values, tmp_path) == []
+
+
+def test_headers_of_a_candidate(place: Workshop, tmp_path: Path) -> None:
+    """The name that the message begins with is the one asked for, or the path that was found."""
+    forker = build_forker(place)
+    places = header_fields(place.directory / "libmid.so")
+    cases = list(damaged(place.directory / "libmid.so", places, (0, 1 << 46, 1 << 63), tmp_path))
+    tops = []
+    for _, path in cases:
+        ask_for = Workshop(path.parent, tmp_path)
+        top = path.parent / "libtop.so"
+        top.hardlink_to(_top(place, ask_for))
+        tops.append(top)
+    real = ask(forker, tops)
+    found = []
+    for (what, _), top, words in zip(cases, tops, real, strict=True):
+        ours = resolve(str(top), host=str(forker)).error or ""
+        if words is not None and ours != words:
+            found.append(f"{what}: real {words!r}, ours {ours!r}")
+    assert found == []
+
+
+def _top(place: Workshop, _: Workshop) -> Path:
+    """A library that lists the damaged one beside it; built once."""
+    path = place.directory / "libtop.so"
+    if not path.exists():
+        code = "int mid(void); int top(void) { return mid(); }"
+        place.library("libtop.so", code, needed=["libmid.so"], runpath="$ORIGIN")
+    return path
+
+
+def test_a_version_table_that_the_loader_cannot_read_in_a_library_of_it(place: Workshop) -> None:
+    forker = build_forker(place)
+    low = place.directory / "liblow.so"
+    sound = low.read_bytes()
+    try:
+        (field,) = row_fields(low, VERDEF, [(28, 2)])  # the second record, V1
+        raw = bytearray(sound)
+        raw[field.offset : field.offset + 2] = b"\x03\x00"
+        low.write_bytes(raw)
+        (real,) = ask(forker, [place.directory / "libmid.so"])
+        ours = resolve(str(place.directory / "libmid.so"), host=str(forker))
+    finally:
+        low.write_bytes(sound)
+    assert real == ours.error
+    assert real == f"{low}: unsupported version 3 of Verdef record"
+    assert [f.rule for f in ours.findings if f.message == real] == ["refused-object"]
+
+
+def test_a_refused_target_is_a_verdict_with_the_field(place: Workshop, tmp_path: Path) -> None:
+    raw = bytearray((place.directory / "libmid.so").read_bytes())
+    raw[4] = 0
+    bad = tmp_path / "bad.so"
+    bad.write_bytes(raw)
+    for ours in (resolve(str(bad)), resolve(str(bad), host=str(build_forker(place)))):
+        assert ours.verdict is Verdict.FAILS
+        assert ours.error == f"{bad}: wrong ELF class: ELFCLASS32"
+        (finding,) = ours.findings
+        assert finding.rule == "refused-object"
+        assert finding.evidence == ("EI_CLASS at offset 0x4: is 0, known are [1, 2]",)
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+def test_what_is_no_library_at_all_is_still_no_verdict(
+    place: Workshop, tmp_path: Path, kind: int
+) -> None:
+    raw = bytearray((place.directory / "libmid.so").read_bytes())
+    raw[16] = kind
+    (tmp_path / "bad.so").write_bytes(raw)
+    with pytest.raises(NotLoadableError):
+        resolve(str(tmp_path / "bad.so"), host=str(build_forker(place)))
