@@ -118,7 +118,7 @@ class Relocations:
             columns = [raw[byte::size] for byte in range(4 if size > 4 else 1)]
             if sys.byteorder == "big":
                 columns = [raw[size - 1 - byte :: size] for byte in range(len(columns))]
-            if columns[0].translate(None, usual) or any(map(any, columns[1:])):
+            if columns[0].translate(None, usual) or any(c.strip(b"\0") for c in columns[1:]):
                 return False
         return True
 

@@ -198,5 +198,5 @@ def protection_problem(segments: Sequence[Segment], bits: int) -> str | None:
     if start == end or low <= start < end <= _up(high, mask):
         return None
     # Next to the object another one may be mapped, which is then what is protected.
-    near = start < end and min(low - start & mask, end - high & mask) < _NEAR
-    return None if near else _RELRO
+    away = min(low - start & mask, end - high & mask)
+    return None if max(end - start & mask, away) < _NEAR else _RELRO
