@@ -82,7 +82,8 @@ def resolve(
         a finding, not an error.
 
     Raises:
-        SourceError, ElfFormatError: the target cannot be read.
+        SourceError, ElfFormatError: the target cannot be read; where its loader has a message for a
+            damaged file, that is a verdict and no error.
         NotLoadableError: no loader takes it (static, relocatable, …).
         RequestError: it is an archive or a directory (see :func:`resolve_all`), the host is not
             there, or there is no such rule.
