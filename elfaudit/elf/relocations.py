@@ -106,6 +106,10 @@ class Relocations:
         lazy = (self._lazy_table,) if self._lazy_table else ()
         return all(self._are_of(table, types) for table in (*self._eager_tables, *lazy))
 
+    def slots_only_of(self, types: AbstractSet[int]) -> bool:
+        """The same of the rows of ``DT_JMPREL``."""
+        return self._lazy_table is None or self._are_of(self._lazy_table, types)
+
     def leading_only_of(self, types: AbstractSet[int]) -> bool:
         """The same of the rows that ``DT_RELACOUNT`` counts."""
         return all(self._are_of(table, types) for table in self._leading_tables)

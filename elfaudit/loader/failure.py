@@ -165,8 +165,16 @@ def _file_failure(
             return Failure(Cause.STACK, f"{entry.label}: {REFUSAL}", entry, opening)
         assertion = _assertion_of(bindings, entry, version)
         if assertion is not None:
+            if _is_started(opening, entry):  # that code is compiled into another file
+                assertion = assertion.replace(": get-dynamic", ": ./get-dynamic")
             return Failure(Cause.DAMAGE, assertion, entry, opening)
     return None
+
+
+def _is_started(opening: Opening, entry: LinkMapEntry) -> bool:
+    """Whether an object is the program that starts: to the loader its name is empty."""
+    elf = entry.elf
+    return opening.mode is None and entry is opening.root and elf is not None and elf.is_program
 
 
 def _assertion_of(
@@ -333,7 +341,7 @@ class _Relocation:
             yield from (self._bad_type("PLT ", t) for t in slots if t not in classes.lazy)
         problem = protection_problem(elf.segments, elf.layout.bits)
         if problem is not None:
-            yield self._failed(Cause.DAMAGE, f"{self.entry.label}: {problem}")
+            yield self._failed(Cause.DAMAGE, self._named(problem))
 
     def _take(self, tls: StaticTls, key: str | None, *, optional: bool) -> Iterator[Failure]:
         """Room in the static block of thread-local storage, for the object that has the symbol."""
@@ -347,8 +355,12 @@ class _Relocation:
     def _bad_type(self, table: str, type_: int) -> Failure:
         """Source: ``_dl_reloc_bad_type`` (glibc ``elf/dl-reloc.c``)."""
         digits = f"{type_:08x}" if type_ > 0xFF else f"{type_:02x}"
-        message = f"{self.entry.label}: unexpected {table}reloc type 0x{digits}"
+        message = self._named(f"unexpected {table}reloc type 0x{digits}")
         return self._failed(Cause.RELOCATION, message)
+
+    def _named(self, words: str) -> str:
+        started = _is_started(self.opening, self.entry)
+        return words if started else f"{self.entry.label}: {words}"
 
     def _failed(self, cause: Cause, message: str) -> Failure:
         return Failure(cause, message, self.entry, self.opening)

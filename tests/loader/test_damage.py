@@ -15,7 +15,7 @@ import pytest
 from elfaudit.api import resolve
 from elfaudit.errors import ElfAuditError, NotLoadableError
 from elfaudit.findings import Verdict
-from tests.oracle import Workshop
+from tests.oracle import Workshop, start
 from tests.oracle.damage import (
     Field,
     ask,
@@ -138,6 +138,24 @@ def test_a_version_table_that_the_loader_cannot_read_in_a_library_of_it(place: W
     assert real == ours.error
     assert real == f"{low}: unsupported version 3 of Verdef record"
     assert [f.rule for f in ours.findings if f.message == real] == ["refused-object"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "at", "value"),
+    [(RELAENT, None, 1), (PLTREL, None, 3), (RELA, 24 * 8 - 16, 0x2A), (JMPREL, 8, 1)],
+)
+def test_a_program_has_no_name_when_it_starts(
+    place: Workshop, tmp_path: Path, tag: int, at: int | None, value: int
+) -> None:
+    """Nor is what reads its dynamic section in the same file as for a library."""
+    code = '#include <stdio.h>\nint main(void) { return puts("") < 0; }'
+    program = place.program("program", code, flags=["-Wl,-z,lazy"])
+    (field,) = row_fields(program, tag, [(at, 4)]) if at else dynamic_fields(program, [tag])
+    ((_, copy),) = damaged(program, [field], [value], tmp_path)
+    copy.chmod(0o755)
+    real, ours = start(copy, now=False), resolve(str(copy))
+    assert real.error is not None
+    assert ours.error == real.error
 
 
 def test_a_refused_target_is_a_verdict_with_the_field(place: Workshop, tmp_path: Path) -> None:
