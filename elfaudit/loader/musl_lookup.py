@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType
+from ..elf import DynamicTag, ElfObject, SymbolBinding, SymbolTable, SymbolType
+from ..errors import ElfFormatError
 from .lookup import Exports, SymbolIndex
 from .musl_machines import MuslMachine
 from .references import References
@@ -70,6 +71,11 @@ def index_symbols_musl(elf: ElfObject) -> SymbolIndex:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
     _ = elf.relocations  # not decoded yet, but its tables must be inside the file
+    dynamic = elf.dynamic
+    if dynamic and dynamic.value(DynamicTag.JMPREL) and dynamic.value(DynamicTag.PLTREL) is None:
+        # glibc passes over the table; musl takes its rows for Elf_Rel, whatever they are.
+        problem = "is missing, the rows of DT_JMPREL may be of either kind"
+        raise ElfFormatError(elf.path, dynamic.offset, "DT_PLTREL", problem)
     symbols = elf.symbols
     rows = symbols.undefined_indices
     weak = frozenset(

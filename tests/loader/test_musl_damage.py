@@ -114,7 +114,7 @@ def started(program: Path) -> str | None:
         return "not started"
     if done.returncode < 0:
         return CRASHED
-    lines = done.stderr.decode("utf-8", "replace").splitlines()
+    lines = done.stderr.decode("utf-8", "surrogateescape").splitlines()
     return lines[0] if done.returncode == 127 and lines else None
 
 

@@ -132,6 +132,6 @@ def ask_each(asker: Path, name: str, places: Sequence[Path]) -> list[str | None]
     """What ``dlopen`` says, in each of some directories: a message, None, or :data:`CRASHED`."""
     command = [str(asker), name, *map(str, places)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=120)
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    lines = done.stdout.decode("utf-8", "surrogateescape").split("\n")[:-1]
     assert len(lines) == len(places)
     return [line or None for line in lines]
