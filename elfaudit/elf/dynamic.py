@@ -125,13 +125,14 @@ class Dynamic:
     entries: tuple[tuple[int, int], ...] = field(repr=False)
     offset: int = field(repr=False)
     entry_size: int = field(default=16, repr=False)
+    _last: dict[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_last", dict(self.entries))  # of equal tags the last one stays
 
     def value(self, tag: int) -> int | None:
         """The value of the last entry with ``tag``, or None: the one glibc and musl would use."""
-        for found, value in reversed(self.entries):
-            if found == tag:
-                return value
-        return None
+        return self._last.get(tag)
 
     def locate(self, tag: DynamicTag, addresses: AddressMap) -> tuple[int, int]:
         """File offset of the table that ``tag`` gives the address of, and the bytes from there on.
