@@ -21,7 +21,8 @@ from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
 from ..loader.rtld import Version
 from ..loader.verify import guessed_abi, refusal_of_bytes, words_of_refusal
-from .session import Session, Subject
+from .session import Session
+from .subject import Subject
 
 __all__ = ["resolve_refused"]
 
@@ -72,7 +73,7 @@ def _passes_for_library(subject: Subject, abi: Abi) -> bool:
 
 
 def _refused(loader: Loader, subject: Subject, refused: str, error: ElfAuditError) -> Resolution:
-    link_map = loader.load_refused(subject.member, subject.name, refused)
+    link_map = loader.load_refused(subject.member, subject.name, refused, subject.asked)
     indices: dict[LinkMapEntry, SymbolIndex] = {}
     for entry in link_map.entries:
         if entry.elf is not None:

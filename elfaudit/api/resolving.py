@@ -19,8 +19,9 @@ from ..loader import LinkMap, LinkMapEntry, Loader, Mode, ObjectStore
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
 from .refusing import resolve_refused
-from .session import Session, Subject, is_library_name
+from .session import Session
 from .siblings import Siblings
+from .subject import Subject, is_library_name
 from .surroundings import Surroundings
 
 __all__ = ["Passed", "resolve", "resolve_all", "resolve_one"]
@@ -185,7 +186,7 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
         if refused is None:
             raise
         return refused
-    link_map = loader.load(session.started(subject, elf), elf, subject.name)
+    link_map = loader.load(session.started(subject, elf), elf, subject.name, subject.asked)
     indices, damaged = _indices(loader, link_map)
     assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
     bindings = loader.bind(link_map, indices, assumed)

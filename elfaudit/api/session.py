@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
+import posixpath
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
-from ..loader import Libc, Loader, LoaderEnvironment, ObjectStore, libc_of
+from ..loader import Asked, Libc, Loader, LoaderEnvironment, ObjectStore, libc_of
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
@@ -34,48 +34,10 @@ from ..sources import (
     open_source,
     split_address,
 )
+from .subject import TEXT_SUFFIXES, Subject, Target, is_library_name
 from .surroundings import Surroundings
 
-__all__ = ["Session", "Subject", "is_library_name"]
-
-# Never ELF, and thousands of them in a large wheel: not opened.
-_TEXT_SUFFIXES = (
-    ".py", ".pyi", ".pyc", ".h", ".hpp", ".hh", ".cuh", ".inl", ".inc", ".c", ".cc", ".cpp", ".cu",
-    ".cmake", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".toml", ".html", ".css", ".js",
-    ".png", ".svg", ".gif", ".jpg", ".pxd", ".pyx", ".typed", ".ipynb", ".xml", ".cfg", ".ini",
-    ".csv", ".ptl", ".npy", ".npz", ".gz", ".zip", ".f90", ".mod",
-)  # fmt: skip
-
-
-_LIBRARY_NAME = re.compile(r"\.so(?:\.[0-9]+)*$")
-
-
-def is_library_name(path: str) -> bool:
-    """Whether a file is named like a shared object: ``libz.so``, ``libz.so.1.2``."""
-    return _LIBRARY_NAME.search(path) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One file to resolve: its member, the name to show, and what it was named as part of."""
-
-    member: Member
-    name: str
-    container: str
-    listed: bool  # named by the user, and not one of many in an archive or a directory
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """One thing asked about: the source, what comes before its paths in the process, and the path.
-
-    ``path`` is None for every file of the source.
-    """
-
-    given: str
-    source: Source
-    base: str
-    path: str | None
+__all__ = ["Session"]
 
 
 class Session:
@@ -109,7 +71,8 @@ class Session:
         )
         self._libc, self._mode = surroundings.libc, surroundings.mode
         host = surroundings.host
-        self._host = host if host in ("auto", "none") else self._path_in_process(host)
+        self._given_host = host if host not in ("auto", "none") else None
+        self._host = host if host in ("auto", "none") else self._path_of_program(host)
         if host not in ("auto", "none"):
             self._require_program(host)
         self._loaders: dict[tuple[str | None, Libc], Loader] = {}
@@ -152,7 +115,7 @@ class Session:
                 continue
             for name in target.source.names():
                 member = None
-                if not name.endswith(_TEXT_SUFFIXES):
+                if not name.endswith(TEXT_SUFFIXES):
                     member = self._overlay.find(target.base + name)
                 # An empty file is no news, unless it is one that should be a library.
                 worth = member is not None and (member.size or is_library_name(name))
@@ -167,16 +130,19 @@ class Session:
             if member is not None:
                 yield member.identity
 
-    def _once(self) -> Iterator[_Target]:
+    def _once(self) -> Iterator[Target]:
         """The targets without those that are given again, by whatever way to the same path."""
-        seen: set[tuple[str, str | None]] = set()
+        seen: set[tuple[str, str | None, Hashable]] = set()
         for target in self._targets:
-            if (target.base, target.path) not in seen:
-                seen.add((target.base, target.path))
+            path = posixpath.normpath(target.path) if target.path else None
+            member = self._overlay.find(target.base + target.path) if target.path else None
+            key = (target.base, path, member.identity if member is not None else None)
+            if key not in seen:  # what leads through a link and back may be another file
+                seen.add(key)
                 yield target
 
     def _subject(
-        self, target: _Target, path: str, given: str, member: Member | None = None
+        self, target: Target, path: str, given: str, member: Member | None = None
     ) -> Subject:
         """One file of a target under the name by which the user can ask for it again.
 
@@ -191,7 +157,7 @@ class Session:
         wheel = isinstance(target.source, WheelSource)
         name = given if listed else member.display if wheel else given.rstrip("/") + path
         member = replace(member, display=name)
-        return Subject(member, name, split_address(target.given)[0], listed)
+        return Subject(member, name, split_address(target.given)[0], listed, target.asked)
 
     def loader(self, subject: Subject, elf: ElfObject) -> tuple[Loader, bool]:
         """The loader for the process that would load a subject; whether that process is Python.
@@ -240,6 +206,7 @@ class Session:
             environment = LoaderEnvironment(
                 self._overlay,
                 main_program=program,
+                started_as=self._started_as if program is not None else None,
                 preload=self._preload,
                 library_path=self._library_path,
                 hwcaps=host_hwcaps() if self._is_this_machine else None,
@@ -251,6 +218,11 @@ class Session:
             )
             self._loaders[program, libc] = Loader(environment, self.store)
         return self._loaders[program, libc]
+
+    @property
+    def _started_as(self) -> str | None:
+        """How the program on the command line is started; None: by its path."""
+        return self._asked(self._given_host).written if self._given_host else None
 
     def started(self, subject: Subject, elf: ElfObject) -> Member:
         """The file of a subject as the loader sees it.
@@ -321,9 +293,9 @@ class Session:
             if found is not None:
                 yield found
 
-    def _open_targets(self, targets: Sequence[str]) -> tuple[_Target, ...]:
+    def _open_targets(self, targets: Sequence[str]) -> tuple[Target, ...]:
         """The targets that can be opened; at least one must."""
-        opened: list[_Target] = []
+        opened: list[Target] = []
         for target in targets:
             try:
                 opened.append(self._open_target(target))
@@ -333,22 +305,22 @@ class Session:
             raise self._unopened[0]
         return tuple(opened)
 
-    def _open_target(self, given: str) -> _Target:
+    def _open_target(self, given: str) -> Target:
         container, inside = split_address(given)
         source = open_source(container)
         if isinstance(source, FileSource):
             if inside is not None:
                 why = f"is a file, not an archive: it has no {inside!r} in it"
                 raise SourceError(container, why)
-            path = self._path_of(container)
-            target = _Target(given, source, "", path)
+            path = self._path_as_given(container)
+            target = Target(given, source, "", path, self._asked(container))
         else:
             if isinstance(source, WheelSource):
                 base = mount_name(source)
                 self._overlay.mounts[base] = source
             else:
                 base = self._path_of(container)
-            target = _Target(given, source, base.rstrip("/"), f"/{inside}" if inside else None)
+            target = Target(given, source, base.rstrip("/"), f"/{inside}" if inside else None)
         if target.path is not None and self._overlay.find(target.base + target.path) is None:
             raise SourceError(given, "there is no such file, or a link that leads out of the root")
         return target
@@ -379,6 +351,22 @@ class Session:
         self._overlay.mounts.setdefault(HOST, FolderSource("/"))
         return HOST + absolute
 
+    def _path_as_given(self, path: str) -> str:
+        """The same of a single file; on this machine ``.`` and ``..`` stay, as for the loader.
+
+        What leads through a symbolic link and back is another directory than the text says.
+        """
+        if not self._is_this_machine or not path:
+            return self._path_of(path)
+        return path if path.startswith("/") else f"{_current_directory().rstrip('/')}/{path}"
+
+    def _asked(self, path: str) -> Asked:
+        """How a file of this machine is named where it is opened or started there.
+
+        A name without a slash stands for the path: nobody but this program takes it for a file.
+        """
+        return Asked(path if self._is_this_machine and "/" in path else None)
+
     def _name_in_process(self, name: str) -> str:
         """What a process opens; a name without a slash it searches for."""
         return self._path_in_process(name) if "/" in name or "::" in name else name
@@ -395,9 +383,15 @@ class Session:
             target = self._open_target(name)
             return target.base + (target.path or "")
         in_root = self._root is not None and name.startswith("/") and self._root.find(name)
-        if in_root or not os.path.exists(name):
+        if in_root or self._is_this_machine or not os.path.exists(name):
             return name  # a path that is nowhere is told
         return self._path_of(name)
+
+    def _path_of_program(self, name: str) -> str:
+        """The same of a program, which nobody searches for here."""
+        path = self._path_in_process(name)
+        absolute = path.startswith("/") or "::" in path or not self._is_this_machine
+        return path if absolute else self._path_as_given(path)
 
     def _places(self, with_: Iterable[str]) -> Iterator[Place]:
         """Where to look for providers, the nearest first."""

@@ -15,7 +15,8 @@ from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..findings import Finding, Resolution, Verdict, loads_with_siblings
 from ..loader.python import is_extension_name
-from .session import Session, Subject
+from .session import Session
+from .subject import Subject
 
 __all__ = ["Siblings"]
 

@@ -4,11 +4,13 @@ from .bindings import Binding, Bindings, Status
 from .environment import Dlopen, Libc, LoaderEnvironment, Mode
 from .failure import Cause, Failure
 from .libc import libc_of
-from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
+from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
 from .process import Loader
 from .store import ObjectStore
 
 __all__ = [
+    "AS_NAMED",
+    "Asked",
     "Binding",
     "Bindings",
     "Cause",

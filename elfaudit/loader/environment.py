@@ -60,6 +60,7 @@ class LoaderEnvironment:
         root: every file the loader can see; paths are those inside it.
         main_program: path of the program whose process it is (for a Python extension the
             interpreter), or None: the subject is the program, or nothing is known of it.
+        started_as: how that is written where it is started (``argv[0]``); None: as the path.
         preload: ``LD_PRELOAD``, paths or names.
         library_path: ``LD_LIBRARY_PATH``, split.
         hwcaps: the ``glibc-hwcaps`` subdirectories the CPU can use, best first; None: all of its
@@ -73,6 +74,7 @@ class LoaderEnvironment:
 
     root: Source
     main_program: str | None = None
+    started_as: str | None = None
     preload: tuple[str, ...] = ()
     library_path: tuple[str, ...] = ()
     hwcaps: tuple[str, ...] | None = None

@@ -11,7 +11,16 @@ from ..elf import ElfObject
 from ..sources import HOST
 from .environment import Libc, Mode
 
-__all__ = ["LinkMap", "LinkMapEntry", "Opening", "Origin", "Outcome", "SearchStep", "path_label"]
+__all__ = [
+    "Asked",
+    "LinkMap",
+    "LinkMapEntry",
+    "Opening",
+    "Origin",
+    "Outcome",
+    "SearchStep",
+    "path_label",
+]
 
 
 class Origin(Enum):
@@ -78,7 +87,8 @@ class LinkMapEntry:
             program for its preloads.
         origin: the rule that found it, MISSING, EXTERNAL or UNTOLD.
         steps: every path tried, in order.
-        written: the path as the loader has it, where it is relative to the current directory.
+        written: the path as the loader has it, which may be relative to the current directory; of
+            the program, as it was started.
         problem: of a missing one, why the last try failed, as the loader puts it; None: it tried
             nothing.
         doubt: why it cannot be told whether the loader takes it, a clause without the name; None
@@ -122,6 +132,27 @@ def path_label(path: str) -> str:
     """A path of a process as the loader would print it; of an archive's member, that in there."""
     path = path.removeprefix(HOST)
     return path.partition("::/")[2] or path
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a process came upon the file asked about.
+
+    Attributes:
+        written: how it is written in the call or on the command line; None: as its path.
+        name: the name it was searched for by; None: it was named itself.
+        origin: the rule that found it.
+        steps: every path tried for it.
+    """
+
+    written: str | None = None
+    name: str | None = None
+    origin: Origin = Origin.DIRECT
+    steps: tuple[SearchStep, ...] = field(default=(), repr=False)
+
+
+AS_NAMED = Asked()
+"""By its path, as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from .bindings import GlibcBindings, bind
 from .environment import Libc, LoaderEnvironment
 from .failure import Failure, first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
-from .linkmap import LinkMap, LinkMapEntry, Opening, Origin
+from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening
 from .lookup import SymbolIndex
 from .musl import MuslProcess
 from .musl_bindings import MuslBindings, bind_musl
@@ -50,7 +50,7 @@ class Loader:
             self._searchers[key] = kind(self.environment, self._store, elf)
         return self._searchers[key]
 
-    def load(self, member: Member, elf: ElfObject, name: str) -> LinkMap:
+    def load(self, member: Member, elf: ElfObject, name: str, asked: Asked = AS_NAMED) -> LinkMap:
         """The link map of a process after it has loaded one file.
 
         With a main program in the environment the file is opened as ``dlopen`` would, after what
@@ -60,6 +60,7 @@ class Loader:
             member: the file asked about.
             elf: its facts.
             name: the name the file is asked for by.
+            asked: how the process names it, and found it.
 
         Raises:
             NotLoadableError: the file is nothing a dynamic loader takes.
@@ -67,8 +68,9 @@ class Loader:
         elf.require_loadable()
         environment, process = self.environment, self._process(elf)
         subject = LinkMapEntry(
-            name, member.path, member.display, elf, member.identity, None, Origin.DIRECT
-        )
+            asked.name or name, member.path, member.display, elf, member.identity, None,
+            asked.origin, asked.steps, asked.written,
+        )  # fmt: skip
         later = environment.main_program is not None
         subject, refused = self._judged(subject, member, elf, later=later)
         if environment.main_program is None:
@@ -78,17 +80,21 @@ class Loader:
         process.open(subject, environment.mode, refused)
         return process.link_map()
 
-    def load_refused(self, member: Member, name: str, refused: str) -> LinkMap:
+    def load_refused(
+        self, member: Member, name: str, refused: str, asked: Asked = AS_NAMED
+    ) -> LinkMap:
         """The link map of a process that is handed a file which it does not take.
 
         Args:
             member: the file.
             name: the name the file is asked for by.
             refused: why not, in the loader's words.
+            asked: how the process names it, and found it.
         """
         subject = LinkMapEntry(
-            name, member.path, member.display, None, member.identity, None, Origin.DIRECT
-        )
+            asked.name or name, member.path, member.display, None, member.identity, None,
+            asked.origin, asked.steps, asked.written,
+        )  # fmt: skip
         environment, main = self.environment, self._main_program
         if environment.main_program is None or main is None:
             opening = Opening(subject, None, (), (subject,), (), refused)
@@ -107,6 +113,21 @@ class Loader:
             return self._store.read(member) if member is not None else None
         except ElfAuditError:
             return None
+
+    def find(self, name: str, model: ElfObject) -> LinkMapEntry:
+        """The entry that ``dlopen(name)`` ends at in the process as it is by then, found or not.
+
+        Args:
+            name: a name without a slash, which is searched for.
+            model: a file of the machine of the process.
+
+        Source: ``_dl_map_object`` (glibc ``elf/dl-load.c``), ``load_library`` (musl
+        ``ldso/dynlink.c``).
+        """
+        process = self._process(model)
+        if self.environment.main_program is not None:
+            self._begin(process, self.environment.main_program, model)
+        return process.find(name)
 
     def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
         """The lookup tables of an object.
@@ -184,7 +205,8 @@ class Loader:
 
     def _begin(self, process: GlibcProcess | MuslProcess, program: str, model: ElfObject) -> None:
         """Start a program, and open what is opened before the subject."""
-        process.start(process.find_program(program))
+        found = process.find_program(program)
+        process.start(replace(found, written=self.environment.started_as or found.written))
         for dlopen in self.environment.dlopens:
             entry = process.find(dlopen.name)
             process.open(entry, dlopen.mode, self._refusal(entry.elf, model) if entry.elf else None)

@@ -350,10 +350,10 @@ class Searcher:
 
 
 def _origin_of(entry: LinkMapEntry | None) -> str | None:
-    """``$ORIGIN``: the directory of the path by which an object was opened."""
+    """``$ORIGIN``: the path by which an object was opened without its name and one slash."""
     if entry is None or entry.path is None:
         return None
-    return posixpath.dirname(entry.path) or "/"
+    return entry.path.rpartition("/")[0] or "/"
 
 
 def _rpath_owners(

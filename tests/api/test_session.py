@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit.api.session import Session, Subject
+from elfaudit.api.session import Session
+from elfaudit.api.subject import Subject
 from elfaudit.api.surroundings import Surroundings
 from elfaudit.errors import RequestError, SourceError
 from elfaudit.loader import Loader
@@ -181,7 +182,7 @@ class TestEnvironment:
         monkeypatch.chdir(lib)
         made = session(lib / "libc10.so", root="/", preload=["./libc10.so", "libm.so.6"])
         environment = loader_of(made, next(made.subjects()))[0].environment
-        assert environment.preload == (f"{lib}/libc10.so", "libm.so.6")
+        assert environment.preload == ("./libc10.so", "libm.so.6")
 
     def test_library_path_is_as_given(self, story: Path) -> None:
         made = session(story / "site-packages/torch/lib/libc10.so", library_path=("/a", ""))

@@ -154,9 +154,7 @@ def differing_bindings(real: Answer, ours: Answer, *, cwd: Path | None = None) -
 
 def _absolute(path: str, cwd: Path | None) -> str:
     """The loader keeps the paths of an empty path element relative; ours are all absolute."""
-    if path.startswith("/"):
-        return path
-    return os.path.join(cwd or os.getcwd(), path.removeprefix("./"))
+    return path if path.startswith("/") else os.path.join(cwd or os.getcwd(), path)
 
 
 def _tried(resolution: Resolution) -> tuple[str, ...]:
