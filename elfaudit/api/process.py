@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..errors import RequestError
 from ..findings import DEFAULT, Resolution
 from ..loader import Dlopen, Mode, ObjectStore
-from .resolving import resolve_one
+from .resolving import resolve_name, resolve_one
 from .surroundings import Surroundings
 
 __all__ = ["Process"]
@@ -60,7 +60,8 @@ class Process:
         """Open a file as the process is now.
 
         Args:
-            target: a path, or ``archive::member``.
+            target: a path, ``archive::member``, or a name without a slash, which is searched for
+                and never a file of the current directory (that is ``./name``).
             mode: RTLD_GLOBAL, RTLD_LAZY, RTLD_DEEPBIND; otherwise RTLD_NOW and RTLD_LOCAL.
 
         Returns:
@@ -72,7 +73,9 @@ class Process:
         Source: ``dl_open_worker`` (glibc ``elf/dl-open.c``).
         """
         surroundings = replace(self._surroundings, mode=mode)
-        result = resolve_one(target, surroundings, DEFAULT, self._store)
+        named = "/" not in target and "::" not in target
+        verb = resolve_name if named else resolve_one
+        result = verb(target, surroundings, DEFAULT, self._store)
         if result.error is None:
             opened = (*self.opened, Dlopen(target, mode))
             self._surroundings = replace(self._surroundings, dlopens=opened)

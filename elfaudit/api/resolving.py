@@ -24,7 +24,7 @@ from .siblings import Siblings
 from .subject import Subject, is_library_name
 from .surroundings import Surroundings
 
-__all__ = ["Passed", "resolve", "resolve_all", "resolve_one"]
+__all__ = ["Passed", "resolve", "resolve_all", "resolve_name", "resolve_one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def resolve(
     """Say what the dynamic loader would do with one file.
 
     Args:
-        target: a shared object or an executable; ``archive::member`` for one in a wheel.
+        target: a shared object or an executable; ``archive::member`` for one in a wheel. A name
+            without a slash that is no file here is one of a library that the loader searches for.
         root: the directory that is ``/`` for the process; None: only the target's own archive or
             directory exists, and whatever else is needed is external.
         with_: directories, wheels or files that could supply what is missing; they are suggested,
@@ -112,6 +113,18 @@ def resolve_one(
             break
         return _told(_resolve(session, subject, selection), selection)
     raise RequestError(f"{target}: holds many files; name one of them, {target}::PATH")
+
+
+def resolve_name(
+    name: str, surroundings: Surroundings, selection: Selection, store: ObjectStore
+) -> Resolution:
+    """The same for a name without a slash, which is searched for as ``dlopen`` does.
+
+    Raises:
+        SourceError: the loader finds no such library.
+    """
+    session = Session((), surroundings, store)
+    return _told(_resolve(session, session.searched(name), selection), selection)
 
 
 def resolve_all(

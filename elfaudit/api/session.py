@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue, Place, library_places
-from ..loader import Asked, Libc, Loader, LoaderEnvironment, ObjectStore, libc_of
+from ..loader import Asked, Libc, Loader, LoaderEnvironment, ObjectStore, libc_of, loaders_in
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
@@ -22,7 +22,6 @@ from ..loader.python import (
 )
 from ..loader.verify import guessed_abi
 from ..sources import (
-    HOST,
     FileSource,
     FolderSource,
     Member,
@@ -34,6 +33,7 @@ from ..sources import (
     open_source,
     split_address,
 )
+from .paths import Paths, current_directory
 from .subject import TEXT_SUFFIXES, Subject, Target, is_library_name
 from .surroundings import Surroundings
 
@@ -62,8 +62,9 @@ class Session:
         self.store = ObjectStore() if store is None else store
         self._root = TreeSource(surroundings.root) if surroundings.root is not None else None
         self._overlay = Overlay(self._root, {})
+        self._paths = Paths(self._root, self._overlay)
         self._unopened: list[SourceError] = []
-        self._targets = self._open_targets(targets)
+        opened = self._open_targets(targets)
         self._preload = tuple(map(self._name_in_process, surroundings.preload))
         self._library_path = surroundings.library_path
         self._dlopens = tuple(
@@ -76,6 +77,7 @@ class Session:
         if host not in ("auto", "none"):
             self._require_program(host)
         self._loaders: dict[tuple[str | None, Libc], Loader] = {}
+        self._targets = self._with_searched(opened)
         self.catalogue = Catalogue(self._places(surroundings.with_), self.store)
 
     def _require_program(self, host: str) -> None:
@@ -171,7 +173,7 @@ class Session:
         python = not elf.is_program and (bool(self._dlopens) or self._is_python(subject, index))
         program = self._program(subject, elf, python=python)
         if program is not None:
-            program = self._real_path(program)
+            program = self._paths.real(program)
             libc = self._libc or libc_of(elf, self._read(program))
         return self._loader(program, libc), python
 
@@ -183,7 +185,7 @@ class Session:
         """
         program = None
         if self._host not in ("auto", "none"):
-            program = self._real_path(self._host)
+            program = self._paths.real(self._host)
         elif (
             self._host == "auto"
             and self._root is not None
@@ -192,7 +194,7 @@ class Session:
             abi = guessed_abi(subject.member)
             version = extension_version(subject.member.path)
             found = (p for p in self._interpreters(version) if self._is_of(p, abi))
-            program = next(map(self._real_path, found), None)
+            program = next(map(self._paths.real, found), None)
         main = self._read(program) if program is not None else None
         libc = self._libc or (libc_of(main) if main is not None else Libc.GLIBC)
         return self._loader(program, libc), main
@@ -202,6 +204,7 @@ class Session:
         return found is not None and Abi.of(found) == abi
 
     def _loader(self, program: str | None, libc: Libc) -> Loader:
+        """The loader for processes of one program."""
         if (program, libc) not in self._loaders:
             environment = LoaderEnvironment(
                 self._overlay,
@@ -209,9 +212,9 @@ class Session:
                 started_as=self._started_as if program is not None else None,
                 preload=self._preload,
                 library_path=self._library_path,
-                hwcaps=host_hwcaps() if self._is_this_machine else None,
-                platform=host_platform() if self._is_this_machine else None,
-                directory=_current_directory() if self._is_this_machine else "/",
+                hwcaps=host_hwcaps() if self._paths.is_this_machine else None,
+                platform=host_platform() if self._paths.is_this_machine else None,
+                directory=current_directory() if self._paths.is_this_machine else "/",
                 dlopens=self._dlopens,
                 mode=self._mode,
                 libc=libc,
@@ -222,7 +225,7 @@ class Session:
     @property
     def _started_as(self) -> str | None:
         """How the program on the command line is started; None: by its path."""
-        return self._asked(self._given_host).written if self._given_host else None
+        return self._paths.asked(self._given_host).written if self._given_host else None
 
     def started(self, subject: Subject, elf: ElfObject) -> Member:
         """The file of a subject as the loader sees it.
@@ -232,19 +235,7 @@ class Session:
         """
         if not elf.is_program:
             return subject.member
-        return replace(subject.member, path=self._real_path(subject.member.path))
-
-    def _real_path(self, path: str) -> str:
-        """A path of the root with all its symbolic links followed; of anything else the path."""
-        if self._root is None or "::" in path:
-            return path
-        real = self._root.host_path(path)
-        inside = self._inside_root(real) if real is not None else None
-        return inside or path
-
-    @property
-    def _is_this_machine(self) -> bool:
-        return self._root is not None and self._root.root == "/"
+        return replace(subject.member, path=self._paths.real(subject.member.path))
 
     @staticmethod
     def _is_python(subject: Subject, index: SymbolIndex) -> bool:
@@ -284,7 +275,7 @@ class Session:
             return None
 
     def _interpreters(self, version: str | None) -> Iterator[str]:
-        if self._is_this_machine:
+        if self._paths.is_this_machine:
             running = running_interpreter()
             if running is not None and version in (None, running[0]):
                 yield running[1]
@@ -293,17 +284,86 @@ class Session:
             if found is not None:
                 yield found
 
-    def _open_targets(self, targets: Sequence[str]) -> tuple[Target, ...]:
-        """The targets that can be opened; at least one must."""
-        opened: list[Target] = []
+    def _open_targets(self, targets: Sequence[str]) -> tuple[Target | SourceError, ...]:
+        """The targets, or why they cannot be opened."""
+        opened: list[Target | SourceError] = []
         for target in targets:
             try:
                 opened.append(self._open_target(target))
             except SourceError as error:
-                self._unopened.append(error)
-        if self._unopened and not opened:
-            raise self._unopened[0]
+                opened.append(error)
         return tuple(opened)
+
+    def _with_searched(self, opened: Iterable[Target | SourceError]) -> tuple[Target, ...]:
+        """The targets with those that are no files here, but names of libraries; one there must be.
+
+        Raises:
+            SourceError: none can be opened.
+        """
+        targets: list[Target] = []
+        for each in opened:
+            found = each if isinstance(each, Target) else self._searched(each)
+            if isinstance(found, Target):
+                targets.append(found)
+            else:
+                self._unopened.append(found)
+        if self._unopened and not targets:
+            raise self._unopened[0]
+        return tuple(targets)
+
+    def _searched(self, error: SourceError) -> Target | SourceError:
+        """The library that the loader finds by a name that is no file here; else the error."""
+        if "/" in error.name or "::" in error.name or self._root is None:
+            return error
+        found = self._found(error.name)
+        if found is not None:
+            return found
+        if not is_library_name(error.name):
+            return error
+        return SourceError(
+            error.name, f"{error.problem}; nor does the loader find a library of that name"
+        )
+
+    def searched(self, name: str) -> Subject:
+        """What ``dlopen`` of a name without a slash ends at.
+
+        Raises:
+            SourceError: the loader finds no such library; a file here does not count.
+        """
+        target = self._found(name)
+        if target is None or target.path is None:
+            here = (
+                f"; the file in the current directory is ./{name}" if os.path.exists(name) else ""
+            )
+            raise SourceError(name, f"the loader finds no library of that name{here}")
+        return self._subject(target, target.path, target.given)
+
+    def _found(self, name: str) -> Target | None:
+        """The library of that name in the process, or in the root where no program is known."""
+        for model, program, libc in self._models():
+            entry = self._loader(program, libc).find(name, model)
+            if entry.path is not None and not entry.missing:
+                origin = entry.steps[-1].origin if entry.steps else entry.origin
+                asked = Asked(entry.written, name, origin, entry.steps)
+                root = "" if self._root is None or "::" in entry.path else self._root.root
+                given = root.rstrip("/") + entry.path
+                return Target(given, self._overlay, "", entry.path, asked)
+        return None
+
+    def _models(self) -> Iterator[tuple[ElfObject, str | None, Libc]]:
+        """What a process may be like: a file of its machine, its program, its C library."""
+        program = self._host if self._given_host is not None else None
+        if program is None and self._dlopens and self._host == "auto":
+            program = next(self._interpreters(None), None)
+        running = running_interpreter() if self._paths.is_this_machine else None
+        model = self._read(program or (running[1] if running else ""))
+        if model is not None:
+            real = self._paths.real(program) if program is not None else None
+            yield model, real, self._libc or libc_of(model)
+        for path, libc in loaders_in(self._overlay) if program is None else ():
+            loader = self._read(path)
+            if loader is not None and libc is (self._libc or libc):
+                yield loader, None, libc
 
     def _open_target(self, given: str) -> Target:
         container, inside = split_address(given)
@@ -312,60 +372,18 @@ class Session:
             if inside is not None:
                 why = f"is a file, not an archive: it has no {inside!r} in it"
                 raise SourceError(container, why)
-            path = self._path_as_given(container)
-            target = Target(given, source, "", path, self._asked(container))
+            path = self._paths.as_given(container)
+            target = Target(given, source, "", path, self._paths.asked(container))
         else:
             if isinstance(source, WheelSource):
                 base = mount_name(source)
                 self._overlay.mounts[base] = source
             else:
-                base = self._path_of(container)
+                base = self._paths.of(container)
             target = Target(given, source, base.rstrip("/"), f"/{inside}" if inside else None)
         if target.path is not None and self._overlay.find(target.base + target.path) is None:
             raise SourceError(given, "there is no such file, or a link that leads out of the root")
         return target
-
-    def _inside_root(self, path: str) -> str | None:
-        """A real path of this machine as the root has it, without a trailing slash; or None."""
-        root = self._root.root.rstrip("/") if self._root is not None else None
-        if root is None or not (path == root or path.startswith(f"{root}/")):
-            return None
-        return path[len(root) :].rstrip("/")
-
-    def _path_of(self, path: str) -> str:
-        """The path by which the process opens a file or directory of this machine.
-
-        What is in the root has its path there; anything else is laid over it.
-        """
-        try:
-            absolute = os.path.abspath(path)
-        except OSError as error:
-            raise SourceError(path, f"cannot be looked for: {error.strerror}") from error
-        if self._is_this_machine:
-            return absolute
-        folder, name = os.path.split(absolute)
-        real = os.path.realpath(absolute if os.path.isdir(absolute) else folder)
-        inside = self._inside_root(real if os.path.isdir(absolute) else os.path.join(real, name))
-        if inside is not None:
-            return inside
-        self._overlay.mounts.setdefault(HOST, FolderSource("/"))
-        return HOST + absolute
-
-    def _path_as_given(self, path: str) -> str:
-        """The same of a single file; on this machine ``.`` and ``..`` stay, as for the loader.
-
-        What leads through a symbolic link and back is another directory than the text says.
-        """
-        if not self._is_this_machine or not path:
-            return self._path_of(path)
-        return path if path.startswith("/") else f"{_current_directory().rstrip('/')}/{path}"
-
-    def _asked(self, path: str) -> Asked:
-        """How a file of this machine is named where it is opened or started there.
-
-        A name without a slash stands for the path: nobody but this program takes it for a file.
-        """
-        return Asked(path if self._is_this_machine and "/" in path else None)
 
     def _name_in_process(self, name: str) -> str:
         """What a process opens; a name without a slash it searches for."""
@@ -383,19 +401,21 @@ class Session:
             target = self._open_target(name)
             return target.base + (target.path or "")
         in_root = self._root is not None and name.startswith("/") and self._root.find(name)
-        if in_root or self._is_this_machine or not os.path.exists(name):
+        if in_root or self._paths.is_this_machine or not os.path.exists(name):
             return name  # a path that is nowhere is told
-        return self._path_of(name)
+        return self._paths.of(name)
 
     def _path_of_program(self, name: str) -> str:
         """The same of a program, which nobody searches for here."""
         path = self._path_in_process(name)
-        absolute = path.startswith("/") or "::" in path or not self._is_this_machine
-        return path if absolute else self._path_as_given(path)
+        absolute = path.startswith("/") or "::" in path or not self._paths.is_this_machine
+        return path if absolute else self._paths.as_given(path)
 
     def _places(self, with_: Iterable[str]) -> Iterator[Place]:
         """Where to look for providers, the nearest first."""
         for target in self._targets:
+            if target.source is self._overlay:
+                continue  # it was found there by its name
             if not isinstance(target.source, FileSource):
                 yield Place(target.source, base=target.base)
             elif target.path is not None:
@@ -406,23 +426,8 @@ class Session:
             if isinstance(source, WheelSource):
                 yield Place(source, base=mount_name(source))
             elif isinstance(source, FolderSource):
-                yield Place(source, base=self._place_base(source.directory).rstrip("/"))
+                yield Place(source, base=self._paths.place_base(source.directory).rstrip("/"))
             else:
-                yield Place(source, base=self._place_base(""))
+                yield Place(source, base=self._paths.place_base(""))
         if self._root is not None:
             yield library_places(self._root)
-
-    def _place_base(self, directory: str) -> str:
-        """The path of a directory of this machine for a process that does not have it yet."""
-        if self._root is None or self._is_this_machine:
-            return directory
-        inside = self._inside_root(directory) if directory else None
-        return HOST + directory if inside is None else inside
-
-
-def _current_directory() -> str:
-    """The current directory; the root if it is gone, where nothing relative can be found anyway."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return "/"

@@ -102,11 +102,14 @@ def resolve(
     """Say what the dynamic loader would do with files: LOADS, FAILS or UNDECIDED.
 
     For what is missing it names who has it and how to repair it. A TARGET is a shared object, an
-    executable, a wheel or a directory (every ELF file in it), or ARCHIVE::MEMBER.
+    executable, a wheel or a directory (every ELF file in it), or ARCHIVE::MEMBER. A bare name is
+    that of a file in the current directory; where there is none, of a library that the loader
+    searches for.
 
     \b
     Examples:
       elfaudit resolve libtorch_hip.so
+      elfaudit resolve libssl.so.3
       elfaudit resolve torch.whl --root /srv/rocm-image --with /opt/rocm/lib
       elfaudit resolve torch.whl::torch/lib/libtorch_hip.so --format tree
       elfaudit resolve build/ --preload /opt/rocm/lib/librocm_smi64.so.1

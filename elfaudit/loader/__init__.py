@@ -3,7 +3,7 @@
 from .bindings import Binding, Bindings, Status
 from .environment import Dlopen, Libc, LoaderEnvironment, Mode
 from .failure import Cause, Failure
-from .libc import libc_of
+from .libc import libc_of, loaders_in
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
 from .process import Loader
 from .store import ObjectStore
@@ -29,4 +29,5 @@ __all__ = [
     "SearchStep",
     "Status",
     "libc_of",
+    "loaders_in",
 ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ..elf import ElfObject
-from .environment import Libc
+from collections.abc import Iterator
 
-__all__ = ["libc_of"]
+from ..elf import ElfObject
+from ..sources import Source
+from .environment import Libc
+from .machines import INTERPRETERS
+
+__all__ = ["libc_of", "loaders_in"]
 
 _MUSL_LOADER = "ld-musl-"
 _GLIBC_LIBRARIES = ("libc.so.", "ld-linux", "ld64.so.")
@@ -31,3 +35,13 @@ def libc_of(elf: ElfObject, program: ElfObject | None = None) -> Libc:
         if name.startswith(_GLIBC_LIBRARIES):
             return Libc.GLIBC
     return Libc.GLIBC if program is None else libc_of(program)
+
+
+def loaders_in(root: Source) -> Iterator[tuple[str, Libc]]:
+    """The dynamic loaders of a root, each where programs name it, and whose they are."""
+    for path in INTERPRETERS:
+        if root.find(path) is not None:
+            yield path, Libc.GLIBC
+    for name in root.listing("/lib"):
+        if name.startswith(_MUSL_LOADER):
+            yield f"/lib/{name}", Libc.MUSL

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..elf import ElfObject, Layout
 
-__all__ = ["Machine", "layouts_of", "machine_of"]
+__all__ = ["INTERPRETERS", "Machine", "layouts_of", "machine_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,9 @@ _MACHINES = {
         platform="loongarch",
     ),
 }
+
+INTERPRETERS = tuple(machine.interpreter for machine in _MACHINES.values())
+"""The ``PT_INTERP`` of glibc on every machine that is known."""
 
 
 def machine_of(elf: ElfObject) -> Machine:

@@ -56,6 +56,7 @@ class FileRow:
         path: the file as the loader opens it.
         outside: the libraries that are outside of what is audited, each once.
         places: of the file, and of whatever a finding is located in, by the name it has there.
+        searched: the name it was searched for by, and what was found; empty where it was named.
     """
 
     subject: str
@@ -70,15 +71,17 @@ class FileRow:
     path: str = ""
     outside: tuple[str, ...] = ()
     places: Mapping[str, FilePlace] = field(default_factory=dict)
+    searched: str = ""
 
     @classmethod
     def of(cls, resolution: Resolution, *, libraries: bool = False) -> FileRow:
         """What a report keeps of one resolution; its libraries only on request."""
         link_map = resolution.link_map
+        searched = _searched(link_map)
         return cls(
             resolution.subject,
             link_map.subject.display,
-            _label(resolution.subject),
+            searched or _label(resolution.subject),
             resolution.verdict,
             resolution.error,
             resolution.findings,
@@ -88,6 +91,7 @@ class FileRow:
             link_map.subject.path or "",
             tuple(dict.fromkeys(_outside(link_map))),
             _places(resolution),
+            searched,
         )
 
 
@@ -181,6 +185,14 @@ def _assumed(resolution: Resolution) -> tuple[str, ...]:
         return ()  # an interpreter that is at hand is asked, nothing is assumed of it
     references = resolution.bindings.open_references()
     return tuple(sorted({b.name for b in references if b.status is Status.ASSUMED}))
+
+
+def _searched(link_map: LinkMap) -> str:
+    subject = link_map.subject
+    # What another object asks for is there anyway, by whatever name it is asked about.
+    if subject.origin is Origin.DIRECT or not subject.steps or subject.loader is not None:
+        return ""
+    return f"{subject.name} => {subject.label} ({found_by(subject, link_map)})"
 
 
 def _label(subject: str) -> str:

@@ -173,7 +173,7 @@ def _summary(rows: Sequence[FileRow], style: Style, naming: Naming) -> str:
 
 def _line(row: FileRow, style: Style, naming: Naming, room: int) -> str:
     """What is to be said of a file among many."""
-    label = naming.name(row.file)
+    label = row.searched or naming.name(row.file)
     if row.verdict is Verdict.LOADS:
         notes = ""
         if row.findings:
