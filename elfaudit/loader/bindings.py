@@ -197,11 +197,21 @@ class GlibcBindings:
         """The object that answers a call of ``entry``, or None.
 
         That is what it binds to, but for unique symbols that several objects define: what has
-        become of those says :meth:`of`.
+        become of those says :meth:`of`. Its own protected definition is never interposed; it is
+        looked up nevertheless (``_dl_lookup_symbol_x``).
         """
+        found = self._found(entry, key)
+        return entry if found is not None and self._is_protected(entry, key) else found
+
+    def _found(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
+        """The first object of the scope that answers a call."""
         defined = key not in self.indices[entry].references.keys
         walked = self._everything if defined else self._undefined
         return walked[entry].found.get(key)
+
+    def _is_protected(self, entry: LinkMapEntry, key: str) -> bool:
+        undefined = key in self.indices[entry].references.keys
+        return not undefined and key in self._relocated(entry).protected
 
     def _bound(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
         """What a call of ``entry`` binds to."""
@@ -272,7 +282,9 @@ class GlibcBindings:
         points = index.exports.entry_points if index is not None else None
         if points is None or not points.answers(key):
             return None
-        provider = self.provider(entry, key)
+        provider = self._found(entry, key)
+        if provider is not entry and self._is_protected(entry, key):
+            return None
         scope = self._lookup_of[entry].scope
         first = next((e for e in scope if e in (program, provider)), None)
         return program if first is program else None

@@ -76,12 +76,14 @@ class Relocated:
         lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
         called: keys that a relocation of class PLT names (function slots, thread-local storage).
         addressed: keys that a relocation of neither special class names.
+        protected: keys of definitions that nobody may override for the object itself.
     """
 
     references: References
     lazy: frozenset[str]
     called: frozenset[str]
     addressed: frozenset[str]
+    protected: frozenset[str] = _EMPTY
 
 
 def relocated(elf: ElfObject) -> Relocated:
@@ -106,20 +108,19 @@ def relocated(elf: ElfObject) -> Relocated:
     if elf.is_program:
         references = with_copies(elf, references)
     lazy = frozenset(keys) - keys_of(eager)
-    return Relocated(references, lazy, keys_of(called), keys_of(addressed))
+    protected = {row for row in rows if symbols.other[row] & 3 == SymbolVisibility.PROTECTED}
+    return Relocated(references, lazy, keys_of(called), keys_of(addressed), keys_of(protected))
 
 
 def is_looked_up(symbols: SymbolTable, row: int) -> bool:
     """Whether the symbol of a relocation is looked up at all.
 
-    A local symbol, a definition that nobody may override, and whatever is hidden is bound where it
-    stands (``RESOLVE_MAP`` of glibc ``elf/dl-reloc.c``).
+    A local symbol and whatever is hidden is bound where it stands (``RESOLVE_MAP`` of glibc
+    ``elf/dl-reloc.c``).
     """
     if not 0 < row < len(symbols) or symbols.info[row] >> 4 == SymbolBinding.LOCAL:
         return False
-    visibility = symbols.other[row] & 3
-    protected = visibility == SymbolVisibility.PROTECTED and symbols.sections[row]
-    return not protected and visibility not in _HIDDEN_VISIBILITIES
+    return symbols.other[row] & 3 not in _HIDDEN_VISIBILITIES
 
 
 def key_of(symbols: SymbolTable, row: int) -> str:

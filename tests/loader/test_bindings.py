@@ -11,7 +11,7 @@ from elfaudit.findings import Severity, Verdict
 from elfaudit.loader import Status
 from tests.oracle import Workshop, build_host, dlopen, require_loader, start, trace
 from tests.oracle.compare import answer_of, differing_bindings, judge
-from tests.oracle.edit import add_dynamic_entry, dynamic_value, patch
+from tests.oracle.edit import add_dynamic_entry, dynamic_value, patch, set_symbol, symbol_rows
 
 pytestmark = pytest.mark.oracle
 
@@ -291,9 +291,29 @@ class TestKinds:
         code = (
             '__attribute__((visibility("protected"))) int f(void) { return 2; } int (*g)(void) = f;'
         )
-        workshop.library("libb.so", code)
+        own = workshop.library("libb.so", code)
         top = workshop.library("libtop.so", needed=["liba.so", "libb.so"], runpath="$ORIGIN")
-        judge(host, top)
+        real, ours = judge(host, top)
+        assert provider(ours, own, "f") == real.bindings[(str(own), "f", None)] == str(own)
+
+    @pytest.mark.parametrize("first", ["", "int f(void) { return 3; }"])
+    def test_the_address_of_a_protected_function_in_a_fixed_program(
+        self, workshop: Workshop, first: str
+    ) -> None:
+        """It is the program's PLT entry, unless another object's definition comes first."""
+        before = workshop.library("libbefore.so", first)
+        function = "int f(void) { return 1; }"
+        code = "int (*g(void))(void) { return f; } int h(void) { return f(); }"
+        a = workshop.library("liba.so", function + code)
+        code = "int f(void); int (*g(void))(void); int main(void) { g(); return f == 0; }"
+        needed = [before, a]
+        flags = ["-no-pie", "-fno-pie"]
+        program = workshop.program("p", code, needed=needed, runpath="$ORIGIN", flags=flags)
+        set_symbol(a, *symbol_rows(a, "f"), visibility=3)
+        real, ours = start(program), resolve(str(program))
+        assert real.error is None
+        assert (str(a), "f", None) in real.bindings
+        assert not differing_bindings(real, answer_of(ours))
 
     def test_unique(self, workshop: Workshop, host: Path) -> None:
         code = 'int f = 1; __asm__(".type f,%gnu_unique_object"); int {0}(void) {{ return f; }}'

@@ -143,9 +143,8 @@ def differing_bindings(real: Answer, ours: Answer, *, cwd: Path | None = None) -
     for key in sorted(theirs.keys() | ours.providers.keys(), key=str):
         user, name, _ = key
         pair = theirs.get(key), ours.providers.get(key)
-        # The loader relocates itself before it can tell, and looks these four up for itself. A
-        # reference to an object's own protected or hidden definition needs no lookup to be known.
-        known = pair[1] is None and (name in _ALLOCATOR or pair[0] == {user})
+        # The loader relocates itself before it can tell, and looks these four up for itself.
+        known = pair[1] is None and name in _ALLOCATOR
         if pair[0] != pair[1] and not is_loader(user) and not known:
             first, second = (" + ".join(sorted(each)) if each else None for each in pair)
             found[key] = first, second
