@@ -305,13 +305,13 @@ class TestKinds:
         function = "int f(void) { return 1; }"
         code = "int (*g(void))(void) { return f; } int h(void) { return f(); }"
         a = workshop.library("liba.so", function + code)
-        code = "int f(void); int (*g(void))(void); int main(void) { g(); return f == 0; }"
+        code = "int f(void); int (*g(void))(void); int main(void) { return g() != f; }"
         needed = [before, a]
         flags = ["-no-pie", "-fno-pie"]
         program = workshop.program("p", code, needed=needed, runpath="$ORIGIN", flags=flags)
         set_symbol(a, *symbol_rows(a, "f"), visibility=3)
         real, ours = start(program), resolve(str(program))
-        assert real.error is None
+        assert (real.error is None) is not bool(first)  # whether both have the same address
         assert (str(a), "f", None) in real.bindings
         assert not differing_bindings(real, answer_of(ours))
 
