@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from ..errors import RequestError
 from . import (
+    copy_relocation_size,
     damaged_object,
     duplicate_definition,
     executable_stack,
@@ -54,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     version_not_found.RULE,
     unresolved_symbol.RULE,
     undecided_symbol.RULE,
+    copy_relocation_size.RULE,
     transitive_only.RULE,
     preload_only.RULE,
     duplicate_definition.RULE,
