@@ -149,6 +149,7 @@ class GlibcProcess:
             tuple(self._openings),
             {entry: tuple(child for _, child in row) for entry, row in self._lists.items()},
             tuple(self._ignored),
+            version=self._searcher.rtld.version,
         )
 
     def _reside(self, program: LinkMapEntry) -> None:

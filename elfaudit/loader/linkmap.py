@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain
@@ -10,8 +10,11 @@ from itertools import chain
 from ..elf import ElfObject
 from ..sources import HOST
 from .environment import Libc, Mode
+from .rtld import Version
+from .sorting import after_dependencies, moved_behind_users
 
 __all__ = [
+    "AS_NAMED",
     "Asked",
     "LinkMap",
     "LinkMapEntry",
@@ -21,6 +24,9 @@ __all__ = [
     "SearchStep",
     "path_label",
 ]
+
+_DEPTH_FIRST_SINCE = (2, 35)
+_WHOLE_LIST_SINCE = (2, 32)
 
 
 class Origin(Enum):
@@ -202,6 +208,7 @@ class LinkMap:
         ignored_preloads: preloads that were not found, by their origin; the loader only warns of
             them.
         libc: whose rules it was loaded by.
+        version: the release of that glibc; None: a new one.
     """
 
     entries: tuple[LinkMapEntry, ...]
@@ -210,6 +217,7 @@ class LinkMap:
     edges: Mapping[LinkMapEntry, tuple[LinkMapEntry, ...]] = field(repr=False)
     ignored_preloads: tuple[LinkMapEntry, ...] = ()
     libc: Libc = Libc.GLIBC
+    version: Version | None = None
 
     @property
     def names(self) -> Mapping[str, LinkMapEntry]:
@@ -246,8 +254,8 @@ class LinkMap:
     def relocated(self) -> tuple[LinkMapEntry, ...]:
         """The objects in the order in which the loader binds them: dependencies before their users.
 
-        Source: ``_dl_sort_maps_dfs`` (glibc ``elf/dl-sort-maps.c``), read backwards; of a cycle the
-        object that was loaded last comes first, and the root of a scope always comes last.
+        Of a cycle the object that was loaded last comes first (before glibc 2.35: as it happens),
+        and the root of a scope always comes last.
         """
         order: dict[LinkMapEntry, None] = {}
         for opening in self.openings:
@@ -257,34 +265,37 @@ class LinkMap:
     def relocated_by(self, opening: Opening) -> tuple[LinkMapEntry, ...]:
         """The same of one step: what it loaded, nothing that was bound before."""
         new = {entry for entry in opening.loaded if not entry.missing}
+        if self.version is not None and self.version < _DEPTH_FIRST_SINCE:
+            return tuple(entry for entry in self._sorted_by_moving(opening) if entry in new)
         visited = set(opening.searchlist) - new
         visited.add(opening.root)  # whose own list is not made yet when the others are sorted
-        order: list[LinkMapEntry] = []
-        for entry in reversed(opening.searchlist):
-            if entry not in visited:
-                visited.add(entry)
-                order += _after_dependencies(entry, self.edges, visited)
-        return (*order, opening.root) if opening.root in new else tuple(order)
+        order = tuple(after_dependencies(reversed(opening.searchlist), self.edges, visited))
+        return (*order, opening.root) if opening.root in new else order
+
+    def _sorted_by_moving(self, opening: Opening) -> list[LinkMapEntry]:
+        """What one step loaded, and more, by the older way to sort, read backwards.
+
+        Whatever was a root before has all of its list for its dependencies by then
+        (``l_initfini``). ``dlopen`` once sorted the new objects alone, the root among them
+        (``dl_open_worker``, glibc ``elf/dl-open.c``).
+        """
+        opened = {each.root: each.searchlist for each in self._before(opening)}
+
+        def needed(entry: LinkMapEntry) -> tuple[LinkMapEntry, ...]:
+            return opened.get(entry) or self.edges.get(entry, ())
+
+        version = self.version or _DEPTH_FIRST_SINCE
+        if opening.mode is not None and version < _WHOLE_LIST_SINCE:
+            opened[opening.root] = opening.searchlist
+            new = [entry for entry in opening.loaded if not entry.missing]
+            return moved_behind_users(new, needed)[::-1]
+        others = [entry for entry in opening.searchlist if entry is not opening.root]
+        return [*moved_behind_users(others, needed)[::-1], opening.root]
+
+    def _before(self, opening: Opening) -> tuple[Opening, ...]:
+        return self.openings[: self.openings.index(opening)]
 
     @property
     def own(self) -> tuple[LinkMapEntry, ...]:
         """The subject and everything that is in the process because of it."""
         return self.openings[-1].searchlist
-
-
-def _after_dependencies(
-    root: LinkMapEntry,
-    edges: Mapping[LinkMapEntry, tuple[LinkMapEntry, ...]],
-    visited: set[LinkMapEntry],
-) -> Iterator[LinkMapEntry]:
-    """What ``root`` leads to and was not visited before, each behind what it needs itself."""
-    stack = [(root, iter(edges.get(root, ())))]
-    while stack:
-        entry, rest = stack[-1]
-        child = next((e for e in rest if e not in visited and not e.missing), None)
-        if child is None:
-            stack.pop()
-            yield entry
-        else:
-            visited.add(child)
-            stack.append((child, iter(edges.get(child, ()))))
