@@ -15,10 +15,19 @@ from .header import Segment, SegmentType
 from .layout import Layout
 from .reader import Reader
 
-__all__ = ["DlopenNote", "Note", "build_id", "dlopen_notes", "properties", "read_notes"]
+__all__ = [
+    "DlopenNote",
+    "Note",
+    "build_id",
+    "dlopen_notes",
+    "isa_needed",
+    "properties",
+    "read_notes",
+]
 
 _NT_GNU_BUILD_ID = 3
 _NT_GNU_PROPERTY_TYPE_0 = 5
+_1_NEEDED, _X86_FEATURE_1_AND, _X86_ISA_1_NEEDED = 0xB0008000, 0xC0000002, 0xC0008002
 _NT_FDO_DLOPEN_METADATA = 0x407C0C0A
 _MAX_NOTES = 4 << 20
 
@@ -87,6 +96,28 @@ def properties(layout: Layout, notes: Iterable[Note]) -> tuple[tuple[int, bytes]
         if note.owner == "GNU" and note.type == _NT_GNU_PROPERTY_TYPE_0
         for entry in _properties(layout, note.data)
     )
+
+
+def isa_needed(layout: Layout, notes: Iterable[Note]) -> int:
+    """The x86 instruction set levels that an object needs, as bits; 0 where it does not say.
+
+    Two notes of properties are what an old linker puts side by side: they count for nothing, and
+    neither does what comes behind a property that is out of order or of the wrong size.
+
+    Source: ``_dl_process_property_note`` (glibc ``sysdeps/x86/dl-prop.h``).
+    """
+    found = [n for n in notes if n.owner == "GNU" and n.type == _NT_GNU_PROPERTY_TYPE_0]
+    if len(found) != 1 or len(found[0].data) < 8 or len(found[0].data) % layout.word_size:
+        return 0
+    last = 0
+    for kind, data in _properties(layout, found[0].data):
+        sized = kind in (_1_NEEDED, _X86_FEATURE_1_AND, _X86_ISA_1_NEEDED)
+        if kind < last or (sized and len(data) != 4):
+            return 0
+        if kind == _X86_ISA_1_NEEDED:
+            return int.from_bytes(data, "little")
+        last = kind
+    return 0
 
 
 def dlopen_notes(notes: Iterable[Note]) -> tuple[DlopenNote, ...]:

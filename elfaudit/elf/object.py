@@ -18,7 +18,7 @@ from .dynamic import Dynamic, DynamicTag, Flags1, read_dynamic
 from .hashtable import GnuHash, HashTable, SysvHash
 from .header import AddressMap, FileType, Header, Segment, SegmentType, read_header, read_segments
 from .layout import Layout
-from .notes import DlopenNote, Note, build_id, dlopen_notes, properties, read_notes
+from .notes import DlopenNote, Note, build_id, dlopen_notes, isa_needed, properties, read_notes
 from .pages import PageMap
 from .reader import Reader
 from .relocations import Relocations, read_relocations
@@ -195,6 +195,22 @@ class ElfObject:
         )
 
     @cached_property
+    def isa_needed(self) -> int:
+        """The x86 instruction set levels the file needs (``GNU_PROPERTY_X86_ISA_1_NEEDED``).
+
+        As bits; 0 where it does not say, or its notes are damaged. Only notes aligned to a word are
+        looked at, as by the loader.
+        """
+        align = self.layout.word_size
+        own = [s for s in self.segments if s.type == SegmentType.NOTE and s.align == align]
+        if not own or self.machine not in _X86:
+            return 0
+        try:
+            return isa_needed(self.layout, read_notes(self._reader, self.layout, own))
+        except ElfFormatError:
+            return 0
+
+    @cached_property
     def symbols(self) -> SymbolTable:
         """The dynamic symbol table; empty without one."""
         count = self._symbol_count
@@ -352,6 +368,7 @@ class ElfObject:
         return self.layout.words(self._reader.read(offset, count * 2, "DT_VERSYM"), 2)
 
 
+_X86 = (3, 62)
 _TABLES_KEPT = ("_strings", "_hash", "_sysv_hash")
 _TABLES = frozenset(
     (

@@ -57,6 +57,7 @@ _RULES_OF = {
     Cause.FILE: ("refused-object", "missing-library"),
     Cause.STACK: ("executable-stack",),
     Cause.VERSION: ("version-not-found",),
+    Cause.ISA_LEVEL: ("isa-level",),
     Cause.SYMBOL: ("unresolved-symbol",),
     Cause.STATIC_TLS: ("static-tls",),
     Cause.RELOCATION: ("refused-object",),

@@ -1,7 +1,7 @@
 """What the loader says first: the message that ``dlerror()`` returns, or ld.so prints.
 
-Each step of a process (its start, each ``dlopen``) can fail in this order: a file, a version, a
-relocation. Source: ``dl_main`` (glibc ``elf/rtld.c``), ``dl_open_worker_begin``
+Each step of a process (its start, each ``dlopen``) can fail in this order: a file, a version, the
+CPU, a relocation. Source: ``dl_main`` (glibc ``elf/rtld.c``), ``dl_open_worker_begin``
 (``elf/dl-open.c``), ``_dl_relocate_object`` (``elf/dl-reloc.c``): an object is relocated after
 those it needs, row by row, and what is bound lazily is not looked at.
 """
@@ -17,6 +17,8 @@ from .assertions import NO_NEEDED, NO_VERSIONS, NOT_RELATIVE, asserted, dynamic_
 from .bindings import Binding, GlibcBindings, Status
 from .environment import Mode
 from .execstack import REFUSAL, refuses_executable_stack, wants_executable_stack
+from .isalevel import REFUSAL as TOO_NEW
+from .isalevel import too_new
 from .linkmap import LinkMapEntry, Opening, Origin, Outcome
 from .lookup import RELR_VERSION
 from .mapping import protection_problem
@@ -45,6 +47,7 @@ class Cause(Enum):
     FILE = "file"
     STACK = "executable stack"
     VERSION = "version"
+    ISA_LEVEL = "instruction set level"
     SYMBOL = "symbol"
     STATIC_TLS = "static TLS"
     RELOCATION = "relocation type"
@@ -70,12 +73,15 @@ class Failure:
     symbol: str | None = None
 
 
-def first_failure(bindings: GlibcBindings, glibc_version: Version | None = None) -> Failure | None:
+def first_failure(
+    bindings: GlibcBindings, glibc_version: Version | None = None, isa: int | None = None
+) -> Failure | None:
     """What stops a process, or None.
 
     Args:
         bindings: of the whole process.
         glibc_version: whose rules apply where versions differ; None: an old one.
+        isa: the instruction set levels of the CPU, as bits; None: it has none.
     """
     link_map = bindings.link_map
     start = link_map.openings[0]
@@ -89,6 +95,7 @@ def first_failure(bindings: GlibcBindings, glibc_version: Version | None = None)
         failure = (
             _file_failure(bindings, opening, glibc_version, strict=strict and later)
             or _version_failure(bindings, opening, glibc_version)
+            or _isa_failure(bindings, opening, isa, glibc_version)
             or next(
                 _relocation_failures(bindings, opening, tls if later else None, glibc_version), None
             )
@@ -218,6 +225,15 @@ def _version_failure(
             message = f"{entry.label}: DT_RELR without {RELR_VERSION} dependency"
             return Failure(Cause.VERSION, message, entry, opening)
     return None
+
+
+def _isa_failure(
+    bindings: GlibcBindings, opening: Opening, isa: int | None, version: Version | None
+) -> Failure | None:
+    entry = too_new(bindings.link_map, opening, isa, version)
+    if entry is None:
+        return None
+    return Failure(Cause.ISA_LEVEL, f"{entry.label}: {TOO_NEW}", entry, opening)
 
 
 def _relocation_failures(

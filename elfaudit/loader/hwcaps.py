@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .environment import LoaderEnvironment
+from .isalevel import isa_of
 from .machines import Machine
 from .rtld import Rtld
 
@@ -30,12 +31,14 @@ class Capabilities:
             which they are tried; the directory itself, an empty one, comes last.
         legacy: the bits that an entry of the cache may have.
         platforms: those that only one platform has.
+        isa: the instruction set levels of the CPU, as bits; None: its machine has none.
     """
 
     levels: tuple[str, ...]
     subdirectories: tuple[str, ...]
     legacy: int = 0
     platforms: int = 0
+    isa: int | None = None
 
 
 def capabilities(environment: LoaderEnvironment, machine: Machine, rtld: Rtld) -> Capabilities:
@@ -49,16 +52,18 @@ def capabilities(environment: LoaderEnvironment, machine: Machine, rtld: Rtld) -
         if environment.hwcaps is None
         else tuple(level for level in environment.hwcaps if level in machine.hwcaps)
     )
+    isa = isa_of(machine, environment.hwcaps)
     named = tuple(f"{_GLIBC_HWCAPS}/{level}/" for level in levels)
     if not rtld.has_legacy_subdirectories:
-        return Capabilities(levels, (*named, ""))
+        return Capabilities(levels, (*named, ""), isa=isa)
     platform = environment.platform or machine.platform
     active = tuple(name for name in machine.legacy if _has(name, platform, levels))
     parts = (*active, *((platform,) if platform else ()), _TLS)
     bits = sum(machine.legacy_bits.get(name, 0) for name in active)
     platforms = sum(machine.legacy_bits.get(name, 0) for name in machine.legacy_platforms)
     own = machine.legacy_bits.get(platform or "", 0) & platforms
-    return Capabilities(levels, (*named, *_power_set(parts)), bits | own | _TLS_BIT, platforms)
+    subdirectories = (*named, *_power_set(parts))
+    return Capabilities(levels, subdirectories, bits | own | _TLS_BIT, platforms, isa)
 
 
 def _has(name: str, platform: str | None, levels: tuple[str, ...]) -> bool:

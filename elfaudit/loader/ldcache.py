@@ -47,12 +47,14 @@ class CacheEntry:
         path: where it is.
         hwcap: the ``glibc-hwcaps`` level it is for.
         legacy: the hardware capabilities it is for, as ldconfig had them up to 2.36, in bits.
+        isa: the number of the highest instruction set level it needs, if it is for a level.
     """
 
     flags: int
     path: str
     hwcap: str | None
     legacy: int = 0
+    isa: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,9 @@ class LoaderCache:
             assert table is not None  # noqa: S101  for the type checker
             flags, key, value, capabilities = table.row(index)
             name, path = table.text(key), table.text(value)
-            if not name or not path:
-                continue
-            level, legacy = _capabilities(table, capabilities)
-            if level is None or level:
-                found.setdefault(_decoded(name), []).append(
-                    CacheEntry(flags, _decoded(path), _decoded(level) if level else None, legacy)
-                )
+            entry = _entry(table, flags, path, capabilities) if name and path else None
+            if name and entry is not None:
+                found.setdefault(_decoded(name), []).append(entry)
         return {name: tuple(entries) for name, entries in found.items()}
 
     def lookup(
@@ -126,6 +124,8 @@ class LoaderCache:
         hwcaps: tuple[str, ...],
         legacy: int = 0,
         platform: int = 0,
+        *,
+        isa: int | None = None,
     ) -> CacheEntry | None:
         """The one entry the loader would take (``search_cache``): the best level, else the plain.
 
@@ -138,9 +138,10 @@ class LoaderCache:
             hwcaps: the levels the CPU can use, best first.
             legacy: the capabilities, in bits, of the CPU and the loader, platforms among them.
             platform: of those the bits of all platforms there are, the CPU's own in ``legacy``.
+            isa: the instruction set levels of the CPU, as bits; None: its machine has none.
         """
         named = self._named(name) if self._table is not None else ()
-        return choose(named, flags, hwcaps, legacy, platform)
+        return choose(named, flags, hwcaps, legacy, platform, isa=isa)
 
     def _named(self, name: str) -> Iterator[CacheEntry]:
         """The entries of that name, as the loader comes upon them."""
@@ -166,6 +167,8 @@ def choose(
     hwcaps: tuple[str, ...],
     legacy: int = 0,
     platform: int = 0,
+    *,
+    isa: int | None = None,
 ) -> CacheEntry | None:
     """The entry that the loader takes of those of one name, in the cache's order.
 
@@ -177,6 +180,8 @@ def choose(
         if flags is not None and entry.flags not in flags:
             continue
         if entry.hwcap is not None:
+            if isa is not None and not isa >> (entry.isa & 31) & 1:
+                continue
             rank = hwcaps.index(entry.hwcap) if entry.hwcap in hwcaps else len(hwcaps)
             if rank < best_rank and (best is None or best.hwcap is not None):
                 best, best_rank = entry, rank
@@ -205,18 +210,21 @@ def _run(table: _Table, middle: int, right: int, wanted: bytes) -> Iterator[Cach
     while middle <= right and (middle <= known or same(middle)):
         flags, _, value, capabilities = table.row(middle)
         path = table.text(value)
-        level, legacy = _capabilities(table, capabilities)
-        if path is not None and (level is None or level):
-            yield CacheEntry(flags, _decoded(path), _decoded(level) if level else None, legacy)
+        entry = _entry(table, flags, path, capabilities) if path is not None else None
+        if entry is not None:
+            yield entry
         middle += 1
 
 
-def _capabilities(table: _Table, value: int) -> tuple[bytes | None, int]:
-    """(level, legacy bits) of an entry; an empty level is one that nobody can have."""
+def _entry(table: _Table, flags: int, path: bytes, value: int) -> CacheEntry | None:
+    """One entry; None for one of a level that nobody can have."""
     if (value >> 32) & ~_ISA_LEVEL != _HWCAP_EXTENSION:
-        return None, value
+        return CacheEntry(flags, _decoded(path), None, value)
     index = value & 0xFFFFFFFF
-    return (table.hwcaps[index] if index < len(table.hwcaps) else b""), 0
+    level = table.hwcaps[index] if index < len(table.hwcaps) else b""
+    if not level:
+        return None
+    return CacheEntry(flags, _decoded(path), _decoded(level), 0, value >> 32 & _ISA_LEVEL)
 
 
 def same_spelling(name: str) -> str:

@@ -165,8 +165,16 @@ class Ldconfig:
         for soname, library in libraries.items():
             # In glibc-hwcaps no links are made, so it is the file itself that is listed.
             last = soname if directory.hwcap is None else library.name
-            entry = CacheEntry(library.flags, f"{directory.path}/{last}", directory.hwcap, legacy)
-            yield FreshEntry(soname, entry, f"{directory.path}/{library.name}")
+            path, file = f"{directory.path}/{last}", f"{directory.path}/{library.name}"
+            isa = self._isa(file) if directory.hwcap is not None else 0
+            entry = CacheEntry(library.flags, path, directory.hwcap, legacy, isa)
+            yield FreshEntry(soname, entry, file)
+
+    def _isa(self, path: str) -> int:
+        """The number of the highest level a library needs (``read_gnu_property``)."""
+        elf = self._elf(path)
+        needed = elf.isa_needed if elf is not None else 0
+        return max(needed.bit_length() - 1, 0)
 
     def _is_candidate(self, directory: _Directory, name: str) -> bool:
         """Whether a name is that of a library, or it is a link in ``glibc-hwcaps``."""

@@ -166,7 +166,10 @@ class Loader:
             elf: the file asked about, or another one of its process; None: nothing is known.
         """
         if isinstance(bindings, GlibcBindings):
-            return first_failure(bindings, self.glibc_version(elf) if elf is not None else None)
+            searcher = self.glibc_searcher(elf) if elf is not None else None
+            if searcher is None:
+                return first_failure(bindings)
+            return first_failure(bindings, searcher.rtld.version, searcher.capabilities.isa)
         return first_musl_failure(bindings)
 
     def glibc_searcher(self, elf: ElfObject) -> Searcher | None:

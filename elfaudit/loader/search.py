@@ -128,7 +128,12 @@ class Searcher:
         if spelling not in self._cached:
             own = self.capabilities
             self._cached[spelling] = self.cache.lookup(
-                name, self.machine.cache_flags or None, own.levels, own.legacy, own.platforms
+                name,
+                self.machine.cache_flags or None,
+                own.levels,
+                own.legacy,
+                own.platforms,
+                isa=own.isa,
             )
         return self._cached[spelling]
 
@@ -143,7 +148,7 @@ class Searcher:
             own, flags = self.capabilities, self.machine.cache_flags or None
             named = self.ldconfig.named(name)
             entries = (fresh.entry for fresh in named)
-            best = choose(entries, flags, own.levels, own.legacy, own.platforms)
+            best = choose(entries, flags, own.levels, own.legacy, own.platforms, isa=own.isa)
             fresh = next((fresh for fresh in named if fresh.entry is best), None)
             cached = self.cached(name)
             self._refreshed[name] = Refreshed(

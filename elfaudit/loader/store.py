@@ -72,6 +72,8 @@ class ObjectStore:
     def _read(self, member: Member) -> ElfObject | ElfAuditError:
         try:
             elf = map_elf(member.open(), name=member.display)
+            # It is in the first page, mostly, and kept: later the file would be opened again.
+            _ = elf.isa_needed
             if member.sequential and elf.dynamic is not None:
                 libc = libc_of(elf)
                 self._indices[member.identity, libc] = _indexed(elf, libc)

@@ -89,6 +89,7 @@ _IGNORED = re.compile(  # it warns, and goes on
     r"|^.*: no version information available \(required by .*\)\n",
     re.MULTILINE,
 )
+_NOT_THIS_CPU = ": CPU ISA level is lower than required"
 _LISTED = re.compile(r"^\t(?P<name>\S+) (?:=> )?(?P<path>[^()]*?) ?\(0x[0-9a-f]+\)$")
 
 
@@ -223,7 +224,7 @@ def died(status: int, text: str) -> str:
     text = _IGNORED.sub("", text).strip()
     if not text and status < 0:
         return f"signal {-status}"
-    if text.startswith("Inconsistency detected by ld.so: "):
+    if text.startswith("Inconsistency detected by ld.so: ") or text.endswith(_NOT_THIS_CPU):
         return text
     text = text.partition(": ")[2]
     for kind in ("error while loading shared libraries: ", "symbol lookup error: "):
