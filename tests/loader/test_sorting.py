@@ -99,6 +99,24 @@ def test_the_first_message(workshop: Workshop, sort: int) -> None:
     assert resolve(str(top), host=str(program)).error == real
 
 
+@pytest.mark.parametrize(
+    ("version", "order"), [((2, 31), "120"), ((2, 32), "210"), ((2, 34), "210")]
+)
+def test_when_dlopen_sorted_what_is_new(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, version: Version, order: str
+) -> None:
+    """Up to 2.31, the root with it. The first order is what the glibc of Debian 11 told."""
+    workshop.library("lib1.so")
+    workshop.library("lib2.so", needed=["lib0.so"], runpath="$ORIGIN")
+    top = workshop.library("lib0.so", needed=["lib1.so", "lib2.so"], runpath="$ORIGIN")
+    program = workshop.program("steps", STEPS)
+    pretend(monkeypatch, version)
+    told_by_us = ours(top, host=str(program))[-3:]
+    assert told_by_us == [str(workshop.directory / f"lib{each}.so") for each in order]
+    if version > (2, 31):
+        assert told([str(program), str(top), "l"], 1)[-3:] == told_by_us
+
+
 def test_a_tangle_ends() -> None:
     """Where everything needs everything there is no order, and no end of moving."""
     everything = range(1000)
