@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
-from ..findings import Catalogue, Place, library_places
+from ..findings import Catalogue
 from ..loader import Asked, Libc, Loader, LoaderEnvironment, ObjectStore, libc_of, loaders_in
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.identity import Abi
@@ -23,7 +23,6 @@ from ..loader.python import (
 from ..loader.verify import guessed_abi
 from ..sources import (
     FileSource,
-    FolderSource,
     Member,
     Overlay,
     Source,
@@ -34,6 +33,7 @@ from ..sources import (
     split_address,
 )
 from .paths import Paths, current_directory
+from .places import places_of
 from .subject import TEXT_SUFFIXES, Subject, Target, is_library_name
 from .surroundings import Surroundings
 
@@ -78,7 +78,9 @@ class Session:
             self._require_program(host)
         self._loaders: dict[tuple[str | None, Libc], Loader] = {}
         self._targets = self._with_searched(opened)
-        self.catalogue = Catalogue(self._places(surroundings.with_), self.store)
+        named = tuple(each for each in self._targets if each.source is not self._overlay)
+        places = places_of(named, surroundings.with_, self._root, self._paths)
+        self.catalogue = Catalogue(places, self.store)
 
     def _require_program(self, host: str) -> None:
         """Refuse a host that is not there, or that nobody can run as a program."""
@@ -410,24 +412,3 @@ class Session:
         path = self._path_in_process(name)
         absolute = path.startswith("/") or "::" in path or not self._paths.is_this_machine
         return path if absolute else self._paths.as_given(path)
-
-    def _places(self, with_: Iterable[str]) -> Iterator[Place]:
-        """Where to look for providers, the nearest first."""
-        for target in self._targets:
-            if target.source is self._overlay:
-                continue  # it was found there by its name
-            if not isinstance(target.source, FileSource):
-                yield Place(target.source, base=target.base)
-            elif target.path is not None:
-                folder = FolderSource(os.path.dirname(target.given) or ".")
-                yield Place(folder, ("",), base=os.path.dirname(target.path).rstrip("/"))
-        for path in with_:
-            source = open_source(split_address(path)[0])
-            if isinstance(source, WheelSource):
-                yield Place(source, base=mount_name(source))
-            elif isinstance(source, FolderSource):
-                yield Place(source, base=self._paths.place_base(source.directory).rstrip("/"))
-            else:
-                yield Place(source, base=self._paths.place_base(""))
-        if self._root is not None:
-            yield library_places(self._root)
