@@ -200,7 +200,9 @@ class GlibcBindings:
         become of those says :meth:`of`. Its own protected definition is never interposed; it is
         looked up nevertheless (``_dl_lookup_symbol_x``).
         """
-        found = self._found(entry, key)
+        if key in self.indices[entry].references.keys:
+            return self._undefined[entry].found.get(key)
+        found = self._everything[entry].found.get(key)
         return entry if found is not None and self._is_protected(entry, key) else found
 
     def _found(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:

@@ -165,12 +165,13 @@ class Loader:
             bindings: what :meth:`bind` gave.
             elf: the file asked about, or another one of its process; None: nothing is known.
         """
-        if isinstance(bindings, GlibcBindings):
-            searcher = self.glibc_searcher(elf) if elf is not None else None
-            if searcher is None:
-                return first_failure(bindings)
-            return first_failure(bindings, searcher.rtld.version, searcher.capabilities.isa)
-        return first_musl_failure(bindings)
+        if not isinstance(bindings, GlibcBindings):
+            return first_musl_failure(bindings)
+        if elf is None:
+            return first_failure(bindings)
+        searcher = self.glibc_searcher(elf)
+        isa = searcher.capabilities.isa if searcher is not None else None
+        return first_failure(bindings, self.glibc_version(elf), isa)
 
     def glibc_searcher(self, elf: ElfObject) -> Searcher | None:
         """The search order for objects of that file's machine, where it is that of glibc."""
