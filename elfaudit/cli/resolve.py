@@ -115,7 +115,7 @@ def resolve(
       elfaudit resolve build/ --preload /opt/rocm/lib/librocm_smi64.so.1
       elfaudit resolve libtorch_hip.so --why librccl.so.1
       elfaudit resolve libtorch_hip.so --bindings rsmi_
-      elfaudit resolve _C.so --host /usr/bin/python3 --dlopen libtorch_global_deps.so:global
+      elfaudit resolve _C.so --host /usr/bin/python3 --dlopen ./libtorch_global_deps.so:global
       elfaudit resolve dist/*.whl --quiet --fail-on warning --ignore duplicate-definition
     """  # noqa: D301
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
