@@ -210,6 +210,7 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
         loader.failure(bindings, elf),
         session.catalogue,
         _finder(loader, elf, link_map),
+        session.sizes_of,
         session.files,
         loader.glibc_version(elf),
         loader.glibc_searcher(elf),

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
 from ..findings import Catalogue
-from ..loader import Asked, Libc, Loader, LoaderEnvironment, ObjectStore, libc_of, loaders_in
+from ..loader import (
+    Asked,
+    Libc,
+    LinkMapEntry,
+    Loader,
+    LoaderEnvironment,
+    ObjectStore,
+    libc_of,
+    loaders_in,
+)
 from ..loader.environment import host_hwcaps, host_platform, running_interpreter
 from ..loader.identity import Abi
 from ..loader.lookup import SymbolIndex
@@ -105,6 +114,14 @@ class Session:
         """
         sources = (target.source for target in self._targets)
         return (*self._unopened, *(problem for source in sources for problem in source.problems))
+
+    def sizes_of(self, entry: LinkMapEntry) -> Mapping[str, int]:
+        """The sizes of an object's variables, by name and by key.
+
+        Raises:
+            ElfFormatError: its symbol or version tables are damaged.
+        """
+        return self.store.variable_sizes(entry.identity, entry.elf) if entry.elf else {}
 
     def subjects(self) -> Iterator[Subject]:
         """Every file asked about: those named, and all that may be ELF in archives and trees.

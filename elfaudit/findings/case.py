@@ -26,6 +26,7 @@ class Case:
         catalogue: where to look for what is missing.
         finds: the identity of the file the loader would find for a name on behalf of an entry, or
             None.
+        sizes: the sizes of an object's variables, by name and by key.
         files: the files as the process sees them, or None where they cannot be looked at.
         rtld_version: the release of the C library whose loader it is, or None if it is not known.
         searcher: what found the libraries, where that is glibc's search; or None.
@@ -37,6 +38,7 @@ class Case:
     failure: Failure | None
     catalogue: Catalogue
     finds: Callable[[str, LinkMapEntry], Hashable | None]
+    sizes: Callable[[LinkMapEntry], Mapping[str, int]]
     files: Source | None = None
     rtld_version: tuple[int, int] | None = None
     searcher: Searcher | None = None

@@ -37,9 +37,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..elf import ElfObject, Symbol
 from ..errors import ElfAuditError
-from ..loader import Binding, Libc, LinkMapEntry
+from ..loader import Libc, LinkMapEntry
+from ..loader.references import split_key
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .rule import Rule
@@ -53,41 +53,21 @@ def _check(case: Case) -> Iterator[Finding]:
     program = case.link_map.program
     if program is not case.link_map.subject or program.elf is None or not program.elf.is_program:
         return
-    for binding in _copies(case, program):
-        source = binding.provider
+    for key, source in case.bindings.copies(program):
         if source is None or source.elf is None:
             continue
-        room, size = _size(program.elf, binding), _size(source.elf, binding)
+        room, size = _size(case, program, key), _size(case, source, key)
         if room is not None and size is not None and size > room:
-            yield _finding(case, binding.name, source, room, size)
+            yield _finding(case, split_key(key)[0], source, room, size)
 
 
-def _copies(case: Case, program: LinkMapEntry) -> Iterator[Binding]:
-    """What the program copies, in order of the names."""
-    index = case.bindings.indices.get(program)
-    if index is None:
-        return
-    if case.link_map.libc is Libc.MUSL:  # has no table of copies alone
-        yield from (b for b in case.bindings.of_object(program) if b.copied)
-        return
-    for key in sorted(index.references.copied):
-        yield from (b for b in case.bindings.all_of(program, key) if b.copied)
-
-
-def _size(elf: ElfObject, binding: Binding) -> int | None:
-    """Of the definition in an object that a reference is bound to."""
+def _size(case: Case, entry: LinkMapEntry, key: str) -> int | None:
+    """Of the variable that an object has under a key; None if it has none."""
     try:
-        found = [s for s in elf.symbols.find(binding.name) if elf.symbols.is_export(s.index)]
+        sizes = case.sizes(entry)
     except ElfAuditError:  # told as damaged
         return None
-    finally:
-        elf.release()
-    found.sort(key=lambda symbol: _rank(symbol, binding.version))
-    return found[0].size if found else None
-
-
-def _rank(symbol: Symbol, version: str | None) -> tuple[bool, bool, bool]:
-    return symbol.version != version, symbol.version is not None, symbol.version_hidden
+    return sizes.get(key.removesuffix("\0"), sizes.get(split_key(key)[0]))
 
 
 def _finding(case: Case, name: str, source: LinkMapEntry, room: int, size: int) -> Finding:

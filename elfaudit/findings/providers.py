@@ -221,9 +221,10 @@ class Catalogue:
         by_name = self._searches == 1 and len(names) <= _FEW
         for member, path, elf, place in self._libraries(model):
             try:
-                there = wanted if by_name else wanted & self._exported_names(member, elf)
-                if by_name:
-                    there = _answered(there, elf)
+                if by_name and self._store.known_index(member.identity) is None:
+                    there = _answered(wanted, elf)
+                else:
+                    there = wanted & self._exported_names(member, elf)
                 if there:
                     soname = place.needed_name(member, elf)
                     provider = Provider(None, member, path, elf, soname)

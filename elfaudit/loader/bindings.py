@@ -105,6 +105,9 @@ class Bindings(Protocol):
         function may be that of its own PLT entry, which is not what is called.
         """
 
+    def copies(self, program: LinkMapEntry) -> Iterator[tuple[str, LinkMapEntry | None]]:
+        """(key, whose variable it is) of all that a program copies into itself, keys sorted."""
+
     def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
         """The objects that would supply a reference if its provider did not, in scope order."""
 
@@ -147,6 +150,12 @@ class GlibcBindings:
             references = self._relocated(entry).references
             for key in sorted(references.keys | self.indices[entry].references.copied):
                 yield from self.all_of(entry, key)
+
+    def copies(self, program: LinkMapEntry) -> Iterator[tuple[str, LinkMapEntry | None]]:
+        """(key, whose variable it is) of all that a program copies into itself, keys sorted."""
+        index = self.indices.get(program)
+        for key in sorted(index.references.copied) if index is not None else ():
+            yield key, self._copied(program, key)
 
     def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
         """The objects that would supply a reference if its provider did not, in scope order."""

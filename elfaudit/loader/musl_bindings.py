@@ -144,6 +144,11 @@ class MuslBindings:
             copied = copies and not number
             yield Binding(entry, key, None, None, status, deferred, provider, copied)
 
+    def copies(self, program: LinkMapEntry) -> Iterator[tuple[str, LinkMapEntry | None]]:
+        """(key, whose variable it is) of all that a program copies into itself, keys sorted."""
+        bindings = self.of_object(program)
+        yield from ((each.name, each.provider) for each in bindings if each.copied)
+
     def shadowed(self, binding: Binding) -> tuple[LinkMapEntry, ...]:
         """The objects that would supply a reference if its provider did not, in scope order."""
         opening = self.link_map.openings[self._opening[binding.reference]]

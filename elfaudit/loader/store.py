@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import ParamSpec, TypeVar
 
 from ..elf import ElfObject, map_elf
@@ -12,6 +12,7 @@ from .environment import Libc
 from .libc import libc_of
 from .lookup import SymbolIndex, index_symbols
 from .musl_lookup import index_symbols_musl
+from .variables import variable_sizes
 
 __all__ = ["ObjectStore"]
 
@@ -29,6 +30,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
         self._indices: dict[tuple[Hashable, Libc], SymbolIndex | ElfAuditError] = {}
+        self._sizes: dict[Hashable, Mapping[str, int]] = {}
         self._others: dict[Hashable, object] = {}
 
     def read(self, member: Member) -> ElfObject:
@@ -62,6 +64,19 @@ class ObjectStore:
         index = self._indices.get((identity, Libc.GLIBC))
         return index if isinstance(index, SymbolIndex) else None
 
+    def variable_sizes(self, identity: Hashable, elf: ElfObject) -> Mapping[str, int]:
+        """The sizes of the variables of a file that :meth:`read` gave, by name and by key.
+
+        Raises:
+            ElfFormatError: its symbol or version tables are damaged.
+        """
+        if identity not in self._sizes:
+            try:
+                self._sizes[identity] = variable_sizes(elf.symbols)
+            finally:
+                elf.release()
+        return self._sizes[identity]
+
     def once(self, make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What ``make`` gives for these arguments, made when first asked for: a cache, say."""
         key = (make, args, tuple(kwargs.items()))
@@ -76,6 +91,7 @@ class ObjectStore:
             _ = elf.isa_needed
             if member.sequential and elf.dynamic is not None:
                 libc = libc_of(elf)
+                self._sizes[member.identity] = variable_sizes(elf.symbols)
                 self._indices[member.identity, libc] = _indexed(elf, libc)
             elf.release()
         except ElfAuditError as error:
