@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from elfaudit.api import resolve
-from elfaudit.findings import Severity, Verdict
+from elfaudit.api import resolve, resolve_all
+from elfaudit.findings import Resolution, Severity, Verdict
+from elfaudit.sources.inflate import InflatedStream
 from tests.oracle import Workshop
 
 pytestmark = pytest.mark.oracle
@@ -100,3 +103,27 @@ def test_musl_has_no_words_for_it(
 def compile_(directory: Path, code: str, *options: str) -> None:
     command = ["musl-gcc", "-w", "-xc", "-", "-xnone", *options]
     subprocess.run(command, cwd=directory, input=code, text=True, check=True)
+
+
+def test_members_of_a_wheel_are_inflated_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deflated member can only be read forward; what is asked of it later was kept."""
+    needed = [library(workshop, 1)]
+    program = workshop.program("p", CODE, needed=needed, runpath="$ORIGIN", flags=FIXED)
+    grown = library(workshop, 4)
+    wheel = workshop.directory / "x-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (program, grown):
+            archive.write(path, f"x/{path.name}")
+    begun: Counter[str] = Counter()
+    inflate = InflatedStream._inflate
+
+    def counting(stream: InflatedStream) -> None:
+        begun[stream.name] += stream._reach == 0
+        inflate(stream)
+
+    monkeypatch.setattr(InflatedStream, "_inflate", counting)
+    results = [each for each in resolve_all([str(wheel)]) if isinstance(each, Resolution)]
+    assert [f.rule for result in results for f in result.findings] == ["copy-relocation-size"]
+    assert sorted(begun.values()) == [1, 1]
