@@ -189,7 +189,9 @@ class ElfObject:
     def relocations(self) -> Relocations:
         """The symbols the file's relocations name."""
         if self.dynamic is None:
-            return Relocations(lambda _: iter(()), None, (), None, range(0), relative=False)
+            return Relocations(
+                lambda _: iter(()), lambda _: iter(()), None, (), None, range(0), relative=False
+            )
         return read_relocations(
             self._reader, self.layout, self.machine, self.dynamic, self._addresses
         )

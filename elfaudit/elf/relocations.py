@@ -9,7 +9,6 @@ tables and the overlap of ``DT_JMPREL`` with the others; the MIPS psABI for its 
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -56,12 +55,15 @@ class Relocations:
         relative: whether the file has ``DT_RELR``.
     """
 
-    def __init__(
-        self, read: Callable[[_Table], Iterator[array[int]]], info: Callable[[int], int] | None,
+    def __init__(  # noqa: PLR0917
+        self, read: Callable[[_Table], Iterator[array[int]]],
+        columns: Callable[[_Table], Iterator[list[bytes]]], info: Callable[[int], int] | None,
         eager: tuple[_Table, ...], lazy: _Table | None, unasked: range, *,
         relative: bool, name: str = "<relocations>", leading: tuple[_Table, ...] = (),
     ) -> None:  # fmt: skip
         self._read = read
+        self._columns = columns
+        self._types: dict[_Table, frozenset[int]] = {}
         self._info = info
         self._eager_tables = eager
         self._lazy_table = lazy
@@ -104,27 +106,32 @@ class Relocations:
         The rows that ``DT_RELACOUNT`` counts are not looked at.
         """
         lazy = (self._lazy_table,) if self._lazy_table else ()
-        return all(self._are_of(table, types) for table in (*self._eager_tables, *lazy))
+        return all(self._types_of(table) <= types for table in (*self._eager_tables, *lazy))
 
     def slots_only_of(self, types: AbstractSet[int]) -> bool:
         """The same of the rows of ``DT_JMPREL``."""
-        return self._lazy_table is None or self._are_of(self._lazy_table, types)
+        return self._lazy_table is None or self._types_of(self._lazy_table) <= types
 
     def leading_only_of(self, types: AbstractSet[int]) -> bool:
         """The same of the rows that ``DT_RELACOUNT`` counts."""
-        return all(self._are_of(table, types) for table in self._leading_tables)
+        return all(self._types_of(table) <= types for table in self._leading_tables)
 
-    def _are_of(self, table: _Table, types: AbstractSet[int]) -> bool:
-        """Column by column at C speed: there may be hundreds of thousands of rows."""
-        usual = bytes(types)
-        for infos in self._read(table):
-            raw, size = infos.tobytes(), infos.itemsize
-            columns = [raw[byte::size] for byte in range(4 if size > 4 else 1)]
-            if sys.byteorder == "big":
-                columns = [raw[size - 1 - byte :: size] for byte in range(len(columns))]
-            if columns[0].translate(None, usual) or any(c.strip(b"\0") for c in columns[1:]):
-                return False
-        return True
+    def _types_of(self, table: _Table) -> frozenset[int]:
+        """The types of a table, read once; 256 stands for all above 255.
+
+        Column by column at C speed: there may be hundreds of thousands of rows.
+        """
+        if table not in self._types:
+            found: set[int] = set()
+            for lowest, *others in self._columns(table):
+                left = lowest
+                while left:
+                    found.add(left[0])
+                    left = left.translate(None, left[:1])
+                if any(column.count(0) < len(column) for column in others):
+                    found.add(256)
+            self._types[table] = frozenset(found)
+        return self._types[table]
 
     def rows(self, *, eager: bool = True, lazy: bool = True) -> Iterator[tuple[int, int]]:
         """(symbol index, type) of every row in the order in which glibc works through them.
@@ -188,6 +195,7 @@ def read_relocations(
     eager = tuple(rest for _, rest in parts)
     return Relocations(
         lambda table: _infos(reader, layout, table),
+        lambda table: _type_columns(reader, layout, table),
         _info_of(layout, machine),
         eager,
         lazy,
@@ -262,6 +270,19 @@ def _infos(reader: Reader, layout: Layout, table: _Table) -> Iterator[array[int]
     for offset in range(table.offset, table.end, step):
         raw = reader.read(offset, min(step, table.end - offset), table.field)
         yield layout.words(raw, layout.word_size)[1 :: table.row // layout.word_size]
+
+
+def _type_columns(reader: Reader, layout: Layout, table: _Table) -> Iterator[list[bytes]]:
+    """The bytes of the types of a table's rows, the lowest byte of each first.
+
+    (Not of 64-bit little-endian MIPS, see :func:`_mips_info`.)
+    """
+    word, step = layout.word_size, 1 if layout.little else -1
+    first = word if layout.little else 2 * word - 1
+    for offset in range(table.offset, table.end, _ROWS * table.row):
+        size = min(_ROWS * table.row, table.end - offset)
+        raw = reader.read(offset, size, table.field)
+        yield [raw[first + step * byte :: table.row] for byte in range(4 if word == 8 else 1)]
 
 
 def _info_of(layout: Layout, machine: int) -> Callable[[int], int] | None:

@@ -27,12 +27,14 @@ _Group = tuple[list[Binding], list[Provider], list[NearMiss]]
 
 def open_symbols(case: Case, status: Status, rule: str) -> Iterator[Finding]:
     """Symbols of one status in the order in which the loader meets them, grouped by provider."""
+    bound = [each for each in case.bindings.open_references() if each.status is status]
+    if not bound:
+        return
     # Where the library is there and lacks the version, that is the finding, not each symbol of it.
     told = {(each.entry, each.need.library, each.need.name) for each in unmet(case)}
     by_entry: dict[LinkMapEntry, list[Binding]] = defaultdict(list)
-    for binding in case.bindings.open_references():
-        key = (binding.reference, binding.library, binding.version)
-        if binding.status is status and key not in told:
+    for binding in bound:
+        if (binding.reference, binding.library, binding.version) not in told:
             by_entry[binding.reference].append(binding)
     # Objects are bound after what they need: the deepest dependency complains before its users.
     for entry in case.link_map.relocated if by_entry else ():

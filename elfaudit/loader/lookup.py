@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import compress
 
@@ -261,31 +261,27 @@ def _exports(symbols: SymbolTable, rows: list[int]) -> Exports:
 def _versioned_exports(
     symbols: SymbolTable, rows: list[int], raw: array[int], strong: bytes
 ) -> Exports:
-    names = symbols.names
-    suffix = {index: f"\0{version.name}" for index, version in symbols.versions.names.items()}
-    exact: set[str] = set()
-    any_version: set[str] = set()
-    plain: set[str] = set()
-    strong_keys: set[str] = set()
-    candidates: list[str] = []
-    for row in rows:
-        name = key = names[row]
-        index = raw[row] & ~_HIDDEN
-        visible = index == raw[row]
-        if index in suffix:
-            key = name + suffix[index]
-            exact.add(key)
-        elif visible:
-            any_version.add(name)
-        if index < _FIRST_OWN_VERSION:
-            plain.add(name)
-        elif visible:
-            candidates.append(name)
-        if strong[row]:
-            strong_keys.add(key)
-    plain.update(_lone(candidates))
+    """The same where definitions have versions; by columns, a large library has 100,000 of them."""
+    names = list(map(symbols.names.__getitem__, rows))
+    indices = list(map(raw.__getitem__, rows))
+    # Of each index, what it says of a definition; there are few.
+    kinds = {index: index & ~_HIDDEN for index in set(indices)}
+    versions = symbols.versions.names
+    suffix = {i: f"\0{versions[k].name}" for i, k in kinds.items() if k in versions}
+    keys = [name + suffix.get(index, "") for name, index in zip(names, indices, strict=True)]
+
+    def chosen(wanted: Container[int], values: list[str]) -> Iterator[str]:
+        return compress(values, map(wanted.__contains__, indices))
+
+    low = {index for index, kind in kinds.items() if kind < _FIRST_OWN_VERSION}
+    default = {index for index in kinds if _FIRST_OWN_VERSION <= index < _HIDDEN}
+    unnamed = {index for index in kinds if index < _HIDDEN and index not in suffix}
+    lone = _lone(list(chosen(default, names)))
     return Exports(
-        frozenset(exact), frozenset(any_version), frozenset(plain), frozenset(strong_keys)
+        frozenset(chosen(suffix, keys)),
+        frozenset(chosen(unnamed, names)),
+        lone.union(chosen(low, names)),
+        frozenset(compress(keys, map(strong.__getitem__, rows))),
     )
 
 
@@ -313,9 +309,9 @@ def answers_plain(symbols: SymbolTable, definitions: Iterable[Symbol]) -> bool:
     return sum(index < _HIDDEN for index in indices) == 1
 
 
-def _lone(names: list[str]) -> set[str]:
+def _lone(names: list[str]) -> frozenset[str]:
     """The names that stand only once."""
     once = set(names)
     if len(once) < len(names):
         once.difference_update(name for name, count in Counter(names).items() if count > 1)
-    return once
+    return frozenset(once)
