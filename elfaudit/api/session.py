@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError, SourceError
@@ -73,6 +74,8 @@ class Session:
         self._overlay = Overlay(self._root, {})
         self._paths = Paths(self._root, self._overlay)
         self._unopened: list[SourceError] = []
+        self._met: list[Subject] = []
+        self._coming = self._subjects()
         opened = self._open_targets(targets)
         self._preload = tuple(map(self._name_in_process, surroundings.preload))
         self._library_path = surroundings.library_path
@@ -127,8 +130,18 @@ class Session:
         """Every file asked about: those named, and all that may be ELF in archives and trees.
 
         A file has one name in all of that: the one it was asked about by, else that of the file
-        itself, not of a link to it, in the first directory it is met in.
+        itself, not of a link to it, in the first directory it is met in. Each is looked for once,
+        however often this is asked.
         """
+        for number in count():
+            if number == len(self._met):
+                found = next(self._coming, None)
+                if found is None:
+                    return
+                self._met.append(found)
+            yield self._met[number]
+
+    def _subjects(self) -> Iterator[Subject]:
         seen = set(self._named())
         for target in self._once():
             if target.path is not None:
