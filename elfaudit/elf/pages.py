@@ -17,7 +17,8 @@ __all__ = ["PageMap"]
 
 _PAGE = 4096  # the smallest there is
 _WORD = (1 << 64) - 1
-_LONGEST = 1 << 16
+_USUAL, _LONGEST = 256, 1 << 16
+_MOST_LOADS = 256
 _LARGEST = 64 << 20
 
 
@@ -49,13 +50,21 @@ class PageMap(AddressMap):
         return reader.padded()
 
     def string(self, reader: Reader, address: int) -> bytes | None:
-        """The string at an address, wherever that is; None where nothing of the file is."""
+        """The string at an address, wherever that is; None where nothing of the file is.
+
+        Of a file with hundreds of segments nobody asks: there may be as many strings to look for.
+        """
+        if len(self.loads) > _MOST_LOADS:
+            return None
         try:
             offset, available = self.locate(address, "a string", 0)
         except ElfFormatError:
             return None
-        raw = reader.read_available(offset, min(available, _LONGEST))
+        raw = reader.read_available(offset, min(available, _USUAL))
         text, end, _ = raw.partition(b"\0")
+        if not end:
+            raw = reader.read_available(offset, min(available, _LONGEST))
+            text, end, _ = raw.partition(b"\0")
         # Behind the end of the file, or of the segment, the page is full of zeros.
         return text if end or len(raw) < _LONGEST else None
 

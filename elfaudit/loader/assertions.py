@@ -27,7 +27,7 @@ _BEGINNING = "Inconsistency detected by ld.so: "
 _USUAL = (2, 36)  # of a loader of which nothing is known
 _FIRST = (2, 0)
 _RELA_ONLY = (62, 183, 22, 21, 243, 258)  # x86-64, AArch64, s390x, POWER, RISC-V, LoongArch
-_REL_ONLY = (3,)  # i386
+_EITHER = (3, 40, 8)  # i386, ARM, MIPS: Elf_Rel it is, but only rtld.c itself insists on that
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ _PLT_IS_RELA = Assertion(
     _DYNAMIC, "info[DT_PLTREL]->d_un.d_val == DT_RELA",
     ((_FIRST, 124), ((2, 28), 123), ((2, 33), 118), ((2, 34), 102), ((2, 36), 115)),
 )  # fmt: skip
-_PLT_IS_REL = Assertion(
-    _DYNAMIC, "info[DT_PLTREL]->d_un.d_val == DT_REL",
-    ((_FIRST, 122), ((2, 28), 121), ((2, 33), 116), ((2, 34), 100), ((2, 36), 113)),
-)  # fmt: skip
+_PLT_IS_EITHER = Assertion(
+    _DYNAMIC,
+    "info[DT_PLTREL]->d_un.d_val == DT_REL || info[DT_PLTREL]->d_un.d_val == DT_RELA",
+    ((_FIRST, 126), ((2, 28), 125), ((2, 33), 120), ((2, 34), 104), ((2, 36), 117)),
+)
 _RELA_SIZE = Assertion(
     _DYNAMIC, "info[DT_RELAENT]->d_un.d_val == sizeof (ElfW(Rela))",
     ((_FIRST, 132), ((2, 28), 131), ((2, 33), 126), ((2, 34), 110), ((2, 36), 123)),
@@ -133,11 +134,12 @@ def _failed(elf: ElfObject, version: Version) -> Assertion | None:
     plt = dynamic.value(DynamicTag.PLTREL)
     if machine in _RELA_ONLY and plt not in (None, DynamicTag.RELA):
         return _PLT_IS_RELA
-    if machine in _REL_ONLY and plt not in (None, DynamicTag.REL):
-        return _PLT_IS_REL
+    if machine in _EITHER and plt not in (None, DynamicTag.REL, DynamicTag.RELA):
+        return _PLT_IS_EITHER
+    known = _RELA_ONLY + _EITHER
     sizes = [
-        (machine in _RELA_ONLY, DynamicTag.RELA, DynamicTag.RELAENT, 3 * word, _RELA_SIZE),
-        (machine in _REL_ONLY, DynamicTag.REL, DynamicTag.RELENT, 2 * word, _REL_SIZE),
+        (machine in known, DynamicTag.RELA, DynamicTag.RELAENT, 3 * word, _RELA_SIZE),
+        (machine in _EITHER, DynamicTag.REL, DynamicTag.RELENT, 2 * word, _REL_SIZE),
         (version >= (2, 36), DynamicTag.RELR, DynamicTag.RELRENT, word, _RELR_SIZE),
     ]
     for applies, table, tag, size, assertion in sizes:

@@ -33,7 +33,6 @@ __all__ = ["Cause", "Failure", "absence_message", "first_failure", "is_bound_now
 _ASSERTING = (2, 41)  # from this version on a library without versions is taken in silence
 
 
-_ANY = frozenset(range(256))
 _CHECKING_IFUNC = (3, 62)
 _CIRCULAR = (
     "IFUNC symbol '{symbol}' referenced in '{label}' is defined in the executable and creates an "
@@ -339,7 +338,7 @@ class _Relocation:
             return
         symbols, classes = elf.symbols, classes_of(elf.machine)
         now = is_bound_now(self.opening, self.entry)
-        if not elf.relocations.leading_only_of(classes.relative or _ANY):
+        if classes.relative and not elf.relocations.leading_only_of(classes.relative):
             yield self._failed(Cause.RELOCATION, asserted(NOT_RELATIVE, self.version))
         for row, type_ in elf.relocations.rows(lazy=now):
             if type_ in classes.silent:

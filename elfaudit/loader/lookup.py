@@ -189,9 +189,9 @@ def _is_strange(elf: ElfObject) -> bool:
         return False
     relocations = elf.relocations
     return not (
-        relocations.only_of(classes.known)
+        relocations.leading_only_of(classes.relative)  # in the order in which they lie in the file
+        and relocations.only_of(classes.known)
         and relocations.slots_only_of(classes.lazy)
-        and relocations.leading_only_of(classes.relative)
     )
 
 

@@ -25,14 +25,21 @@ __all__ = ["RefusedError", "UntoldError", "doubt_of_program", "verified"]
 
 _LARGE = 1 << 30
 _MOST_SEGMENTS = 1 << 10
-_MOST_ALIGN = 1 << 21
-_MOST_TLS = 1 << 24
+_MOST_ALIGN = 1 << 30
+_MOST_TLS = 1 << 30
+_MOST_TLS_ALIGN = 1 << 21
 _READABLE = 4 | 2  # PF_R, PF_W
 _TABLES = (
     (DynamicTag.RELA, DynamicTag.RELASZ),
     (DynamicTag.REL, DynamicTag.RELSZ),
     (DynamicTag.JMPREL, DynamicTag.PLTRELSZ),
 )
+_READ = frozenset(
+    (
+        DynamicTag.STRTAB, DynamicTag.SYMTAB, DynamicTag.HASH, DynamicTag.GNU_HASH,
+        DynamicTag.VERSYM, DynamicTag.RELA, DynamicTag.REL, DynamicTag.JMPREL, DynamicTag.RELR,
+    )
+)  # fmt: skip
 _COUNTED = (
     (DynamicTag.RELA, DynamicTag.RELASZ, DynamicTag.RELACOUNT, 3),
     (DynamicTag.REL, DynamicTag.RELSZ, DynamicTag.RELCOUNT, 2),
@@ -59,7 +66,7 @@ def verified(member: Member, store: ObjectStore, model: ElfObject) -> ElfObject:
         elf = None
     if elf is None or elf.layout != model.layout or not _is_plain(elf, member.size):
         elf = _mapped(member, store, model.layout)
-    if not all(load.flags & _READABLE for load in _loads(elf)):
+    if not _is_readable(elf):
         raise UntoldError("it has a segment that nobody may read")
     _require_tables(elf, member, store)
     _require_tls(elf)
@@ -91,7 +98,7 @@ def _doubt_of_kernel(elf: ElfObject, size: int) -> str | None:
         return f"it is a program for machine {elf.machine}, which musl does not know"
     loads = _loads(elf)
     aligned = all(_is_power(load.align) and load.align <= _MOST_ALIGN for load in loads)
-    if not _is_plain(elf, size) or not aligned or not all(load.flags & _READABLE for load in loads):
+    if not _is_plain(elf, size) or not aligned or not _is_readable(elf):
         return "it has program headers no linker makes: the kernel may end it before musl sees it"
     if not any(load.flags & 1 and elf.header.entry - load.address in _room(load) for load in loads):
         return "it does not begin in its code"
@@ -102,6 +109,17 @@ def _doubt_of_kernel(elf: ElfObject, size: int) -> str | None:
     if table[-1:] != [place] and (table or elf.header.type != FileType.EXEC):
         return "its PT_PHDR is not where its program headers are: musl misplaces it"
     return None
+
+
+def _is_readable(elf: ElfObject) -> bool:
+    """Whether all that the loader looks at lies in segments that may be read."""
+    dynamic = elf.dynamic.entries if elf.dynamic else ()
+    read = {value for tag, value in dynamic if tag in _READ}
+    read |= {each.address for each in elf.segments if each.type == SegmentType.DYNAMIC}
+    return all(
+        load.flags & _READABLE or (load.offset and not any(each - load.address in _room(load) for each in read))
+        for load in _loads(elf)
+    )
 
 
 def _names_loader(elf: ElfObject) -> bool:
@@ -245,7 +263,7 @@ def _require_relative(elf: ElfObject, member: Member) -> None:
 def _require_tls(elf: ElfObject) -> None:
     blocks = [segment for segment in elf.segments if segment.type == SegmentType.TLS]
     for block in blocks:
-        sound = block.file_size <= block.memory_size <= _MOST_TLS and block.align <= _MOST_ALIGN
+        sound = block.file_size <= block.memory_size <= _MOST_TLS and block.align <= _MOST_TLS_ALIGN
         inside = not block.file_size or any(_holds(load, block) for load in _loads(elf))
         if block.memory_size and not (sound and inside and _is_power(block.align)):
             raise UntoldError("its thread-local storage is of a size or alignment nothing has")
