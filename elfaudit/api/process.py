@@ -72,7 +72,7 @@ class Process:
 
         Source: ``dl_open_worker`` (glibc ``elf/dl-open.c``).
         """
-        surroundings = replace(self._surroundings, mode=mode)
+        surroundings = replace(self._surroundings, mode=mode, opens=True)
         named = "/" not in target and "::" not in target
         verb = resolve_name if named else resolve_one
         result = verb(target, surroundings, DEFAULT, self._store)

@@ -83,6 +83,7 @@ class Session:
             replace(each, name=self._name_in_process(each.name)) for each in surroundings.dlopens
         )
         self._libc, self._mode = surroundings.libc, surroundings.mode
+        self._opens = surroundings.opens
         host = surroundings.host
         self._given_host = host if host not in ("auto", "none") else None
         self._host = host if host in ("auto", "none") else self._path_of_program(host)
@@ -279,7 +280,8 @@ class Session:
 
     def _program(self, subject: Subject, elf: ElfObject, *, python: bool) -> str | None:
         """Path of the main program of the process, or None where it is the subject or unknown."""
-        if elf.is_program or self._host == "none":
+        started = elf.is_program and not self._opens
+        if started or self._host == "none":
             return None
         if self._host != "auto":
             if not self._runs(self._host, elf):

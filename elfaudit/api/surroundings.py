@@ -36,6 +36,7 @@ class Surroundings:
         dlopens: what the process opens before the target, in order.
         libc: whose rules apply; None: those of what is looked at.
         mode: how the target is opened.
+        opens: whether a target that is a program is handed to ``dlopen``, too, and not started.
     """
 
     root: str | None = "/"
@@ -46,6 +47,7 @@ class Surroundings:
     dlopens: tuple[Dlopen, ...] = field(default=())
     libc: Libc | None = None
     mode: Mode = Mode.LOCAL
+    opens: bool = False
 
     @classmethod
     def of(

@@ -285,7 +285,7 @@ class SymbolTable:
         return [
             index
             for index, (section, info) in enumerate(zip(self.sections, self.info, strict=True))
-            if section == SHN_UNDEF and index and info >> 4 in EXPORTED_BINDINGS
+            if section == SHN_UNDEF and index and info >> 4  # STB_LOCAL is 0; odd ones count
         ]
 
     def find(self, name: str) -> list[Symbol]:

@@ -116,9 +116,10 @@ def _is_readable(elf: ElfObject) -> bool:
     dynamic = elf.dynamic.entries if elf.dynamic else ()
     read = {value for tag, value in dynamic if tag in _READ}
     read |= {each.address for each in elf.segments if each.type == SegmentType.DYNAMIC}
+    closed = [load for load in _loads(elf) if not load.flags & _READABLE]
     return all(
-        load.flags & _READABLE or (load.offset and not any(each - load.address in _room(load) for each in read))
-        for load in _loads(elf)
+        load.offset and not any(each - load.address in _room(load) for each in read)
+        for load in closed
     )
 
 

@@ -84,6 +84,14 @@ def test_a_name_that_is_loaded_already(workshop: Workshop, program: Path) -> Non
     assert ours[1].verdict is Verdict.LOADS
 
 
+@pytest.mark.parametrize("flags", [["-pie", "-fPIE"], ["-no-pie", "-fno-pie"]])
+def test_a_program_is_not_opened(workshop: Workshop, program: Path, flags: list[str]) -> None:
+    other = workshop.program("other", "int main(void) { return 0; }", flags=flags)
+    process = Process(str(program))
+    assert [process.dlopen(str(other)).error] == told(program, (other, "l"))
+    assert process.opened == ()
+
+
 def test_a_process_has_a_program() -> None:
     with pytest.raises(elfaudit.RequestError, match="has a program"):
         Process("none")

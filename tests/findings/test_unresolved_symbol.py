@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
 from elfaudit.findings import Applicability, Finding, Severity, Verdict
+from elfaudit.loader.machines import machine_of
+from tests.conftest import PREBUILT
 from tests.oracle import Workshop, python_dlopen
 
 HIP = "site-packages/torch/lib/libtorch_hip.so"
@@ -177,3 +181,22 @@ class TestLazy:
         assert subprocess.run([program], check=False).returncode == 0
         assert resolve(str(program)).verdict is Verdict.LOADS
         assert resolve(str(library)).verdict is Verdict.FAILS
+
+
+@pytest.mark.parametrize("machine", sorted(each.name for each in (PREBUILT / "machines").iterdir()))
+def test_the_message_is_that_of_every_machine(machine: str, tmp_path: Path) -> None:
+    """Its library is there and has nothing; what is said before is of no other machine."""
+    folder = PREBUILT / "machines" / machine
+    root = tmp_path / "root"
+    elf = read_elf(folder / "libdemo.so")
+    loader = root / machine_of(elf).interpreter.lstrip("/")
+    loader.parent.mkdir(parents=True)
+    loader.write_bytes(b"")
+    (root / "lib").mkdir(exist_ok=True)
+    ask = Path(shutil.copy(folder / "libdemo.so", tmp_path))
+    for name in elf.needed:
+        raw = (folder / name).read_bytes() if (folder / name).exists() else b""
+        (root / "lib" / name).write_bytes(raw.replace(b"\0dep_", b"\0xep_"))
+    ours = resolve(str(ask), root=str(root), library_path=["/lib"])
+    assert ours.error is not None
+    assert re.fullmatch(r"\S+: undefined symbol: \w+(, version \S+)?", ours.error), ours.error

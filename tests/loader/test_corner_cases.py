@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import SymbolBinding
 from elfaudit.findings import Severity
 from elfaudit.loader import Origin
 from tests.api.test_process import STEPS
@@ -201,6 +202,15 @@ def test_an_empty_name_is_the_program(workshop: Workshop, host: Path) -> None:
     ask.write_bytes(raw.replace(b"\0libq.so\0", b"\0\0ibq.so\0"))
     real, _ = judge(host, ask)
     assert real.error is None
+
+
+@pytest.mark.parametrize("binding", [2, 3, 7, 13])
+def test_only_a_weak_reference_may_stay_open(workshop: Workshop, host: Path, binding: int) -> None:
+    ask = workshop.library("libask.so", ASK)
+    (row,) = symbol_rows(ask, "f")
+    set_symbol(ask, row, binding=binding)
+    real, _ = judge(host, ask)
+    assert (real.error is None) == (binding == SymbolBinding.WEAK)
 
 
 def test_the_words_of_a_process_that_starts(workshop: Workshop) -> None:

@@ -49,6 +49,7 @@ def answer_of(resolution: Resolution) -> Answer:
         elif binding.status is not Status.WEAK_ABSENT:
             undefined.add((user, binding.name))
     missing = tuple(entry.name for entry in link_map.missing)
+    dynamics = [entry.elf.dynamic for entry in link_map.entries if entry.elf is not None]
     return Answer(
         objects,
         resolution.error,
@@ -57,6 +58,7 @@ def answer_of(resolution: Resolution) -> Answer:
         frozenset(undefined),
         missing,
         providers,
+        frozenset(name for each in dynamics if each for name in each.auxiliaries),
     )
 
 
@@ -117,12 +119,14 @@ def traced_differences(real: Answer, ours: Answer, *, cwd: Path | None = None) -
     """The same for a trace, which goes on where a start ends and tells what is missing.
 
     With a library missing it reads no versions: what it binds then is not what a start would bind.
+    An auxiliary filtee that is not there it tells as well, which a start does without.
     """
     ours = replace(ours, error=None)
     if real.missing:
         real, ours = replace(real, providers={}), replace(ours, providers={})
     found = differences(real, ours, cwd=cwd)
-    if set(real.missing) != set(ours.missing):
+    needless = ours.optional - set(ours.missing)
+    if set(real.missing) - needless != set(ours.missing):
         found.append(f"missing: real {real.missing}, ours {ours.missing}")
     undefined = {(_absolute(user, cwd), name) for user, name in real.undefined}
     if undefined != ours.undefined:

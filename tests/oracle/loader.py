@@ -104,6 +104,7 @@ class Answer:
         tried: the paths tried, in order.
         undefined: (path of the object, symbol) that nobody supplies; ``trace`` only.
         missing: NEEDED names that were not found; ``trace`` only.
+        optional: the filtees that need not be there (DT_AUXILIARY); ours only.
         providers: every provider by reference: one object may bind one name to several, as a call
             and a COPY of it do.
     """
@@ -115,6 +116,7 @@ class Answer:
     undefined: frozenset[tuple[str, str]] = frozenset()
     missing: tuple[str, ...] = ()
     providers: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
 
     @property
     def loaded(self) -> tuple[str, ...]:
