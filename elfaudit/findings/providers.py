@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ..elf import ElfObject, Layout, Symbol
 from ..errors import ElfAuditError
-from ..loader import ObjectStore
+from ..loader import Libc, ObjectStore, libc_of
 from ..loader.ldcache import read_cache
 from ..loader.lookup import answers_plain, plain_names
 from ..sources import FileSource, FolderSource, Member, Source
@@ -138,6 +138,7 @@ class Catalogue:
         self._places = tuple(places)
         self._store = store
         self._members: dict[tuple[int, Layout], list[_Library]] | None = None
+        self._fitting: dict[tuple[int, Layout, Libc], list[_Library]] = {}
         self._names: dict[Hashable, frozenset[str]] = {}
         self._ordered: dict[Hashable, list[str]] = {}
         self._searches = 0
@@ -252,7 +253,13 @@ class Catalogue:
             for library in self._open():
                 key = (library[2].machine, library[2].layout)
                 self._members.setdefault(key, []).append(library)
-        return self._members.get((model.machine, model.layout), [])
+        libc = libc_of(model)
+        kind = (model.machine, model.layout, libc)
+        if kind not in self._fitting:
+            # What is made for another C library would only fail in another way.
+            every = self._members.get((model.machine, model.layout), [])
+            self._fitting[kind] = [row for row in every if libc_of(row[2], model) is libc]
+        return self._fitting[kind]
 
     def _open(self) -> Iterator[_Library]:
         seen: set[Hashable] = set()

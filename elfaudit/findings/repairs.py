@@ -22,15 +22,16 @@ _LIBRARY = re.compile(r"^lib(?P<stem>.+?)\.so(?:\..*)?$")
 def provider_fixes(case: Case, entry: LinkMapEntry, provider: Provider) -> Iterator[Fix]:
     """Ways to make ``provider`` part of the scope of ``entry``, the most lasting one first."""
     yield add_needed(case, entry, provider.soname, provider.path, provider.member.identity)
-    option = link_option(provider.soname)
     on_disk = "::" not in provider.path
-    directory = f"-L{shlex.quote(posixpath.dirname(provider.path))} " if on_disk else ""
-    yield Fix(
-        f"relink {posixpath.basename(entry.path or entry.name)} with {option}",
-        f"-Wl,--no-as-needed {directory}{option}",
-        (),
-        Applicability.DISPLAY_ONLY,
-    )
+    if entry.elf is None or provider.soname not in entry.elf.needed:
+        option = link_option(provider.soname)
+        directory = f"-L{shlex.quote(posixpath.dirname(provider.path))} " if on_disk else ""
+        yield Fix(
+            f"relink {_base(entry)} with {option}",
+            f"-Wl,--no-as-needed {directory}{option}",
+            (),
+            Applicability.DISPLAY_ONLY,
+        )
     if on_disk:
         yield Fix(
             "or, without changing a file, preload it",
@@ -60,6 +61,8 @@ def add_needed(case: Case, entry: LinkMapEntry, soname: str, path: str, identity
     If it is listed already, the RUNPATH is all there is to add.
     """
     if entry.elf is not None and soname in entry.elf.needed:
+        if case.finds(soname, entry) is not None:
+            return _in_front(entry, soname, path)
         return _lead_to(entry, entry.elf, soname, path)
     title = f"add {soname} to DT_NEEDED of {_base(entry)}"
     command = f"elfaudit patch-needed {target_of(entry)} --add {shlex.quote(soname)}"
@@ -76,6 +79,14 @@ def add_needed(case: Case, entry: LinkMapEntry, soname: str, path: str, identity
         (edit, Edit("add-runpath", entry.display, directory)),
         Applicability.UNSAFE,
     )
+
+
+def _in_front(entry: LinkMapEntry, soname: str, path: str) -> Fix:
+    """Let the loader find a library before another one of its name, which it finds now."""
+    directory = _runpath_for(entry, posixpath.dirname(path))
+    where = directory if directory is not None else _holder(path)
+    title = f"let {_base(entry)} find {soname} in {where} first: another one of that name is loaded"
+    return Fix(title, None, (), Applicability.DISPLAY_ONLY)
 
 
 def _lead_to(entry: LinkMapEntry, elf: ElfObject, soname: str, path: str) -> Fix:

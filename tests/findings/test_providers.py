@@ -78,3 +78,16 @@ def test_a_hidden_version_does_not_answer_a_plain_reference(workshop: Workshop, 
     for names in (["f"], ["f", *map(str, range(20))]):
         catalogue = Catalogue([Place(TreeSource(str(two.parent)))], ObjectStore())
         assert not catalogue.exporting(names, model)
+
+
+def test_what_is_made_for_another_c_library_is_no_help(workshop: Workshop) -> None:
+    places = []
+    for libc in ("libc.so.6", "libc.musl-x86_64.so.1"):
+        lib = workshop.library(f"{libc}/libwho.so", "int who(void) { return 1; }", needed=[libc])
+        places.append(Place(TreeSource(str(lib.parent))))
+    for libc in ("libc.so.6", "libc.musl-x86_64.so.1"):
+        model = read_elf(workshop.library("libask.so", needed=[libc]))
+        catalogue = Catalogue(places, ObjectStore())
+        (provider,) = catalogue.exporting(["who"], model)["who"]
+        assert provider.elf.needed == (libc,)
+        assert [p.elf.needed for p in catalogue.named("libwho.so", model)] == [(libc,)]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from elfaudit.api import resolve
+from elfaudit.findings import Applicability
 from elfaudit.findings.repairs import link_option, target_of
 from elfaudit.loader import LinkMapEntry, Origin
+from tests.oracle import Workshop
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,15 @@ def test_link_options(soname: str, option: str) -> None:
 def test_targets(display: str, target: str) -> None:
     entry = LinkMapEntry("libx.so", "/libx.so", display, None, None, None, Origin.DIRECT)
     assert target_of(entry) == target
+
+
+def test_another_library_of_the_name_stands_in_front(workshop: Workshop, host: Path) -> None:
+    """A directory behind those of the RUNPATH would not be looked into: the search ends before."""
+    workshop.library("a/libwho.so", "int other(void) { return 1; }")
+    right = workshop.library("b/libwho.so", "int who(void) { return 1; }")
+    code = "int who(void); int ask(void) { return who(); }"
+    ask = workshop.library("libask.so", code, needed=["libwho.so"], runpath="$ORIGIN/a")
+    found = resolve(str(ask), host=str(host), with_=[str(right.parent)])
+    first = found.findings[0].fixes[0]
+    assert "first: another one of that name is loaded" in first.title
+    assert (first.command, first.applicability) == (None, Applicability.DISPLAY_ONLY)
