@@ -227,12 +227,14 @@ class GlibcProcess:
         if entry not in self._lists:
             dynamic = entry.elf.dynamic if entry.elf else None
             found: list[tuple[bool, LinkMapEntry]] = []
-            for tag, name in dict.fromkeys(dynamic.dependencies if dynamic else ()):
+            for tag, written in dict.fromkeys(dynamic.dependencies if dynamic else ()):
+                # Of what is listed a name without a slash is expanded, too (expand_dst).
+                name = self._searcher.expand_name(written, entry) or written
                 if tag != DynamicTag.AUXILIARY:
                     child = self._resolve(name, entry, None)
                     found.append((tag == DynamicTag.FILTER, child))
                     continue
-                filtee = self._find(self._expanded(name, entry), entry, None)[1]
+                filtee = self._find(name, entry, None)[1]
                 if filtee is not None:  # an auxiliary filtee that is not there is not used
                     found.append((True, filtee))
             self._lists[entry] = tuple(found)

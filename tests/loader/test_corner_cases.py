@@ -196,6 +196,12 @@ def test_a_name_that_is_only_asked_for_later(workshop: Workshop) -> None:
     assert ours.error == done.stderr.strip()
 
 
+@pytest.mark.parametrize("name", ["$ORIGIN", "$LIB", "${ORIGIN}x", "lib$PLATFORM.so", "$NONE"])
+def test_tokens_in_a_name_without_a_slash(workshop: Workshop, host: Path, name: str) -> None:
+    ask = workshop.library("libask.so", F, needed=[name])
+    judge(host, ask)
+
+
 def test_an_empty_name_is_the_program(workshop: Workshop, host: Path) -> None:
     ask = workshop.library("libask.so", F, needed=["libq.so"])
     raw = ask.read_bytes()
