@@ -16,21 +16,21 @@ class Paths:
 
     Args:
         root: what is ``/`` for the process; None: nothing.
-        overlay: the same with what is laid over it; files outside of the root are laid there.
+        files: the same with what is laid over it; files outside of the root are laid there.
     """
 
-    def __init__(self, root: TreeSource | None, overlay: Overlay) -> None:
-        self._root = root
-        self._overlay = overlay
+    def __init__(self, root: TreeSource | None, files: Overlay) -> None:
+        self.root = root
+        self.files = files
 
     @property
     def is_this_machine(self) -> bool:
         """Whether the root is that of this machine."""
-        return self._root is not None and self._root.root == "/"
+        return self.root is not None and self.root.root == "/"
 
     def _inside(self, path: str) -> str | None:
         """A real path of this machine as the root has it, without a trailing slash; or None."""
-        root = self._root.root.rstrip("/") if self._root is not None else None
+        root = self.root.root.rstrip("/") if self.root is not None else None
         if root is None or not (path == root or path.startswith(f"{root}/")):
             return None
         return path[len(root) :].rstrip("/")
@@ -51,7 +51,7 @@ class Paths:
         inside = self._inside(real if os.path.isdir(absolute) else os.path.join(real, name))
         if inside is not None:
             return inside
-        self._overlay.mounts.setdefault(HOST, FolderSource("/"))
+        self.files.mounts.setdefault(HOST, FolderSource("/"))
         return HOST + absolute
 
     def as_given(self, path: str) -> str:
@@ -72,15 +72,15 @@ class Paths:
 
     def real(self, path: str) -> str:
         """A path of the root with all its symbolic links followed; of anything else the path."""
-        if self._root is None or "::" in path:
+        if self.root is None or "::" in path:
             return path
-        real = self._root.host_path(path)
+        real = self.root.host_path(path)
         inside = self._inside(real) if real is not None else None
         return inside or path
 
     def place_base(self, directory: str) -> str:
         """The path of a directory of this machine for a process that does not have it yet."""
-        if self._root is None or self.is_this_machine:
+        if self.root is None or self.is_this_machine:
             return directory
         inside = self._inside(directory) if directory else None
         return HOST + directory if inside is None else inside

@@ -15,10 +15,9 @@ from ..errors import (
     RequestError,
 )
 from ..findings import Finding, Resolution, Severity, Verdict
-from ..loader import Libc, LinkMapEntry, Loader
+from ..loader import Libc, Loader
 from ..loader.assertions import dynamic_assertion, said_of
 from ..loader.identity import Abi
-from ..loader.lookup import SymbolIndex
 from ..loader.rtld import Version
 from ..loader.verify import guessed_abi, refusal_of_bytes, words_of_refusal
 from .session import Session
@@ -42,7 +41,7 @@ def resolve_refused(session: Session, subject: Subject, error: ElfAuditError) ->
     """
     if isinstance(error, NotElfError) or not isinstance(error, _REFUSALS) or not subject.listed:
         return None  # of many files each may be anything
-    loader, main = session.loader_of_refused(subject)
+    loader, main = session.processes.loader_of_refused(subject)
     abi = Abi.of(main) if main is not None else guessed_abi(subject.member)
     if abi is None or loader.environment.libc is Libc.MUSL:
         return None
@@ -74,18 +73,13 @@ def _passes_for_library(subject: Subject, abi: Abi) -> bool:
 
 def _refused(loader: Loader, subject: Subject, refused: str, error: ElfAuditError) -> Resolution:
     link_map = loader.load_refused(subject.member, subject.name, refused, subject.asked)
-    indices: dict[LinkMapEntry, SymbolIndex] = {}
-    for entry in link_map.entries:
-        if entry.elf is not None:
-            try:
-                indices[entry] = loader.index(entry, entry.elf)
-            except ElfAuditError:
-                continue
+    indices, _ = loader.indices(link_map)
     bindings = loader.bind(link_map, indices)
     failure = loader.failure(bindings, link_map.program.elf)
     own = said_of(link_map.subject.label, refused)
     message = failure.message if failure is not None else own
     why = str(error).removeprefix(f"{subject.member.display}: ")
     finding = Finding("refused-object", Severity.ERROR, subject.member.display, own, (why,))
-    host = link_map.program if link_map.program is not link_map.subject else None
-    return Resolution(subject.name, Verdict.FAILS, message, host, link_map, bindings, (finding,))
+    return Resolution(
+        subject.name, Verdict.FAILS, message, link_map.host, link_map, bindings, (finding,)
+    )

@@ -193,15 +193,15 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
     try:
         elf = session.store.read(subject.member)
         elf.require_loadable()
-        loader, python = session.loader(subject, elf)
+        loader, python = session.processes.loader(subject, elf)
     except ElfAuditError as error:
         refused = resolve_refused(session, subject, error)
         if refused is None:
             raise
         return refused
     link_map = loader.load(session.started(subject, elf), elf, subject.name, subject.asked)
-    indices, damaged = _indices(loader, link_map)
-    assumed = _assumed(link_map, indices) if python and not _has_program(link_map) else ()
+    indices, damaged = loader.indices(link_map)
+    assumed = _assumed(link_map, indices) if python and link_map.host is None else ()
     bindings = loader.bind(link_map, indices, assumed)
     case = Case(
         link_map,
@@ -217,37 +217,15 @@ def _resolve(session: Session, subject: Subject, selection: Selection) -> Resolu
     )
     findings = diagnose(case, selection)
     outcome = verdict(case, findings)
-    host = link_map.program if _has_program(link_map) else None
-    return Resolution(subject.name, outcome, first_error(case), host, link_map, bindings, findings)
+    return Resolution(
+        subject.name, outcome, first_error(case), link_map.host, link_map, bindings, findings
+    )
 
 
 def _told(resolution: Resolution, selection: Selection) -> Resolution:
     """A resolution with the findings that are wanted only."""
     told = tuple(finding for finding in resolution.findings if finding.rule in selection)
     return replace(resolution, findings=told)
-
-
-def _has_program(link_map: LinkMap) -> bool:
-    """Whether the process has a main program that is not the subject."""
-    return link_map.program is not link_map.subject
-
-
-def _indices(
-    loader: Loader, link_map: LinkMap
-) -> tuple[dict[LinkMapEntry, SymbolIndex], dict[LinkMapEntry, ElfAuditError]]:
-    """The lookup tables of every object; those that cannot be read apart."""
-    indices: dict[LinkMapEntry, SymbolIndex] = {}
-    damaged: dict[LinkMapEntry, ElfAuditError] = {}
-    for entry in link_map.entries:
-        if entry.elf is None:
-            continue
-        try:
-            index = indices[entry] = loader.index(entry, entry.elf)
-            if index.damage is not None:
-                damaged[entry] = index.damage
-        except ElfAuditError as error:
-            damaged[entry] = error
-    return indices, damaged
 
 
 def _assumed(link_map: LinkMap, indices: dict[LinkMapEntry, SymbolIndex]) -> frozenset[str]:

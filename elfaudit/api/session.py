@@ -1,4 +1,4 @@
-"""What is prepared once for any number of subjects: the files, the catalogue, the environments."""
+"""What is prepared once for any number of subjects: the files, the catalogue, the processes."""
 
 from __future__ import annotations
 
@@ -9,28 +9,9 @@ from dataclasses import replace
 from itertools import count
 
 from ..elf import ElfObject
-from ..errors import ElfAuditError, RequestError, SourceError
+from ..errors import SourceError
 from ..findings import Catalogue
-from ..loader import (
-    Asked,
-    Libc,
-    LinkMapEntry,
-    Loader,
-    LoaderEnvironment,
-    ObjectStore,
-    libc_of,
-    loaders_in,
-)
-from ..loader.environment import host_hwcaps, host_platform, running_interpreter
-from ..loader.identity import Abi
-from ..loader.lookup import SymbolIndex
-from ..loader.python import (
-    extension_version,
-    find_interpreter,
-    is_extension_name,
-    refers_to_python,
-)
-from ..loader.verify import guessed_abi
+from ..loader import Asked, LinkMapEntry, ObjectStore
 from ..sources import (
     FileSource,
     Member,
@@ -42,8 +23,9 @@ from ..sources import (
     open_source,
     split_address,
 )
-from .paths import Paths, current_directory
+from .paths import Paths
 from .places import places_of
+from .processes import Processes
 from .subject import TEXT_SUFFIXES, Subject, Target, is_library_name
 from .surroundings import Surroundings
 
@@ -61,6 +43,11 @@ class Session:
     Raises:
         SourceError: a target, the root or a place cannot be opened.
         RequestError: the host is not there.
+
+    Attributes:
+        store: what was read.
+        processes: what the subjects are loaded into.
+        catalogue: what could supply what is missing.
     """
 
     def __init__(
@@ -77,33 +64,28 @@ class Session:
         self._met: list[Subject] = []
         self._coming = self._subjects()
         opened = self._open_targets(targets)
-        self._preload = tuple(map(self._name_in_process, surroundings.preload))
-        self._library_path = surroundings.library_path
-        self._dlopens = tuple(
-            replace(each, name=self._name_in_process(each.name)) for each in surroundings.dlopens
-        )
-        self._libc, self._mode = surroundings.libc, surroundings.mode
-        self._opens = surroundings.opens
-        host = surroundings.host
-        self._given_host = host if host not in ("auto", "none") else None
-        self._host = host if host in ("auto", "none") else self._path_of_program(host)
-        if host not in ("auto", "none"):
-            self._require_program(host)
-        self._loaders: dict[tuple[str | None, Libc], Loader] = {}
+        self.processes = self._processes(surroundings)
         self._targets = self._with_searched(opened)
         named = tuple(each for each in self._targets if each.source is not self._overlay)
         places = places_of(named, surroundings.with_, self._root, self._paths)
         self.catalogue = Catalogue(places, self.store)
 
-    def _require_program(self, host: str) -> None:
-        """Refuse a host that is not there, or that nobody can run as a program."""
-        member = self._overlay.find(self._host)
-        if member is None:
-            raise RequestError(f"{host}: there is no such program to be the host")
-        try:
-            self.store.read(member).require_loadable()
-        except ElfAuditError as error:
-            raise RequestError(f"{host} cannot be the host: {error}") from error
+    def _processes(self, given: Surroundings) -> Processes:
+        """The processes with everything named as they have it."""
+        named = given.host not in ("auto", "none")
+        inside = replace(
+            given,
+            host=self._path_of_program(given.host) if named else given.host,
+            preload=tuple(map(self._name_in_process, given.preload)),
+            dlopens=tuple(
+                replace(each, name=self._name_in_process(each.name)) for each in given.dlopens
+            ),
+        )
+        started_as = self._paths.asked(given.host).written if named else None
+        processes = Processes(inside, started_as, self._paths, self.store)
+        if named:
+            processes.require_program(given.host)
+        return processes
 
     @property
     def files(self) -> Source:
@@ -194,72 +176,6 @@ class Session:
         member = replace(member, display=name)
         return Subject(member, name, split_address(target.given)[0], listed, target.asked)
 
-    def loader(self, subject: Subject, elf: ElfObject) -> tuple[Loader, bool]:
-        """The loader for the process that would load a subject; whether that process is Python.
-
-        Raises:
-            ElfFormatError: the symbol, version or relocation tables of the file are damaged.
-            RequestError: the host is of another machine.
-        """
-        libc = self._libc or libc_of(elf)
-        index = self.store.index(subject.member.identity, elf, libc)
-        python = not elf.is_program and (bool(self._dlopens) or self._is_python(subject, index))
-        program = self._program(subject, elf, python=python)
-        if program is not None:
-            program = self._paths.real(program)
-            libc = self._libc or libc_of(elf, self._read(program))
-        return self._loader(program, libc), python
-
-    def loader_of_refused(self, subject: Subject) -> tuple[Loader, ElfObject | None]:
-        """The loader for the process that would be handed a file whose own facts do not count.
-
-        Returns:
-            The loader, and the program of its process, if one is known.
-        """
-        program = None
-        if self._host not in ("auto", "none"):
-            program = self._paths.real(self._host)
-        elif (
-            self._host == "auto"
-            and self._root is not None
-            and (self._dlopens or is_extension_name(subject.member.path))
-        ):
-            abi = guessed_abi(subject.member)
-            version = extension_version(subject.member.path)
-            found = (p for p in self._interpreters(version) if self._is_of(p, abi))
-            program = next(map(self._paths.real, found), None)
-        main = self._read(program) if program is not None else None
-        libc = self._libc or (libc_of(main) if main is not None else Libc.GLIBC)
-        return self._loader(program, libc), main
-
-    def _is_of(self, program: str, abi: Abi | None) -> bool:
-        found = self._read(program)
-        return found is not None and Abi.of(found) == abi
-
-    def _loader(self, program: str | None, libc: Libc) -> Loader:
-        """The loader for processes of one program."""
-        if (program, libc) not in self._loaders:
-            environment = LoaderEnvironment(
-                self._overlay,
-                main_program=program,
-                started_as=self._started_as if program is not None else None,
-                preload=self._preload,
-                library_path=self._library_path,
-                hwcaps=host_hwcaps() if self._paths.is_this_machine else None,
-                platform=host_platform() if self._paths.is_this_machine else None,
-                directory=current_directory() if self._paths.is_this_machine else "/",
-                dlopens=self._dlopens,
-                mode=self._mode,
-                libc=libc,
-            )
-            self._loaders[program, libc] = Loader(environment, self.store)
-        return self._loaders[program, libc]
-
-    @property
-    def _started_as(self) -> str | None:
-        """How the program on the command line is started; None: by its path."""
-        return self._paths.asked(self._given_host).written if self._given_host else None
-
     def started(self, subject: Subject, elf: ElfObject) -> Member:
         """The file of a subject as the loader sees it.
 
@@ -269,54 +185,6 @@ class Session:
         if not elf.is_program:
             return subject.member
         return replace(subject.member, path=self._paths.real(subject.member.path))
-
-    @staticmethod
-    def _is_python(subject: Subject, index: SymbolIndex) -> bool:
-        return (
-            subject.container.endswith(".whl")
-            or is_extension_name(subject.member.path)
-            or refers_to_python(index.references)
-        )
-
-    def _program(self, subject: Subject, elf: ElfObject, *, python: bool) -> str | None:
-        """Path of the main program of the process, or None where it is the subject or unknown."""
-        started = elf.is_program and not self._opens
-        if started or self._host == "none":
-            return None
-        if self._host != "auto":
-            if not self._runs(self._host, elf):
-                of = f"of the machine and the C library of {subject.name}"
-                raise RequestError(f"{self._host} is not {of}")
-            return self._host
-        if not python or self._root is None:
-            return None
-        version = extension_version(subject.member.path) or extension_version(subject.container)
-        return next((p for p in self._interpreters(version) if self._runs(p, elf)), None)
-
-    def _runs(self, program: str, elf: ElfObject) -> bool:
-        """Whether a program of the process is of the machine of a file, and of its C library."""
-        found = self._read(program)
-        if found is None or (found.machine, found.layout) != (elf.machine, elf.layout):
-            return False
-        return (self._libc or libc_of(elf, found)) is libc_of(found)
-
-    def _read(self, program: str) -> ElfObject | None:
-        """The facts of a program of the process; None if it is none (a wrapper script, say)."""
-        member = self._overlay.find(program)
-        try:
-            return self.store.read(member) if member is not None else None
-        except ElfAuditError:
-            return None
-
-    def _interpreters(self, version: str | None) -> Iterator[str]:
-        if self._paths.is_this_machine:
-            running = running_interpreter()
-            if running is not None and version in (None, running[0]):
-                yield running[1]
-        if self._root is not None:
-            found = find_interpreter(self._root, version)
-            if found is not None:
-                yield found
 
     def _open_targets(self, targets: Sequence[str]) -> tuple[Target | SourceError, ...]:
         """The targets, or why they cannot be opened."""
@@ -374,30 +242,14 @@ class Session:
 
     def _found(self, name: str) -> Target | None:
         """The library of that name in the process, or in the root where no program is known."""
-        for model, program, libc in self._models():
-            entry = self._loader(program, libc).find(name, model)
-            if entry.path is not None and not entry.missing:
-                origin = entry.steps[-1].origin if entry.steps else entry.origin
-                asked = Asked(entry.written, name, origin, entry.steps)
-                root = "" if self._root is None or "::" in entry.path else self._root.root
-                given = root.rstrip("/") + entry.path
-                return Target(given, self._overlay, "", entry.path, asked)
-        return None
-
-    def _models(self) -> Iterator[tuple[ElfObject, str | None, Libc]]:
-        """What a process may be like: a file of its machine, its program, its C library."""
-        program = self._host if self._given_host is not None else None
-        if program is None and self._dlopens and self._host == "auto":
-            program = next(self._interpreters(None), None)
-        running = running_interpreter() if self._paths.is_this_machine else None
-        model = self._read(program or (running[1] if running else ""))
-        if model is not None:
-            real = self._paths.real(program) if program is not None else None
-            yield model, real, self._libc or libc_of(model)
-        for path, libc in loaders_in(self._overlay) if program is None else ():
-            loader = self._read(path)
-            if loader is not None and libc is (self._libc or libc):
-                yield loader, None, libc
+        entry = self.processes.search(name)
+        if entry is None or entry.path is None:
+            return None
+        origin = entry.steps[-1].origin if entry.steps else entry.origin
+        asked = Asked(entry.written, name, origin, entry.steps)
+        root = "" if self._root is None or "::" in entry.path else self._root.root
+        given = root.rstrip("/") + entry.path
+        return Target(given, self._overlay, "", entry.path, asked)
 
     def _open_target(self, given: str) -> Target:
         container, inside = split_address(given)

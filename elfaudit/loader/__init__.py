@@ -1,7 +1,7 @@
 """What the dynamic loader would do with the facts, in pure functions over them."""
 
 from .bindings import Binding, Bindings, Status
-from .environment import Dlopen, Libc, LoaderEnvironment, Mode
+from .environment import AnyProgram, Dlopen, Libc, LoaderEnvironment, Mode
 from .failure import Cause, Failure
 from .libc import libc_of, loaders_in
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
@@ -10,6 +10,7 @@ from .store import ObjectStore
 
 __all__ = [
     "AS_NAMED",
+    "AnyProgram",
     "Asked",
     "Binding",
     "Bindings",

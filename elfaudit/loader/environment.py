@@ -16,6 +16,7 @@ from enum import Enum, Flag
 from ..sources import Source
 
 __all__ = [
+    "AnyProgram",
     "Dlopen",
     "Libc",
     "LoaderEnvironment",
@@ -52,6 +53,12 @@ class Dlopen:
     mode: Mode = Mode.LOCAL
 
 
+class AnyProgram(Enum):
+    """A main program of which no more is known than that there is one."""
+
+    PLAIN = "a program that needs the C library and nothing else"
+
+
 @dataclass(frozen=True, slots=True)
 class LoaderEnvironment:
     """The inputs of a load, beside the file itself.
@@ -59,7 +66,8 @@ class LoaderEnvironment:
     Attributes:
         root: every file the loader can see; paths are those inside it.
         main_program: path of the program whose process it is (for a Python extension the
-            interpreter), or None: the subject is the program, or nothing is known of it.
+            interpreter), or :class:`AnyProgram`, by which a file is opened and not started. None:
+            the subject is the program; a library stands for one, as ``ldd`` has it.
         started_as: how that is written where it is started (``argv[0]``); None: as the path.
         preload: ``LD_PRELOAD``, paths or names.
         library_path: ``LD_LIBRARY_PATH``, split.
@@ -73,7 +81,7 @@ class LoaderEnvironment:
     """
 
     root: Source
-    main_program: str | None = None
+    main_program: str | AnyProgram | None = None
     started_as: str | None = None
     preload: tuple[str, ...] = ()
     library_path: tuple[str, ...] = ()

@@ -316,7 +316,7 @@ def is_bound_now(opening: Opening, entry: LinkMapEntry) -> bool:
         return True
     if opening.mode is not None:
         return Mode.LAZY not in opening.mode
-    return opening.root.elf is None or not opening.root.elf.is_program
+    return opening.root.elf is not None and not opening.root.elf.is_program
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = ["GlibcProcess", "refused_to_dlopen"]
 # What the kernel does not start as PT_INTERP; of other machines and classes it may know more.
 _NO_LOADER = (Outcome.ABSENT, Outcome.NOT_ELF, Outcome.UNREADABLE)
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
+_C_LIBRARY = "libc.so.6"
 
 
 class GlibcProcess:
@@ -62,6 +63,10 @@ class GlibcProcess:
             Origin.DIRECT, search.steps,
         )  # fmt: skip
 
+    def suppose_program(self) -> LinkMapEntry:
+        """The entry of a program of which nothing is known, to be handed to :meth:`start`."""
+        return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)
+
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: program, preloads, and the dependencies of both, breadth first.
 
@@ -75,7 +80,7 @@ class GlibcProcess:
             # Nobody knows it by its file: that is opened once more, and refused.
             self._entries.append(program)
             self._register_soname(program)
-        else:  # a library, for want of a program
+        elif not program.supposed:  # a library, for want of a program
             self._add(program)
         self._reside(program)
         roots = [program]
@@ -224,6 +229,9 @@ class GlibcProcess:
 
     def _dependencies(self, entry: LinkMapEntry) -> tuple[tuple[bool, LinkMapEntry], ...]:
         """(whether it is a filtee, object) for all that an object lists, in its order."""
+        if entry.supposed and entry not in self._lists:
+            library = self._find(_C_LIBRARY, entry, None)[1]
+            self._lists[entry] = ((False, library),) if library is not None else ()
         if entry not in self._lists:
             dynamic = entry.elf.dynamic if entry.elf else None
             found: list[tuple[bool, LinkMapEntry]] = []
@@ -242,13 +250,8 @@ class GlibcProcess:
 
     def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
         """The entry that ``name`` stands for when ``requester`` asks for it, found or not."""
-        name = self._expanded(name, requester)
         search, entry = self._find(name, requester, as_)
         return entry if entry is not None else self._absent(name, requester, search)
-
-    def _expanded(self, name: str, requester: LinkMapEntry) -> str:
-        """A path with its tokens replaced: the same text is another file elsewhere."""
-        return self._searcher.expand_name(name, requester) or name if "/" in name else name
 
     def _find(
         self, name: str, requester: LinkMapEntry, as_: Origin | None

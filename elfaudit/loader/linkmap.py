@@ -119,6 +119,11 @@ class LinkMapEntry:
         return self.origin in (Origin.PRELOAD, Origin.SYSTEM_PRELOAD)
 
     @property
+    def supposed(self) -> bool:
+        """Whether it is a program of which nothing is known; it is in no list of objects."""
+        return self.path is None and self.origin is Origin.DIRECT
+
+    @property
     def missing(self) -> bool:
         """Whether there is no object for it."""
         return self.elf is None
@@ -226,8 +231,14 @@ class LinkMap:
 
     @property
     def program(self) -> LinkMapEntry:
-        """The main program; the subject itself where nothing is known of a program."""
+        """The main program: the subject itself where that was started, or taken for it."""
         return self.openings[0].root
+
+    @property
+    def host(self) -> LinkMapEntry | None:
+        """The main program if it is another file than the subject, and is known."""
+        program = self.program
+        return program if program is not self.subject and not program.supposed else None
 
     @property
     def global_scope(self) -> tuple[LinkMapEntry, ...]:

@@ -66,6 +66,10 @@ class MuslProcess:
         doubt = self._searcher.doubt_of_started(search.found)
         return replace(_entry_of(path, search.found, None, Origin.DIRECT, search), doubt=doubt)
 
+    def suppose_program(self) -> LinkMapEntry:
+        """The entry of a program of which nothing is known, to be handed to :meth:`start`."""
+        return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)
+
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: the program, its preloads, then what each of them needs in turn.
 
@@ -75,13 +79,16 @@ class MuslProcess:
         """
         self.program = program
         self._loader = self._own_entry(program)
-        self._append(program)
+        if not program.supposed:
+            self._append(program)
         for name in self._environment.preload:
             entry = self._load(name, None, Origin.PRELOAD)
             if entry.missing and entry is not self._loader:
                 self._entries.remove(entry)
                 del self._absences[name]
                 self._ignored.append(replace(entry, origin=Origin.PRELOAD))
+        if program.supposed:
+            self._list_c_library(program)
         self._load_dependencies(0)
         searchlist = tuple(self._order)
         loaded = tuple(self._entries)
@@ -149,6 +156,13 @@ class MuslProcess:
         if search.found is None:
             return self._absence(path, program, search)
         return _entry_of(path, search.found, program, Origin.LOADED, search)
+
+    def _list_c_library(self, program: LinkMapEntry) -> None:
+        """Let a program that stands in no list need the C library, where there is one."""
+        if self._loader is not None and not self._loader.missing:
+            if self._loader not in self._places:
+                self._append(self._loader)
+            self._edges[program] = (self._loader,)
 
     def _load_dependencies(self, position: int) -> None:
         """Load what the objects from a place on need, and those in turn (``load_deps``)."""

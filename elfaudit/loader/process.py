@@ -13,7 +13,7 @@ from ..elf import ElfObject, Layout
 from ..errors import ElfAuditError
 from ..sources import Member
 from .bindings import GlibcBindings, bind
-from .environment import Libc, LoaderEnvironment
+from .environment import AnyProgram, Libc, LoaderEnvironment
 from .failure import Failure, first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening
@@ -108,8 +108,10 @@ class Loader:
     def _main_program(self) -> ElfObject | None:
         """The facts of the environment's program, if there is one that can be read."""
         path = self.environment.main_program
+        if not isinstance(path, str):
+            return None
         try:
-            member = self.environment.root.find(path) if path is not None else None
+            member = self.environment.root.find(path)
             return self._store.read(member) if member is not None else None
         except ElfAuditError:
             return None
@@ -136,6 +138,23 @@ class Loader:
             ElfFormatError: its symbol, version or relocation tables are damaged.
         """
         return self._store.index(entry.identity, elf, self.environment.libc)
+
+    def indices(
+        self, link_map: LinkMap
+    ) -> tuple[dict[LinkMapEntry, SymbolIndex], dict[LinkMapEntry, ElfAuditError]]:
+        """The lookup tables of every object, and why those that are damaged cannot be read."""
+        indices: dict[LinkMapEntry, SymbolIndex] = {}
+        damaged: dict[LinkMapEntry, ElfAuditError] = {}
+        for entry in link_map.entries:
+            if entry.elf is None:
+                continue
+            try:
+                index = indices[entry] = self.index(entry, entry.elf)
+                if index.damage is not None:
+                    damaged[entry] = index.damage
+            except ElfAuditError as error:
+                damaged[entry] = error
+        return indices, damaged
 
     def bind(
         self,
@@ -207,9 +226,14 @@ class Loader:
             doubt = str(unknown)
         return replace(subject, doubt=doubt), None
 
-    def _begin(self, process: GlibcProcess | MuslProcess, program: str, model: ElfObject) -> None:
+    def _begin(
+        self, process: GlibcProcess | MuslProcess, program: str | AnyProgram, model: ElfObject
+    ) -> None:
         """Start a program, and open what is opened before the subject."""
-        found = process.find_program(program)
+        if isinstance(program, AnyProgram):
+            found = process.suppose_program()
+        else:
+            found = process.find_program(program)
         process.start(replace(found, written=self.environment.started_as or found.written))
         for dlopen in self.environment.dlopens:
             entry = process.find(dlopen.name)

@@ -30,7 +30,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self._objects: dict[Hashable, ElfObject | ElfAuditError] = {}
         self._indices: dict[tuple[Hashable, Libc], SymbolIndex | ElfAuditError] = {}
-        self._sizes: dict[Hashable, Mapping[str, int]] = {}
+        self._sizes: dict[Hashable, Mapping[str, int] | ElfAuditError] = {}
         self._others: dict[Hashable, object] = {}
 
     def read(self, member: Member) -> ElfObject:
@@ -70,12 +70,13 @@ class ObjectStore:
         Raises:
             ElfFormatError: its symbol or version tables are damaged.
         """
-        if identity not in self._sizes:
-            try:
-                self._sizes[identity] = variable_sizes(elf.symbols)
-            finally:
-                elf.release()
-        return self._sizes[identity]
+        sizes = self._sizes.get(identity)
+        if sizes is None:
+            sizes = self._sizes[identity] = _sized(elf)
+            elf.release()
+        if isinstance(sizes, ElfAuditError):
+            raise sizes.with_traceback(None)
+        return sizes
 
     def once(self, make: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What ``make`` gives for these arguments, made when first asked for: a cache, say."""
@@ -91,12 +92,20 @@ class ObjectStore:
             _ = elf.isa_needed
             if member.sequential and elf.dynamic is not None:
                 libc = libc_of(elf)
-                self._sizes[member.identity] = variable_sizes(elf.symbols)
+                self._sizes[member.identity] = _sized(elf)  # while the member is still open
                 self._indices[member.identity, libc] = _indexed(elf, libc)
             elf.release()
         except ElfAuditError as error:
             return error
         return elf
+
+
+def _sized(elf: ElfObject) -> Mapping[str, int] | ElfAuditError:
+    """The sizes of the variables, or why there are none."""
+    try:
+        return variable_sizes(elf.symbols)
+    except ElfAuditError as error:
+        return error.with_traceback(None)
 
 
 def _indexed(elf: ElfObject, libc: Libc) -> SymbolIndex | ElfAuditError:

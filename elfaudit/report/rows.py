@@ -80,7 +80,7 @@ class FileRow:
         searched = _searched(link_map)
         return cls(
             resolution.subject,
-            link_map.subject.display,
+            resolution.subject,
             searched or _label(resolution.subject),
             resolution.verdict,
             resolution.error,
@@ -161,7 +161,8 @@ def _outside(link_map: LinkMap) -> Iterator[str]:
 
 
 def _libraries(link_map: LinkMap) -> Iterable[LibraryRow]:
-    for entry in (*link_map.own, *link_map.missing):
+    preloaded = (entry for entry in link_map.entries if entry.preloaded)
+    for entry in dict.fromkeys((*preloaded, *link_map.own, *link_map.missing)):
         if entry is link_map.subject or entry is link_map.program:
             continue
         yield LibraryRow(

@@ -142,7 +142,7 @@ class TestStory:
         )
         assert ours.verdict is Verdict.LOADS
         assert rules(ours) == ["preload-only"]
-        assert ours.link_map.entries[1].path == "/opt/rocm-7.1/lib/librocm_smi64.so.1"
+        assert ours.link_map.entries[0].path == "/opt/rocm-7.1/lib/librocm_smi64.so.1"
 
     def test_preloaded_by_library_path(self, story: Path) -> None:
         ours = resolve(

@@ -13,7 +13,7 @@ from elfaudit.api.session import Session
 from elfaudit.api.subject import Subject
 from elfaudit.api.surroundings import Surroundings
 from elfaudit.errors import RequestError, SourceError
-from elfaudit.loader import Loader
+from elfaudit.loader import AnyProgram, Loader
 
 EXTENSION = "torch/_C.cpython-311-x86_64-linux-gnu.so"
 RUNNING = f"{sys.version_info[0]}{sys.version_info[1]}"
@@ -26,10 +26,10 @@ def session(*targets: str | Path, **options: object) -> Session:
 
 def loader_of(made: Session, subject: Subject) -> tuple[Loader, bool]:
     elf = made.store.read(subject.member)
-    return made.loader(subject, elf)
+    return made.processes.loader(subject, elf)
 
 
-def program_of(made: Session) -> tuple[str | None, bool]:
+def program_of(made: Session) -> tuple[str | AnyProgram | None, bool]:
     """The main program for the first subject, and whether it is a Python."""
     loader, python = loader_of(made, next(made.subjects()))
     return loader.environment.main_program, python
@@ -83,7 +83,7 @@ class TestProgram:
 
     def test_a_library_is_on_its_own(self, story: Path) -> None:
         target = story / "site-packages/torch/lib/libc10.so"
-        assert program_of(session(target, root="/")) == (None, False)
+        assert program_of(session(target, root="/")) == (AnyProgram.PLAIN, False)
 
     def test_a_program_is_itself_whatever_the_host(self, prebuilt: Path) -> None:
         target = prebuilt / "machines/x86_64/demo"
@@ -100,7 +100,7 @@ class TestProgram:
     def test_an_extension_of_a_python_that_is_not_here(self, story: Path, tmp_path: Path) -> None:
         copy = tmp_path / "_C.cpython-399-x86_64-linux-gnu.so"
         shutil.copy(story / "site-packages" / EXTENSION, copy)
-        assert program_of(session(copy, root="/")) == (None, True)
+        assert program_of(session(copy, root="/")) == (AnyProgram.PLAIN, True)
 
     def test_no_host_at_all(self, story: Path) -> None:
         target = story / "site-packages" / EXTENSION
@@ -119,7 +119,7 @@ class TestProgram:
         binaries.mkdir(parents=True)
         (binaries / "python3.11").write_text("#!/bin/sh\n")
         target = story / "site-packages" / EXTENSION
-        assert program_of(session(target, root=str(tmp_path))) == (None, True)
+        assert program_of(session(target, root=str(tmp_path))) == (AnyProgram.PLAIN, True)
 
     def test_a_python_of_another_machine_is_no_host(
         self, story: Path, prebuilt: Path, tmp_path: Path
@@ -128,7 +128,7 @@ class TestProgram:
         binaries.mkdir(parents=True)
         shutil.copy(prebuilt / "machines/aarch64/demo", binaries / "python3.11")
         target = story / "site-packages" / EXTENSION
-        assert program_of(session(target, root=str(tmp_path))) == (None, True)
+        assert program_of(session(target, root=str(tmp_path))) == (AnyProgram.PLAIN, True)
 
     def test_the_links_of_a_program_are_followed(
         self, story: Path, prebuilt: Path, tmp_path: Path
@@ -143,7 +143,7 @@ class TestProgram:
     def test_a_library_of_a_wheel_is_in_a_python(self, story: Path) -> None:
         (wheel,) = story.glob("*.whl")
         made = session(f"{wheel}::torch/lib/libc10.so")
-        assert program_of(made) == (None, True)
+        assert program_of(made) == (AnyProgram.PLAIN, True)
 
     def test_loaders_are_shared(self, story: Path) -> None:
         made = session(story / "site-packages")

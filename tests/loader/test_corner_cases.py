@@ -202,6 +202,13 @@ def test_tokens_in_a_name_without_a_slash(workshop: Workshop, host: Path, name: 
     judge(host, ask)
 
 
+@pytest.mark.parametrize("name", ["$ORIGIN/libwho.so", "libwho.so"])
+def test_a_directory_with_a_token_in_its_name(workshop: Workshop, host: Path, name: str) -> None:
+    workshop.library("x$LIB/libwho.so", F)
+    ask = workshop.library("libask.so", F, needed=[name], runpath="$ORIGIN/x$LIB")
+    judge(host, ask)
+
+
 def test_an_empty_name_is_the_program(workshop: Workshop, host: Path) -> None:
     ask = workshop.library("libask.so", F, needed=["libq.so"])
     raw = ask.read_bytes()

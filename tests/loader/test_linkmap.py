@@ -14,7 +14,7 @@ def test_labels(story: Path) -> None:
     assert inside.subject.label == "torch/lib/libtorch_hip.so"
     assert inside.subject.display == f"{wheel}::torch/lib/libtorch_hip.so"
     assert inside.subject.soname == "libtorch_hip.so"
-    assert inside.own == inside.global_scope
+    assert inside.own == inside.local_scope
     absent = LinkMapEntry("libx.so.1", None, "libx.so.1", None, None, None, Origin.MISSING)
     assert (absent.label, absent.soname, absent.missing) == ("libx.so.1", "libx.so.1", True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
 from elfaudit.findings import Resolution
 from elfaudit.loader import Status
 from elfaudit.loader.environment import host_library_path
@@ -70,22 +71,34 @@ def judge(
     library_path: str | None = None,
     cwd: Path | None = None,
 ) -> tuple[Answer, Resolution]:
-    """The real answer to ``dlopen`` and ours, which must agree in every respect."""
-    preload = tuple(preload)
-    real = dlopen(host, subject, preload=preload, library_path=library_path, cwd=cwd)
+    """The real answer to ``dlopen`` and ours, which must agree in every respect.
+
+    A host of which nothing can be noticed need not be named to us.
+    """
+    preloads = tuple(map(str, preload))
+    real = dlopen(host, subject, preload=preloads, library_path=library_path, cwd=cwd)
     before = os.getcwd()
     os.chdir(cwd or before)
+    paths = host_library_path({"LD_LIBRARY_PATH": library_path or ""})
+    plain = _is_plain(host) and not any("$" in each for each in (*preloads, *paths))
     try:
-        resolution = resolve(
-            str(subject),
-            host=str(host),
-            preload=map(str, preload),
-            library_path=host_library_path({"LD_LIBRARY_PATH": library_path or ""}),
-        )
+        resolution = resolve(str(subject), host=str(host), preload=preloads, library_path=paths)
+        agree(real, resolution, cwd=cwd)
+        if plain:
+            supposed = resolve(str(subject), preload=preloads, library_path=paths)
+            own = {key: paths for key, paths in real.providers.items() if key[0] != str(host)}
+            agree(replace(real, providers=own), supposed, cwd=cwd)
     finally:
         os.chdir(before)
-    agree(real, resolution, cwd=cwd)
     return real, resolution
+
+
+def _is_plain(host: Path) -> bool:
+    """Whether a program needs the C library, and nothing can be noticed of it."""
+    elf = read_elf(host)
+    dynamic = elf.dynamic
+    paths = dynamic is not None and (dynamic.rpath is not None or dynamic.runpath is not None)
+    return elf.needed == ("libc.so.6",) and not paths
 
 
 def agree(real: Answer, resolution: Resolution, *, cwd: Path | None = None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
 from elfaudit.findings import Resolution
 from elfaudit.loader.environment import host_library_path
 
@@ -48,7 +49,20 @@ def disagreements(graph: Graph, here: Path, opener: Path | None) -> list[str] | 
         return None
     now = open_each(opener, every, now=True, **surroundings)
     ours = _resolved(subject, str(opener), surroundings, opens)
-    return _opened(lazy, now, answer_of(ours), here)
+    found = _opened(lazy, now, answer_of(ours), here)
+    if opens or "$" in f"{preload}{paths}" or read_elf(subject).is_program:
+        return found
+    # Nothing can be noticed of that program: it need not be named.
+    ours = _resolved(subject, "auto", surroundings, ())
+    lazy, now = _without(opener, lazy), _without(opener, now)
+    return found + _opened(lazy, now, answer_of(ours), here)
+
+
+def _without(opener: Path, opened: Opened) -> Opened:
+    """What is told of all other objects."""
+    every = opened.answer.providers.items()
+    providers = {key: paths for key, paths in every if key[0] != str(opener)}
+    return replace(opened, answer=replace(opened.answer, providers=providers))
 
 
 def _resolved(

@@ -86,12 +86,14 @@ def predict(
 def _predict(
     environment: LoaderEnvironment, store: ObjectStore, dlopens: list[Dlopen]
 ) -> Prediction:
-    member = environment.root.find(environment.main_program or "")
+    path = environment.main_program
+    assert isinstance(path, str)
+    member = environment.root.find(path)
     assert member is not None
     model = store.read(member)
     searcher = MuslSearcher(environment, store, model)
     process = MuslProcess(environment, searcher)
-    program = process.find_program(environment.main_program or "")
+    program = process.find_program(path)
     process.start(program)
     for dlopen in dlopens:
         subject = process.find(dlopen.name)
