@@ -211,7 +211,8 @@ class GlibcBindings:
         """
         if key in self.indices[entry].references.keys:
             return self._undefined[entry].found.get(key)
-        found = self._everything[entry].found.get(key)
+        scope = self._lookup_of[entry].scope
+        found = next((each for each in scope if self.indices[each].exports.answers(key)), None)
         return entry if found is not None and self._is_protected(entry, key) else found
 
     def _found(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
@@ -226,7 +227,9 @@ class GlibcBindings:
 
     def _bound(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
         """What a call of ``entry`` binds to."""
-        found, name = self.provider(entry, key), split_key(key)[0]
+        found, name = self._found(entry, key), split_key(key)[0]
+        if found is not None and self._is_protected(entry, key):
+            return entry
         if found is None or not self._is_unique(found, name) or not self._is_ambiguous(name):
             return found
         return self._unique.get(name, found)

@@ -63,6 +63,22 @@ class GlibcProcess:
             Origin.DIRECT, search.steps,
         )  # fmt: skip
 
+    def fork(self) -> GlibcProcess:
+        """Another process that is as this one is now; what either does next is its own."""
+        child = GlibcProcess(self._environment, self._searcher)
+        child._entries += self._entries
+        child._names |= self._names
+        child._sonames |= self._sonames
+        child._by_identity |= self._by_identity
+        child._lists |= self._lists
+        child._ignored += self._ignored
+        child._openings += self._openings
+        child.program = self.program
+        child._global |= self._global
+        child._residents |= self._residents
+        child._absences |= {name: list(entries) for name, entries in self._absences.items()}
+        return child
+
     def suppose_program(self) -> LinkMapEntry:
         """The entry of a program of which nothing is known, to be handed to :meth:`start`."""
         return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)

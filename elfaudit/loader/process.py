@@ -41,6 +41,7 @@ class Loader:
         self.environment = environment
         self._store = store
         self._searchers: dict[tuple[int, Layout, str | None], Searcher | MuslSearcher] = {}
+        self._processes: dict[Searcher | MuslSearcher, GlibcProcess | MuslProcess] = {}
 
     def searcher(self, elf: ElfObject) -> Searcher | MuslSearcher:
         """The search order as it is for objects of that file's machine."""
@@ -66,18 +67,18 @@ class Loader:
             NotLoadableError: the file is nothing a dynamic loader takes.
         """
         elf.require_loadable()
-        environment, process = self.environment, self._process(elf)
+        environment = self.environment
         subject = LinkMapEntry(
             asked.name or name, member.path, member.display, elf, member.identity, None,
             asked.origin, asked.steps, asked.written,
         )  # fmt: skip
         later = environment.main_program is not None
         subject, refused = self._judged(subject, member, elf, later=later)
-        if environment.main_program is None:
+        process = self._begun(elf)
+        if process.program is None:
             process.start(subject, refused)
-            return process.link_map()
-        self._begin(process, environment.main_program, elf)
-        process.open(subject, environment.mode, refused)
+        else:
+            process.open(subject, environment.mode, refused)
         return process.link_map()
 
     def load_refused(
@@ -99,8 +100,7 @@ class Loader:
         if environment.main_program is None or main is None:
             opening = Opening(subject, None, (), (subject,), (), refused)
             return LinkMap((subject,), subject, (opening,), {})
-        process = self._process(main)
-        self._begin(process, environment.main_program, main)
+        process = self._begun(main)
         process.open(subject, environment.mode, refused)
         return process.link_map()
 
@@ -126,10 +126,7 @@ class Loader:
         Source: ``_dl_map_object`` (glibc ``elf/dl-load.c``), ``load_library`` (musl
         ``ldso/dynlink.c``).
         """
-        process = self._process(model)
-        if self.environment.main_program is not None:
-            self._begin(process, self.environment.main_program, model)
-        return process.find(name)
+        return self._begun(model).find(name)
 
     def index(self, entry: LinkMapEntry, elf: ElfObject) -> SymbolIndex:
         """The lookup tables of an object.
@@ -202,12 +199,23 @@ class Loader:
         searcher = self.glibc_searcher(elf)
         return searcher.rtld.version if searcher is not None else None
 
-    def _process(self, elf: ElfObject) -> GlibcProcess | MuslProcess:
-        searcher = self.searcher(elf)
+    def _begun(self, model: ElfObject) -> GlibcProcess | MuslProcess:
+        """A process in which everything is done that comes before the subject.
+
+        That is the same for all subjects of a machine; without a program it is nothing.
+        """
+        searcher = self.searcher(model)
         searcher.begin()
-        if isinstance(searcher, MuslSearcher):
-            return MuslProcess(self.environment, searcher)
-        return GlibcProcess(self.environment, searcher)
+        if searcher not in self._processes:
+            process: GlibcProcess | MuslProcess
+            if isinstance(searcher, MuslSearcher):
+                process = MuslProcess(self.environment, searcher)
+            else:
+                process = GlibcProcess(self.environment, searcher)
+            if self.environment.main_program is not None:
+                self._begin(process, self.environment.main_program, model)
+            self._processes[searcher] = process
+        return self._processes[searcher].fork()
 
     def _judged(
         self, subject: LinkMapEntry, member: Member, elf: ElfObject, *, later: bool
