@@ -7,15 +7,14 @@ relocations and notes when they are first asked for.
 from __future__ import annotations
 
 import os
-from array import array
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
 from ..errors import ElfFormatError, NotLoadableError
 from ..stream import ByteStream, FileStream
-from .dynamic import Dynamic, DynamicTag, Flags1, read_dynamic
-from .hashtable import GnuHash, HashTable, SysvHash
+from .dynamic import Dynamic, Flags, Flags1, read_dynamic
+from .dynsym import DynamicSymbols
 from .header import AddressMap, FileType, Header, Segment, SegmentType, read_header, read_segments
 from .layout import Layout
 from .notes import DlopenNote, Note, build_id, dlopen_notes, isa_needed, properties, read_notes
@@ -28,7 +27,7 @@ from .versions import Versions, read_versions
 __all__ = ["ElfObject", "Kind", "Stack", "Tls", "map_elf", "read_elf"]
 
 _PATH_MAX = 4096
-_MAX_SYMBOLS = 1 << 21  # libtorch has 75,000; a sparse file may claim anything
+_NO_DYNAMIC = Dynamic(None, (), None, None, Flags(0), Flags1(0), (), (), (), (), 0)
 
 
 class Kind(Enum):
@@ -183,7 +182,9 @@ class ElfObject:
         if self.dynamic is None:
             return Versions((), (), {})
         reader = self._addresses.readable(self._reader)
-        return read_versions(reader, self.layout, self.dynamic, self._addresses, self._strings)
+        return read_versions(
+            reader, self.layout, self.dynamic, self._addresses, self._dynsym.strings
+        )
 
     @cached_property
     def relocations(self) -> Relocations:
@@ -216,32 +217,30 @@ class ElfObject:
     def symbols(self) -> SymbolTable:
         """The dynamic symbol table; empty without one."""
         count = self._symbol_count
-        if self.dynamic is None or not count:
+        if not count:
             return SymbolTable(self.layout, b"", b"", None, self.versions, None, name=self.path)
-        offset, _ = self.dynamic.locate(DynamicTag.SYMTAB, self._addresses)
-        if count > _MAX_SYMBOLS:
-            raise ElfFormatError(
-                self.path, offset, "DT_SYMTAB", f"{count} symbols are more than any real file has"
-            )
+        rows, offset = self._dynsym.rows(count)
         return SymbolTable(
             self.layout,
-            rows := self._reader.read(offset, count * self.layout.symbol_size, "DT_SYMTAB"),
-            self._names_of(rows),
-            self._version_indices(self.dynamic, count),
+            rows,
+            self._dynsym.names_of(rows),
+            self._dynsym.version_indices(count),
             self.versions,
-            self._hash,
+            self._dynsym.hash_table,
             name=self.path,
             offset=offset,
         )
 
-    def _names_of(self, rows: bytes) -> bytes:
-        """The string table, or more than it says it has if symbols have their names there."""
-        strings, word = self._strings, self.layout.symbol_size // 4
-        offsets = self.layout.words(rows, 4)[::word]
-        if self.dynamic is None or max(offsets, default=0) < len(strings):
-            return strings
-        base = self.dynamic.value(DynamicTag.STRTAB) or 0
-        return self._addresses.rest(self._reader, base) or strings
+    @cached_property
+    def _symbol_count(self) -> int:
+        counted = self._dynsym.count()
+        return self._dynsym.bound(self.relocations.symbols()) if counted is None else counted
+
+    @cached_property
+    def _dynsym(self) -> DynamicSymbols:
+        return DynamicSymbols(
+            self._reader, self.header, self.dynamic or _NO_DYNAMIC, self._addresses
+        )
 
     @property
     def symbols_reachable(self) -> bool:
@@ -250,14 +249,16 @@ class ElfObject:
         Source: ``_dl_setup_hash`` and ``do_lookup_x`` of glibc. What is in a table that has
         something in it is taken to be what a linker put there.
         """
-        return self._hash is not None and self._hash.reaches_any()
+        table = self._dynsym.hash_table
+        return table is not None and table.reaches_any()
 
     def may_define(self, name: str) -> bool:
         """Whether the hash table leads somewhere for a name; no symbol is read to say no."""
-        if self._hash is None:
+        table = self._dynsym.hash_table
+        if table is None:
             return True
         raw = name.encode("utf-8", "surrogateescape")
-        return next(iter(self._hash.candidates(raw)), None) is not None
+        return next(iter(table.candidates(raw)), None) is not None
 
     @property
     def bloom_size(self) -> int:
@@ -266,14 +267,11 @@ class ElfObject:
         Raises:
             ElfFormatError: the header is not inside the file.
         """
-        if self.dynamic is None or self.dynamic.value(DynamicTag.GNU_HASH) is None:
-            return 0
-        offset, _ = self.dynamic.locate(DynamicTag.GNU_HASH, self._addresses)
-        return self.layout.words(self._reader.read(offset, 16, "DT_GNU_HASH header"), 4)[2]
+        return self._dynsym.bloom_size
 
     def release(self) -> None:
         """Close the file and forget what was decoded; whatever is asked for again is read again."""
-        for name in ("symbols", "relocations", "versions", "notes", *_TABLES_KEPT):
+        for name in ("symbols", "relocations", "versions", "notes", "_dynsym"):
             self.__dict__.pop(name, None)
         self._reader.release()
 
@@ -295,98 +293,8 @@ class ElfObject:
             why = f"is a {self.kind.value}, which no loader takes"
         raise NotLoadableError(self.path, why)
 
-    @cached_property
-    def _strings(self) -> bytes:
-        dynamic = self.dynamic
-        if dynamic is None or dynamic.value(DynamicTag.STRTAB) is None:
-            return b""
-        size = dynamic.value(DynamicTag.STRSZ)
-        if size == 0:
-            return b""
-        offset, available = dynamic.locate(DynamicTag.STRTAB, self._addresses)
-        # The loader does without DT_STRSZ; a file without it has what is left of the segment.
-        try:
-            return self._reader.read(offset, available if size is None else size, "DT_STRSZ")
-        except ElfFormatError as error:
-            self._addresses.tolerate(error)
-            return self._reader.read_available(offset, available)
-
-    @cached_property
-    def _hash(self) -> HashTable | None:
-        """The table the loader would use: ``DT_GNU_HASH`` where there are both."""
-        if self.dynamic is None or self.dynamic.value(DynamicTag.GNU_HASH) is None:
-            return self._sysv_hash
-        offset, _ = self.dynamic.locate(DynamicTag.GNU_HASH, self._addresses)
-        return GnuHash(self._reader, self.layout, offset)
-
-    @cached_property
-    def _sysv_hash(self) -> SysvHash | None:
-        if self.dynamic is None or self.dynamic.value(DynamicTag.HASH) is None:
-            return None
-        try:
-            offset, _ = self.dynamic.locate(DynamicTag.HASH, self._addresses)
-            return SysvHash(self._reader, self.layout, self.machine, offset)
-        except ElfFormatError as error:
-            if self.dynamic.value(DynamicTag.GNU_HASH) is None:
-                raise
-            self._addresses.tolerate(error)  # the other one is used
-            return None
-
-    @cached_property
-    def _symbol_count(self) -> int:
-        """Entries of the dynamic symbol table, which has no size of its own without sections.
-
-        ``DT_HASH`` says it, but the loader has no use for it where there is the other:
-        ``DT_GNU_HASH`` says it unless the file exports nothing; then it ends
-        where the next table begins, or at least behind the last symbol a relocation names.
-        """
-        dynamic = self.dynamic
-        if dynamic is None or dynamic.value(DynamicTag.SYMTAB) is None:
-            return 0
-        counted = self._hash.symbol_count() if isinstance(self._hash, GnuHash) else None
-        if self._sysv_hash is not None:
-            return max(self._sysv_hash.symbol_count(), counted or 0)
-        if counted is None:
-            referenced = max(self.relocations.symbols(), default=-1) + 1
-            counted = max(referenced, self._count_to_next_table(dynamic))
-        return counted
-
-    def _count_to_next_table(self, dynamic: Dynamic) -> int:
-        def room(tag: DynamicTag, entry: int) -> int:
-            start = dynamic.value(tag) or 0
-            _, available = dynamic.locate(tag, self._addresses)
-            later = (value - start for tag, value in dynamic.entries if tag in _TABLES)
-            return min((gap for gap in later if 0 < gap < available), default=available) // entry
-
-        count = room(DynamicTag.SYMTAB, self.layout.symbol_size)
-        if dynamic.value(DynamicTag.VERSYM) is None:
-            return count
-        return min(count, room(DynamicTag.VERSYM, 2))
-
-    def _version_indices(self, dynamic: Dynamic, count: int) -> array[int] | None:
-        if dynamic.value(DynamicTag.VERSYM) is None:
-            return None
-        offset, _ = dynamic.locate(DynamicTag.VERSYM, self._addresses)
-        return self.layout.words(self._reader.read(offset, count * 2, "DT_VERSYM"), 2)
-
 
 _X86 = (3, 62)
-_TABLES_KEPT = ("_strings", "_hash", "_sysv_hash")
-_TABLES = frozenset(
-    (
-        DynamicTag.STRTAB,
-        DynamicTag.SYMTAB,
-        DynamicTag.HASH,
-        DynamicTag.GNU_HASH,
-        DynamicTag.VERSYM,
-        DynamicTag.VERNEED,
-        DynamicTag.VERDEF,
-        DynamicTag.RELA,
-        DynamicTag.REL,
-        DynamicTag.RELR,
-        DynamicTag.JMPREL,
-    )
-)
 
 
 def read_elf(source: str | os.PathLike[str] | ByteStream, *, name: str | None = None) -> ElfObject:

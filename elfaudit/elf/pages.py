@@ -13,13 +13,25 @@ from ..errors import ElfFormatError
 from .header import AddressMap
 from .reader import Reader
 
-__all__ = ["PageMap"]
+__all__ = ["PAGE", "PageMap", "page_end", "page_start"]
 
-_PAGE = 4096  # the smallest there is
+PAGE = 4096
+"""Bytes of a page: the smallest there is."""
+
 _WORD = (1 << 64) - 1
 _USUAL, _LONGEST = 256, 1 << 16
 _MOST_LOADS = 256
 _LARGEST = 64 << 20
+
+
+def page_start(address: int) -> int:
+    """The page an address lies in."""
+    return address & -PAGE
+
+
+def page_end(address: int) -> int:
+    """The end of the last page below an address."""
+    return (address + PAGE - 1) & -PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +48,8 @@ class PageMap(AddressMap):
         for load in reversed(self.loads):  # the later one lies over the earlier
             end = load.address + load.file_size
             if load.memory_size <= load.file_size:  # else the rest of the page is zeroed
-                end = -(-end // _PAGE) * _PAGE
-            if load.address // _PAGE * _PAGE <= address < end:
+                end = page_end(end)
+            if page_start(load.address) <= address < end:
                 offset = load.offset + address - load.address
                 if offset >= 0:
                     return offset, end - address
@@ -47,7 +59,7 @@ class PageMap(AddressMap):
 
     def readable(self, reader: Reader) -> Reader:
         """The file, and the zeros behind it."""
-        return reader.padded()
+        return _PaddedReader(reader)
 
     def string(self, reader: Reader, address: int) -> bytes | None:
         """The string at an address, wherever that is; None where nothing of the file is.
@@ -78,3 +90,20 @@ class PageMap(AddressMap):
 
     def tolerate(self, error: ElfFormatError) -> None:
         """The loader does not look."""
+
+
+class _PaddedReader(Reader):
+    """A file as it lies in memory: with zeros up to the end of its last page."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(reader._stream, reader.name)
+        self._end = self.size
+        self.size = page_end(self.size)
+
+    def _read_up_to(self, offset: int, size: int) -> bytes:
+        data = super()._read_up_to(offset, size)
+        if offset + size <= self._end:
+            return data
+        return data.ljust(min(size, self.size - offset), b"\0")

@@ -18,7 +18,7 @@ MAX_TABLE = 128 << 20
 """Largest table read, in bytes. The largest seen in the wild (``.dynstr`` of libtorch) is 5 MB; a
 sparse file that claims gigabytes is refused instead of filling the memory."""
 
-_PAGE = 4096
+_BLOCK = 4096  # read at once where little is asked for
 _SMALL = 1024
 _STRING_STEP = 256
 _MAX_STRING = 1 << 20
@@ -113,10 +113,6 @@ class Reader:
             step *= 4
         raise ElfFormatError(self.name, offset, field, "the string has no end")
 
-    def padded(self) -> Reader:
-        """The same file as it lies in memory: with zeros up to the end of its last page."""
-        return _PaddedReader(self._stream, self.name)
-
     def release(self) -> None:
         """Forget the pages, let the stream close its file, if it is one that can open it again."""
         self._head = self._page = b""
@@ -133,7 +129,7 @@ class Reader:
         if not start <= offset <= end <= start + len(self._page):
             # A little in front of it is kept too: strings are asked for in no order.
             start = offset // _SMALL * _SMALL
-            self._page = self._read_up_to(start, min(_PAGE, self.size - start))
+            self._page = self._read_up_to(start, min(_BLOCK, self.size - start))
             self._page_start = start
             if start == 0:
                 self._head = self._page
@@ -151,20 +147,3 @@ class Reader:
         except OSError as error:
             raise SourceError(self.name, f"cannot be read: {error.strerror or error}") from error
         return data
-
-
-class _PaddedReader(Reader):
-    """A file with zeros up to the end of its last page."""
-
-    __slots__ = ("_end",)
-
-    def __init__(self, stream: ByteStream, name: str) -> None:
-        super().__init__(stream, name)
-        self._end = self.size
-        self.size = -(-self.size // _PAGE) * _PAGE
-
-    def _read_up_to(self, offset: int, size: int) -> bytes:
-        data = super()._read_up_to(offset, size)
-        if offset + size <= self._end:
-            return data
-        return data.ljust(min(size, self.size - offset), b"\0")

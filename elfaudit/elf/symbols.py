@@ -58,7 +58,7 @@ class SymbolVisibility(IntEnum):
     PROTECTED = 3
 
 
-EXPORTED_BINDINGS = frozenset((SymbolBinding.GLOBAL, SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE))
+_EXPORTED_BINDINGS = frozenset((SymbolBinding.GLOBAL, SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE))
 _EXPORTED_TYPES = frozenset(set(SymbolType) - {SymbolType.SECTION, SymbolType.FILE})
 # Names may share their ends. A table of which every name is nearly the whole of the strings is an
 # attack: a file of megabytes with terabytes of names.
@@ -69,7 +69,7 @@ _HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HI
 
 # Indexed by a whole st_info or st_other byte, so that a column is judged by bytes.translate.
 _EXPORTED_INFO = bytes(
-    info >> 4 in EXPORTED_BINDINGS and info & 15 in _EXPORTED_TYPES for info in range(256)
+    info >> 4 in _EXPORTED_BINDINGS and info & 15 in _EXPORTED_TYPES for info in range(256)
 )
 _TLS_INFO = bytes(info & 15 == SymbolType.TLS for info in range(256))
 _VISIBLE_OTHER = bytes(other & 3 not in _HIDDEN_VISIBILITIES for other in range(256))

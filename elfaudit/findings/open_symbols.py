@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from ..elf import Symbol
 from ..errors import ElfAuditError
 from ..loader import Binding, Libc, LinkMapEntry, Status
-from ..loader.failure import is_bound_now
+from ..loader.relocation_failure import is_bound_now
 from .case import Case
 from .model import Applicability, Finding, Fix, Severity
 from .near_misses import NearMiss, near_misses

@@ -2,7 +2,7 @@
 
 from .bindings import Binding, Bindings, Status
 from .environment import AnyProgram, Dlopen, Libc, LoaderEnvironment, Mode
-from .failure import Cause, Failure
+from .failed import Cause, Failure
 from .libc import libc_of, loaders_in
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, Origin, Outcome, SearchStep
 from .process import Loader

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..elf import Segment, SegmentType
+from ..elf.pages import PAGE, page_end, page_start
 from .rtld import Version
 
-__all__ = ["PAGE", "mapping_problem", "protection_problem", "segments_problem"]
+__all__ = ["mapping_problem", "protection_problem", "segments_problem"]
 
-PAGE = 4096  # the smallest there is
 _BY_PAGE_SINCE = (2, 35)
 _WRITE = 2
 
@@ -54,21 +54,17 @@ class _Command:
     def of(cls, load: Segment, mask: int) -> _Command:
         data_end = load.address + load.file_size & mask
         return cls(
-            _down(load.address),
+            page_start(load.address),
             _up(data_end, mask),
             data_end,
             load.address + load.memory_size & mask,
-            _down(load.offset),
+            page_start(load.offset),
             bool(load.flags & _WRITE),
         )
 
 
-def _down(address: int) -> int:
-    return address & -PAGE
-
-
 def _up(address: int, mask: int) -> int:
-    return (address + PAGE - 1) & mask & -PAGE
+    return page_end(address) & mask
 
 
 def segments_problem(
@@ -177,7 +173,7 @@ def _fixed_problem(commands: Sequence[_Command], difference: int, bits: int) -> 
             continue
         zero, zero_end = difference + command.data_end & mask, difference + command.alloc_end & mask
         page = min(_up(zero, mask), zero_end) if zero_end >= zero else _up(zero, mask)
-        if page > zero and not command.written and _down(zero) >= top:
+        if page > zero and not command.written and page_start(zero) >= top:
             return _PROTECTION
         room = zero_end - page
         if room > 0 and (zero_end > top or (command.written and room > _MEMORY)):
@@ -192,9 +188,9 @@ def protection_problem(segments: Sequence[Segment], bits: int) -> str | None:
     kept = [segment for segment in segments if segment.type == SegmentType.GNU_RELRO]
     if not kept or not loads or not kept[-1].memory_size:
         return None
-    start = _down(kept[-1].address)
-    end = _down(kept[-1].address + kept[-1].memory_size & mask)
-    low, high = _down(loads[0].address), loads[-1].address + loads[-1].memory_size & mask
+    start = page_start(kept[-1].address)
+    end = page_start(kept[-1].address + kept[-1].memory_size & mask)
+    low, high = page_start(loads[0].address), loads[-1].address + loads[-1].memory_size & mask
     if start == end or low <= start < end <= _up(high, mask):
         return None
     # Next to the object another one may be mapped, which is then what is protected.

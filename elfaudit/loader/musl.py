@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from ..elf import ElfObject, FileType, SegmentType
+from ..elf.pages import page_end, page_start
 from .environment import Libc, LoaderEnvironment, Mode
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_search import MuslSearcher
@@ -20,7 +21,6 @@ from .searched import Found, Search
 __all__ = ["MuslProcess"]
 
 _BUSY = "Resource busy"
-_PAGE = 4096
 _NO_SEARCH = Search(None, ())  # what is loaded already is not looked for
 
 
@@ -301,9 +301,9 @@ class MuslProcess:
 def _extent(elf: ElfObject) -> range:
     """The pages that ``map_library`` asks for at once."""
     loads = [segment for segment in elf.segments if segment.type == SegmentType.LOAD]
-    start = min((load.address for load in loads), default=0) // _PAGE * _PAGE
+    start = page_start(min((load.address for load in loads), default=0))
     end = max((load.address + load.memory_size for load in loads), default=0)
-    return range(start, -(-end // _PAGE) * _PAGE)
+    return range(start, page_end(end))
 
 
 def _entry_of(

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from ..elf import ElfObject, SymbolBinding
-from .failure import Cause, Failure
+from .failed import Cause, Failure
 from .linkmap import LinkMap, LinkMapEntry, Opening, Origin, Outcome
 from .musl_bindings import MuslBindings
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["PAGE", "Image", "RefusedError", "UntoldError", "page_end", "page_start"]
+from ..elf.pages import page_end
 
-PAGE = 4096
+__all__ = ["Image", "RefusedError", "UntoldError"]
+
 _SPACE = 1 << 57  # no machine gives a process more
 _ROOM = 1 << 40  # every 64-bit machine has that much free
 _MEMORY = 1 << 30  # that much can always be written to
@@ -111,13 +112,3 @@ class Image:
                     break
                 return layer
         raise UntoldError(f"the loader reads or writes what is not there, at address {address:#x}")
-
-
-def page_start(address: int) -> int:
-    """The page an address lies in."""
-    return address & -PAGE
-
-
-def page_end(address: int) -> int:
-    """The end of the last page below an address."""
-    return (address + PAGE - 1) & -PAGE

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..elf import FileType, Layout, SegmentType
-from .musl_image import Image, RefusedError, UntoldError, page_end, page_start
+from ..elf import FileType, Layout, Segment, SegmentType, parse_segments
+from ..elf.pages import page_end, page_start
+from .musl_image import Image, RefusedError, UntoldError
 
 __all__ = ["NOT_A_LIBRARY", "Mapped", "RefusedError", "UntoldError", "map_library"]
 
@@ -24,19 +25,6 @@ _LOWEST, _HIGHEST = 1 << 16, 1 << 40  # where a program at a fixed address surel
 _BEYOND = 1 << 57
 
 _Read = Callable[[int, int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """What is looked at of a program header."""
-
-    type: int
-    flags: int
-    offset: int
-    address: int
-    file_size: int
-    memory_size: int
-    align: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,7 @@ def map_library(read: _Read, size: int, layout: Layout) -> Mapped:
     if kind not in (FileType.DYN, FileType.EXEC):
         raise RefusedError(NOT_A_LIBRARY)
     raw, at = _table(read, head, layout, (table, entry_size * count))
-    segments = tuple(_segments(raw, at, entry_size, count, layout))
+    segments = _segments(raw, at, entry_size, count, layout)
     dynamic = [each for each in segments if each.type == SegmentType.DYNAMIC]
     if not dynamic or not dynamic[-1].address:
         raise RefusedError(NOT_A_LIBRARY)
@@ -118,18 +106,13 @@ def _table(read: _Read, head: bytes, layout: Layout, place: tuple[int, int]) -> 
     return (head[:header] + raw + head[header + size :], header) if enclosed else (raw, 0)
 
 
-def _segments(raw: bytes, at: int, step: int, count: int, layout: Layout) -> Iterator[Segment]:
+def _segments(raw: bytes, at: int, step: int, count: int, layout: Layout) -> tuple[Segment, ...]:
     """The program headers, as far apart as ``e_phentsize`` says."""
-    for number in range(count):
-        place = at + number * step
-        if place + layout.segment.size > len(raw):
-            raise UntoldError("the program headers go on behind what was read of them")
-        fields = layout.segment.unpack_from(raw, place)
-        if layout.bits == 64:
-            kind, flags, offset, address, _, file_size, memory_size, align = fields
-        else:
-            kind, offset, address, _, file_size, memory_size, flags, align = fields
-        yield Segment(kind, flags, offset, address, file_size, memory_size, align)
+    size = layout.segment.size
+    if count and at + (count - 1) * step + size > len(raw):
+        raise UntoldError("the program headers go on behind what was read of them")
+    places = (at + number * step for number in range(count))
+    return parse_segments(layout, b"".join(raw[place : place + size] for place in places))
 
 
 def _map(image: Image, segments: tuple[Segment, ...], bits: int, *, fixed: bool) -> tuple[int, int]:

@@ -12,11 +12,11 @@ import os
 
 from ..elf import DynamicTag, ElfObject, FileType, Layout, Segment, SegmentType, read_elf
 from ..elf.header import AddressMap
+from ..elf.pages import PAGE, page_end, page_start
 from ..errors import ElfAuditError, ElfFormatError
 from ..sources import Member
 from ..stream import ByteStream
 from .environment import Libc
-from .musl_image import PAGE, page_end, page_start
 from .musl_machines import musl_machine_of
 from .musl_mapping import Mapped, RefusedError, UntoldError, map_library
 from .store import ObjectStore

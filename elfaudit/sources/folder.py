@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 
 from ..errors import SourceError
-from ..stream import FileStream
+from .disk import look_on_disk
 from .model import Member
-from .other import NoFile, no_file_of_error, no_file_of_status
+from .other import NoFile
 
 __all__ = ["FolderSource"]
 
@@ -70,23 +70,8 @@ class FolderSource:
 
     def look(self, path: str) -> Member | NoFile:
         """The same, or what is there instead."""
-        host = self._host(path)
-        try:
-            status = os.stat(host)
-        except (OSError, ValueError) as error:
-            return no_file_of_error(error)
-        other = no_file_of_status(status)
-        if other is not None:
-            return other
         display = self.label.rstrip("/") + path
-        return Member(
-            path,
-            display,
-            (status.st_dev, status.st_ino),
-            status.st_size,
-            sequential=False,
-            open=lambda: FileStream(host, name=display),
-        )
+        return look_on_disk(self._host(path), path, display, follow_link=True)
 
     def is_link(self, path: str) -> bool:
         """Whether the last part of ``path`` is a symbolic link."""

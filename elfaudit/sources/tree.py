@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 
 from ..errors import SourceError
-from ..stream import FileStream
+from .disk import look_on_disk
 from .model import Member
-from .other import NoFile, Obstacle, no_file_of_error, no_file_of_status
+from .other import NoFile, Obstacle, no_file_of_error
 
 __all__ = ["TreeSource"]
 
@@ -78,23 +78,10 @@ class TreeSource:
         host = path if self.root == "/" and path.startswith("/") else self._host(path)
         if isinstance(host, NoFile):
             return host
-        try:
-            status = os.stat(host, follow_symlinks=self.root == "/")
-        except (OSError, ValueError) as error:
-            return no_file_of_error(error)
-        other = no_file_of_status(status)
-        if other is not None:
-            return other
-        if path.endswith("/"):
+        found = look_on_disk(host, path, path, follow_link=self.root == "/")
+        if isinstance(found, Member) and path.endswith("/"):
             return NoFile(Obstacle.NOT_DIRECTORY)
-        return Member(
-            path,
-            path,
-            (status.st_dev, status.st_ino),
-            status.st_size,
-            sequential=False,
-            open=lambda: FileStream(host, name=path),
-        )
+        return found
 
     def is_link(self, path: str) -> bool:
         """Whether the last part of ``path`` is a symbolic link."""

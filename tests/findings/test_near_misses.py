@@ -39,6 +39,11 @@ def judged(ask: Path) -> Finding:
     return finding
 
 
+def judged_between(workshop: Workshop, has: str, asks: str) -> Finding:
+    """The same, of a library with some code that needs one with other code."""
+    return judged(build(workshop, "libask.so", asks, build(workshop, "liblib.so", has)))
+
+
 @pytest.mark.oracle
 class TestCompiled:
     """The compiler makes both sides, the loader refuses, and after the advice it does not."""
@@ -67,36 +72,34 @@ class TestCompiled:
         assert python_dlopen(again).error is None
 
     def test_other_parameters(self, workshop: Workshop) -> None:
-        lib = build(workshop, "liblib.so", "namespace lib { int f(int) { return 1; } }")
-        code = "namespace lib { int f(long); } int ask() { return lib::f(1L); }"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = "namespace lib { int f(int) { return 1; } }"
+        asks = "namespace lib { int f(long); } int ask() { return lib::f(1L); }"
+        finding = judged_between(workshop, has, asks)
         assert finding.evidence[0] == "liblib.so has lib::f(int), wanted lib::f(long)"
 
     def test_of_several_overloads_the_likeliest(self, workshop: Workshop) -> None:
         every = ["int", "long, int", "long, long, char", "char *"]
-        code = "".join(f"int f({each}) {{ return 1; }}" for each in every)
-        lib = build(workshop, "liblib.so", code)
-        code = "int f(long, long, short); int ask() { return f(1, 2, 3); }"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = "".join(f"int f({each}) {{ return 1; }}" for each in every)
+        asks = "int f(long, long, short); int ask() { return f(1, 2, 3); }"
+        finding = judged_between(workshop, has, asks)
         assert finding.evidence[0] == (
             "liblib.so has f(long, long, char), wanted f(long, long, short)"
         )
 
     def test_another_optional(self, workshop: Workshop) -> None:
         both = "namespace {} {{ template <class T> struct optional {{ T t; }}; }}\n"
-        code = both.format("std") + "int f(std::optional<int>) { return 1; }"
-        lib = build(workshop, "liblib.so", code)
-        code = both.format("c10") + "int f(c10::optional<int>); int ask() { return f({1}); }"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = both.format("std") + "int f(std::optional<int>) { return 1; }"
+        asks = both.format("c10") + "int f(c10::optional<int>); int ask() { return f({1}); }"
+        finding = judged_between(workshop, has, asks)
         assert "f(std::optional<int>), wanted f(c10::optional<int>)" in finding.evidence[0]
         assert "the release of torch" in finding.fixes[0].title
 
     @pytest.mark.parametrize("c_asks", [False, True])
     def test_the_other_language(self, workshop: Workshop, c_asks: bool) -> None:
         ours, theirs = ('extern "C" ', "") if c_asks else ("", 'extern "C" ')
-        lib = build(workshop, "liblib.so", f"{theirs}int solve(int) {{ return 1; }}")
-        code = f"{ours}int solve(int); int ask() {{ return solve(1); }}"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = f"{theirs}int solve(int) {{ return 1; }}"
+        asks = f"{ours}int solve(int); int ask() {{ return solve(1); }}"
+        finding = judged_between(workshop, has, asks)
         assert "the C function" in finding.evidence[0]
         assert "the C++ function" in finding.evidence[0]
         assert 'extern "C"' in finding.fixes[0].title
@@ -129,23 +132,21 @@ class TestCompiled:
             "struct one {}; struct two {}; int operator+(one, one); int operator+(two, two);\n"
         )
         head = "template <> " if "box<" in theirs else ""
-        lib = build(workshop, "liblib.so", f"{declared}{head}{theirs}")
-        finding = judged(build(workshop, "libask.so", declared + ours, lib))
+        finding = judged_between(workshop, f"{declared}{head}{theirs}", declared + ours)
         assert finding.evidence[0].startswith("no library looked at exports it")
 
     def test_a_member_with_other_parameters(self, workshop: Workshop) -> None:
         declared = "template <class T> struct box {{ int get({}); }};\n"
-        code = declared.format("int") + "template <> int box<int>::get(int) { return 1; }"
-        lib = build(workshop, "liblib.so", code)
-        code = declared.format("long") + "int ask() { return box<int>().get(1L); }"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = declared.format("int") + "template <> int box<int>::get(int) { return 1; }"
+        asks = declared.format("long") + "int ask() { return box<int>().get(1L); }"
+        finding = judged_between(workshop, has, asks)
         said = "liblib.so has box<int>::get(int), wanted box<int>::get(long)"
         assert finding.evidence[0] == said
 
     def test_what_is_like_nothing(self, workshop: Workshop) -> None:
-        lib = build(workshop, "liblib.so", "namespace lib { int fg(int) { return 1; } }")
-        code = "namespace lib { int f(int); } int ask() { return lib::f(1); }"
-        finding = judged(build(workshop, "libask.so", code, lib))
+        has = "namespace lib { int fg(int) { return 1; } }"
+        asks = "namespace lib { int f(int); } int ask() { return lib::f(1); }"
+        finding = judged_between(workshop, has, asks)
         assert finding.evidence[0].startswith("no library looked at exports it")
         assert not finding.fixes
 

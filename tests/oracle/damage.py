@@ -9,19 +9,17 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from .edit import dynamic_value
+from .fields import Field
 from .workshop import Workshop
 
 __all__ = [
-    "Field",
     "ask",
     "build_forker",
     "damaged",
     "dynamic_fields",
-    "header_fields",
     "row_fields",
 ]
 
@@ -62,38 +60,6 @@ int main(void) {
     return 0;
 }
 """
-_HEADER = {
-    "EI_CLASS": (4, 1), "EI_DATA": (5, 1), "EI_VERSION": (6, 1), "EI_OSABI": (7, 1),
-    "EI_ABIVERSION": (8, 1), "EI_PAD": (9, 1), "e_type": (16, 2), "e_machine": (18, 2),
-    "e_version": (20, 4), "e_entry": (24, 8), "e_phoff": (32, 8), "e_shoff": (40, 8),
-    "e_flags": (48, 4), "e_ehsize": (52, 2), "e_phentsize": (54, 2), "e_phnum": (56, 2),
-    "e_shentsize": (58, 2), "e_shnum": (60, 2),
-}  # fmt: skip
-_SEGMENT = {
-    "p_type": (0, 4), "p_flags": (4, 4), "p_offset": (8, 8), "p_vaddr": (16, 8),
-    "p_filesz": (32, 8), "p_memsz": (40, 8), "p_align": (48, 8),
-}  # fmt: skip
-_LETTERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """A number in a file: its name, where it is, and how many bytes it has."""
-
-    name: str
-    offset: int
-    size: int
-
-
-def header_fields(path: Path) -> Iterator[Field]:
-    """The ELF header and every program header of a 64-bit file."""
-    raw = path.read_bytes()
-    yield from (Field(name, *place) for name, place in _HEADER.items())
-    start, count = struct.unpack_from("<Q", raw, 32)[0], struct.unpack_from("<H", raw, 56)[0]
-    for row in range(count):
-        (kind,) = struct.unpack_from("<I", raw, start + 56 * row)
-        for name, (at, size) in _SEGMENT.items():
-            yield Field(f"[{row}: {kind:#x}] {name}", start + 56 * row + at, size)
 
 
 def dynamic_fields(path: Path, tags: Iterable[int]) -> Iterator[Field]:
@@ -117,14 +83,13 @@ def damaged(
     """(what was done, a copy of the file in a directory of its own) for each field and value."""
     raw = path.read_bytes()
     for field in fields:
-        for value in dict.fromkeys(value & (1 << 8 * field.size) - 1 for value in values):
-            new = struct.pack(f"<{_LETTERS[field.size]}", value)
-            if new == raw[field.offset : field.offset + field.size]:
+        for value in dict.fromkeys(value & field.largest for value in values):
+            if value == field.of(raw):
                 continue
             out = folder / f"{field.offset:x}-{value:x}"
             out.mkdir()
             copy = out / path.name
-            copy.write_bytes(raw[: field.offset] + new + raw[field.offset + field.size :])
+            copy.write_bytes(field.replaced(raw, value))
             yield f"{field.name} = {value:#x}", copy
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = [
     "add_dynamic_entry",
     "dynamic_entry_offset",
+    "dynamic_extent",
     "dynamic_value",
     "patch",
     "set_symbol",
@@ -23,7 +24,7 @@ _ROW = 24  # bytes of a symbol
 def dynamic_value(path: Path, tag: int) -> int:
     """The value of a dynamic entry; for a table at the file's start also its file offset."""
     raw = path.read_bytes()
-    start, end = _dynamic(raw)
+    start, end = dynamic_extent(raw)
     rows = (struct.unpack_from("<QQ", raw, at) for at in range(start, end, 16))
     return int(next(value for known, value in rows if known == tag))
 
@@ -31,14 +32,14 @@ def dynamic_value(path: Path, tag: int) -> int:
 def dynamic_entry_offset(path: Path, tag: int) -> int:
     """The file offset of the first dynamic entry with a tag."""
     raw = path.read_bytes()
-    start, end = _dynamic(raw)
+    start, end = dynamic_extent(raw)
     return next(at for at in range(start, end, 16) if struct.unpack_from("<Q", raw, at)[0] == tag)
 
 
 def add_dynamic_entry(path: Path, tag: int, value: int = 0) -> None:
     """Write one more entry over the spare ones at the end of the dynamic section."""
     raw = path.read_bytes()
-    start, end = _dynamic(raw)
+    start, end = dynamic_extent(raw)
     at = next(at for at in range(start, end, 16) if not any(raw[at : at + 8]))
     assert at + 32 <= end, "no spare entry"
     patch(path, at, struct.pack(f"{_order(raw)}QQ", tag, value))
@@ -91,7 +92,8 @@ def patch(path: Path, offset: int, data: bytes) -> None:
     path.write_bytes(raw)
 
 
-def _dynamic(raw: bytes) -> tuple[int, int]:
+def dynamic_extent(raw: bytes) -> tuple[int, int]:
+    """Where in a file the dynamic section begins and ends."""
     order = _order(raw)
     (count,) = struct.unpack_from(f"{order}H", raw, 56)
     for row in range(count):

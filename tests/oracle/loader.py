@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .running import run_loaded
 from .workshop import LOADER, Workshop
 
 __all__ = [
@@ -263,22 +264,8 @@ def run(
     """
     kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     environment = {**kept, "LC_ALL": "C", "LD_DEBUG": "bindings,libs", **settings}
-    if names := ":".join(map(str, preload)):
-        environment["LD_PRELOAD"] = names
-    if library_path is not None:
-        environment["LD_LIBRARY_PATH"] = library_path
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=120,
-            check=False,
-            preexec_fn=None if root is None else lambda: os.chroot(root),
-        )
+        done = run_loaded(command, environment, preload, library_path, cwd, timeout=120, root=root)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, -signal.SIGKILL, "", ""), ""
     lines = done.stderr.splitlines(keepends=True)

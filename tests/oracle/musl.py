@@ -18,6 +18,7 @@ import pytest
 
 from elfaudit.loader.environment import Dlopen, Mode
 
+from .running import run_loaded
 from .workshop import Workshop
 
 __all__ = [
@@ -203,20 +204,7 @@ def _run(
     cwd: Path | None,
 ) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": "/usr/bin:/bin"}
-    if names := ":".join(map(str, preload)):
-        environment["LD_PRELOAD"] = names
-    if library_path is not None:
-        environment["LD_LIBRARY_PATH"] = library_path
-    return subprocess.run(
-        arguments,
-        env=environment,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=60,
-        check=False,
-    )
+    return run_loaded(arguments, environment, preload, library_path, cwd, timeout=60)
 
 
 @pytest.fixture(scope="session")

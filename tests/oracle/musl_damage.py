@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .edit import dynamic_extent
+from .fields import Field, header_fields
 from .musl import musl_program
 from .workshop import Workshop
 
@@ -45,24 +47,12 @@ int main(int count, char **values) { /* NAME DIRECTORY ... */
 }
 """
 
-# Of ELF64: name, offset, format.
-_HEADER = (
-    ("EI_MAG0", 0, "B"), ("EI_MAG3", 3, "B"), ("EI_CLASS", 4, "B"), ("EI_DATA", 5, "B"),
-    ("EI_VERSION", 6, "B"), ("EI_OSABI", 7, "B"), ("EI_ABIVERSION", 8, "B"), ("EI_PAD", 9, "B"),
-    ("e_type", 16, "H"), ("e_machine", 18, "H"), ("e_version", 20, "I"), ("e_entry", 24, "Q"),
-    ("e_phoff", 32, "Q"), ("e_shoff", 40, "Q"), ("e_flags", 48, "I"), ("e_ehsize", 52, "H"),
-    ("e_phentsize", 54, "H"), ("e_phnum", 56, "H"), ("e_shentsize", 58, "H"), ("e_shnum", 60, "H"),
-)  # fmt: skip
-_SEGMENT = (
-    ("p_type", 0, "I"), ("p_flags", 4, "I"), ("p_offset", 8, "Q"), ("p_vaddr", 16, "Q"),
-    ("p_paddr", 24, "Q"), ("p_filesz", 32, "Q"), ("p_memsz", 40, "Q"), ("p_align", 48, "Q"),
-)  # fmt: skip
 _VALUES = (
     0, 1, 2, 3, 4, 7, 40, 56, 64, 255, 4095, 4096, 65535, 1 << 20, (1 << 31) - 1, 1 << 31,
     (1 << 32) - 1, 1 << 40, 1 << 47, 1 << 48, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 4096,
     (1 << 64) - 1,
 )  # fmt: skip
-_PROGRAM_HEADER, _DYNAMIC, _ENTRY = 56, 2, 16
+_ENTRY = 16
 
 
 @dataclass(frozen=True)
@@ -76,38 +66,24 @@ class Damage:
 
 def damages(raw: bytes) -> Iterator[Damage]:
     """Every field of the ELF header, the program headers and the dynamic section, in turn."""
-    for name, offset, kind in _fields(raw):
-        largest = (1 << 8 * struct.calcsize(kind)) - 1
-        (usual,) = struct.unpack_from(f"<{kind}", raw, offset)
-        for value in sorted({*(v for v in _VALUES if v <= largest), largest, usual ^ 1} - {usual}):
-            yield _with(raw, (name, offset, kind), value)
+    for field in _fields(raw):
+        most, usual = field.largest, field.of(raw)
+        for value in sorted({*(v for v in _VALUES if v <= most), most, usual ^ 1} - {usual}):
+            yield Damage(field.name, value, field.replaced(raw, value))
 
 
 def patched(raw: bytes, field: str, value: int) -> Damage:
     """One field, named as :func:`damages` does, with a value."""
-    return next(_with(raw, each, value) for each in _fields(raw) if each[0] == field)
+    place = next(each for each in _fields(raw) if each.name == field)
+    return Damage(field, value, place.replaced(raw, value))
 
 
-def _with(raw: bytes, field: tuple[str, int, str], value: int) -> Damage:
-    name, offset, kind = field
-    damage = bytearray(raw)
-    struct.pack_into(f"<{kind}", damage, offset, value)
-    return Damage(name, value, bytes(damage))
-
-
-def _fields(raw: bytes) -> Iterator[tuple[str, int, str]]:
-    yield from _HEADER
-    (table,), (count,) = struct.unpack_from("<Q", raw, 32), struct.unpack_from("<H", raw, 56)
-    for row in range(count):
-        at = table + row * _PROGRAM_HEADER
-        kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", raw, at)
-        yield from ((f"[{row}:{kind:#x}].{name}", at + place, f) for name, place, f in _SEGMENT)
-        if kind == _DYNAMIC:
-            dynamic = range(offset, offset + size, _ENTRY)
-    for at in dynamic:
+def _fields(raw: bytes) -> Iterator[Field]:
+    yield from header_fields(raw)
+    for at in range(*dynamic_extent(raw), _ENTRY):
         (tag,) = struct.unpack_from("<Q", raw, at)
-        yield f"dynamic {tag:#x}.d_tag", at, "Q"
-        yield f"dynamic {tag:#x}.d_val", at + 8, "Q"
+        yield Field(f"dynamic {tag:#x}.d_tag", at, 8)
+        yield Field(f"dynamic {tag:#x}.d_val", at + 8, 8)
         if not tag:
             return
 
