@@ -83,7 +83,7 @@ class GlibcProcess:
         preloads = [(name, Origin.PRELOAD) for name in environment.preload]
         preloads += [(n, Origin.SYSTEM_PRELOAD) for n in system_preload(environment.root)]
         for name, origin in preloads:
-            entry = self._resolve(name, program, origin)
+            entry = self._resolve(self._expanded(name, program), program, origin)
             if entry.missing:
                 self._entries.remove(entry)
                 self._ignored.append(replace(entry, origin=origin))
@@ -242,7 +242,6 @@ class GlibcProcess:
 
     def _resolve(self, name: str, requester: LinkMapEntry, as_: Origin | None) -> LinkMapEntry:
         """The entry that ``name`` stands for when ``requester`` asks for it, found or not."""
-        name = self._expanded(name, requester)
         search, entry = self._find(name, requester, as_)
         return entry if entry is not None else self._absent(name, requester, search)
 
