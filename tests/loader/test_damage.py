@@ -7,12 +7,14 @@ because their segment has fewer bytes in the file than in memory.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import SegmentType, read_elf
 from elfaudit.errors import ElfAuditError, NotLoadableError
 from elfaudit.findings import Verdict
 from tests.oracle import Workshop, start
@@ -73,6 +75,56 @@ def test_headers_of_the_target(place: Workshop, tmp_path: Path) -> None:
     every = header_fields((place.directory / "libmid.so").read_bytes())
     fields = [field for field in every if not field.name.startswith("EI_MAG")]  # no target at all
     assert _differing(place, fields, VALUES, tmp_path) == []
+
+
+@pytest.mark.parametrize(("power", "taken"), [(30, True), (45, True), (46, False), (62, False)])
+def test_alignments(place: Workshop, tmp_path: Path, power: int, taken: bool) -> None:
+    """Twice as much is reserved, which has to go into the largest gap of the address space."""
+    fields = header_fields(place.directory / "libmid.so")
+    aligned = [field for field in fields if field.name.endswith(": 0x1] p_align")]
+    cases = list(damaged(place.directory / "libmid.so", aligned, [1 << power], tmp_path))
+    forker = build_forker(place)
+    for (what, path), real in zip(cases, ask(forker, [path for _, path in cases]), strict=True):
+        assert (real == "") == taken, what
+        assert (resolve(str(path), host=str(forker)).error or "") == real, what
+
+
+def with_segment(path: Path, out: Path, row: int, address: int) -> Path:
+    """A copy with one page more of the file, at an address; PT_GNU_RELRO makes room for it."""
+    raw = bytearray(path.read_bytes())
+    segments = read_elf(path).segments
+    headers = [bytes(raw[64 + 56 * each : 120 + 56 * each]) for each in range(len(segments))]
+    headers.pop([each.type for each in segments].index(SegmentType.GNU_RELRO))
+    loads = [each.type for each in segments[:2]]
+    assert loads == [SegmentType.LOAD] * 2
+    more = struct.pack("<IIQQQQQQ", SegmentType.LOAD, 4, 0, address, address, 4096, 4096, 4096)
+    headers.insert(row, more)
+    raw[64 : 64 + 56 * len(headers)] = b"".join(headers)
+    out.write_bytes(raw)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("row", "address", "words"),
+    [
+        # The last one: all that lies below it is reserved. What there is room for hangs on chance,
+        # but not by so much.
+        (2, 1 << 32, None),
+        (2, 0x5000_0000_0000, None),
+        (2, 0x6000_0000_0000, "failed to map segment from shared object"),
+        # One in the middle lies beyond what is reserved: below the stack, or behind all there is.
+        (1, 1 << 33, None),
+        (1, 1 << 42, "failed to map segment from shared object"),
+    ],
+)
+def test_segments_far_away(
+    place: Workshop, tmp_path: Path, row: int, address: int, words: str | None
+) -> None:
+    path = with_segment(place.directory / "libmid.so", tmp_path / "libmid.so", row, address)
+    forker = build_forker(place)
+    (real,) = ask(forker, [path])
+    assert real == (f"{path}: {words}" if words else "")
+    assert (resolve(str(path), host=str(forker)).error or "") == real
 
 
 def test_numbers_in_the_dynamic_section(place: Workshop, tmp_path: Path) -> None:

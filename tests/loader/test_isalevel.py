@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from elfaudit.api import resolve
 from elfaudit.elf import SegmentType, read_elf
 from elfaudit.findings import Severity
+from elfaudit.loader import Origin
+from elfaudit.loader.isalevel import too_new
+from elfaudit.loader.rtld import Version
 from tests.api.test_process import STEPS, told
 from tests.oracle import Workshop, start
 from tests.oracle.chroot import Root
@@ -24,6 +28,10 @@ UNKNOWN = 0x10
 NOTE = r"""
 __asm__(".pushsection %s, \"a\", @note\n .align 8\n .long 4, 16, 5\n .asciz \"GNU\"\n"
         ".long 0xc0008002, 4, 16, 0\n .popsection");
+"""
+TWO_PROPERTIES = r"""
+__asm__(".pushsection .note.own, \"a\", @note\n .align 8\n .long 4, 32, 5\n .asciz \"GNU\"\n"
+        ".long %#x, 4, 0, 0, 0xc0008002, 4, 16, 0\n .popsection");
 """
 _PROPERTY = bytes.fromhex("028000c004000000")
 
@@ -108,6 +116,19 @@ def test_a_note_that_does_not_count(workshop: Workshop, host: Path, change: str)
     assert (real.error is None) == (change != "none")
 
 
+@pytest.mark.parametrize(
+    ("before", "counts"),
+    [(0xC0000003, True), (0xC0008001, True), (0xC0008003, False), (0xC0010001, False)],
+)
+def test_properties_out_of_order(workshop: Workshop, host: Path, before: int, counts: bool) -> None:
+    """What comes behind a property of a greater number is not looked at."""
+    ask = workshop.library("libask.so", TWO_PROPERTIES % before + F)
+    assert read_elf(ask).properties == ((before, bytes(4)), (0xC0008002, b"\x10\0\0\0"))
+    real, _ = judge(host, ask)
+    assert (real.error is not None) == counts
+    assert read_elf(ask).isa_needed == (UNKNOWN if counts else 0)
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_two_notes_side_by_side(workshop: Workshop, host: Path, number: int) -> None:
     """As an old linker left them: what is taken out of both is nothing."""
@@ -140,3 +161,45 @@ def test_an_entry_of_the_cache(root: Root, needed: int) -> None:
     assert real.objects[-1] == paths[-1] == ours.link_map.edges[ours.link_map.subject][0].path
     assert ("hwcaps" in real.objects[-1]) == (needed == 1)
     assert not [each for each in ours.findings if each.rule == "stale-cache"]
+
+
+def needing_more(loader: Path) -> None:
+    """Write over the build-id of a loader that it needs a level that no CPU has."""
+    note = struct.pack("<III4sIIII", 4, 16, 5, b"GNU", 0xC0008002, 4, UNKNOWN, 0)
+    (row, old), *more = (
+        (row, segment)
+        for row, segment in enumerate(read_elf(loader).segments)
+        if segment.type == SegmentType.NOTE
+    )
+    if more or old.file_size < len(note) or old.address % 8:
+        pytest.skip("the notes of the loader here are laid out otherwise")
+    patch(loader, old.offset, note)
+    patch(loader, 64 + row * 56 + 32, struct.pack("<QQQ", len(note), len(note), 8))
+    assert read_elf(loader).isa_needed == UNKNOWN
+
+
+def test_the_loader_itself_is_not_looked_at(root: Root) -> None:
+    """It runs, whatever it says of itself; whoever lists it may be loaded, too."""
+    root.workshop.library("libask.so", F, needed=["ld-linux-x86-64.so.2"])
+    needing_more(root.path / "lib" / root.triplet / "ld-linux-x86-64.so.2")
+    real = root.dlopen("/libask.so")
+    ours = resolve(f"{root.path}/libask.so", root=str(root.path), host="/host")
+    loaders = [each for each in ours.link_map.entries if each.origin is Origin.LOADED]
+    assert [each.elf.isa_needed for each in loaders if each.elf is not None] == [UNKNOWN]
+    assert loaders[0] in ours.link_map.edges[ours.link_map.subject]
+    assert real.error is ours.error is None
+    assert not [each for each in ours.findings if each.rule == "isa-level"]
+
+
+@pytest.mark.parametrize(
+    ("version", "checked"),
+    [((2, 31), False), ((2, 32), False), ((2, 33), True), ((2, 36), True), (None, True)],
+)
+def test_since_when_it_is_checked(
+    workshop: Workshop, host: Path, version: Version | None, checked: bool
+) -> None:
+    """Source: ``dl_isa_level_check`` is new in glibc 2.33 (``sysdeps/x86/dl-prop.h``)."""
+    ask = library(workshop, "libask.so")
+    link_map = resolve(str(ask), host=str(host)).link_map
+    found = too_new(link_map, link_map.openings[-1], 1, version)
+    assert found is (link_map.subject if checked else None)

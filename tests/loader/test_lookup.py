@@ -9,6 +9,8 @@ import pytest
 from elfaudit.elf import read_elf
 from elfaudit.loader.lookup import answers_plain, index_symbols, plain_names
 from elfaudit.loader.references import relocated, split_key
+from tests.elf import judge
+from tests.oracle import Workshop
 
 
 def key_of(name: str, version: str | None) -> str:
@@ -64,3 +66,22 @@ def test_what_a_reference_without_a_version_gets(prebuilt: Path, name: str) -> N
     exported = {symbol.name for symbol in elf.symbols.exports()}
     found = {n: [s for s in elf.symbols.exports() if s.name == n] for n in exported}
     assert {n for n in exported if answers_plain(elf.symbols, found[n])} == expected
+
+
+@pytest.mark.oracle
+def test_definitions_that_are_worth_a_word(workshop: Workshop, nm: str) -> None:
+    """Functions and variables that are not weak, as ``nm`` tells them."""
+    code = """
+    int f(void) { return 1; } __attribute__((weak)) int wf(void) { return 2; }
+    int v = 3; __attribute__((weak)) int wv = 4; __thread int t; const int r = 5; int b;
+    __asm__(".globl n; n:");
+    static int (*choose(void))(void) { return f; }
+    int i(void) __attribute__((ifunc("choose")));
+    """
+    path = workshop.library("libf.so", code)
+    listed = [line.split()[-2:] for line in judge.text(nm, "-D", path).splitlines()]
+    assert {name for kind, name in listed if kind in "TDBRi"} == {*"fvrbtin"}
+    assert {name for kind, name in listed if kind in "WV"} == {"wf", "wv"}
+    exports = index_symbols(read_elf(path)).exports
+    assert exports.strong == {*"fvrbi"}
+    assert exports.plain == {*"fvrbtin", "wf", "wv"}

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
+from elfaudit.elf import read_elf
+from elfaudit.loader.lookup import answers_plain, plain_names
 from tests.oracle import dlopen, start, trace
 from tests.oracle.assembly import Define, Kind, Refer, Way
 from tests.oracle.compare import agree, answer_of, differing_bindings
@@ -133,6 +135,15 @@ class TestWhatIsADefinition:
         duel.library("second", PLAIN)
         assert duel.winner(duel.ask()) == "second"
 
+    @pytest.mark.parametrize(("binding", "winner"), [(0, None), (1, "first"), (2, "first")])
+    def test_a_local_reference_is_none(self, duel: Duel, binding: int, winner: str | None) -> None:
+        """Whoever has the name: it is what stands there (``RESOLVE_MAP``)."""
+        duel.library("first", PLAIN)
+        duel.library("second", PLAIN)
+        ask = duel.ask()
+        set_symbol(ask, of(ask), binding=binding)
+        assert duel.winner(ask) == winner
+
     def test_nobody_need_have_what_is_weak(self, duel: Duel) -> None:
         duel.library("first", ())
         duel.library("second", ())
@@ -213,6 +224,7 @@ class TestAReferenceWithoutAVersion:
         set_version(first, of(first), index)
         duel.library("second", PLAIN)
         assert duel.winner(duel.ask()) == winner
+        assert self.told_alone(first) == (winner == "first")
 
     @pytest.mark.parametrize("way", [Way.CALL, Way.GOT])
     @pytest.mark.parametrize(
@@ -233,6 +245,14 @@ class TestAReferenceWithoutAVersion:
             set_version(first, of(first, at=place), index)
         duel.library("second", PLAIN)
         assert duel.winner(duel.ask(Refer("f", way))) == winner
+        assert self.told_alone(first) == (winner == "first")
+
+    def told_alone(self, path: Path) -> bool:
+        """Whether a library answers, by what is asked of one that is in no process."""
+        symbols = read_elf(path).symbols
+        told = answers_plain(symbols, [each for each in symbols.exports() if each.name == "f"])
+        assert told == ("f" in plain_names(symbols))
+        return told
 
     def test_the_index_of_the_reference_says_whether_it_has_one(self, duel: Duel) -> None:
         """A reference at the global index asks for no version, whatever the object requires."""
@@ -276,17 +296,20 @@ class TestPrograms:
         assert found[(str(ask), "f", None)] == {str(program)}
         assert found[(str(program), "f", None)] == {str(second)}
 
-    def test_an_indirect_function_that_cannot_be_resolved_yet(self, duel: Duel) -> None:
+    @pytest.mark.parametrize(("kind", "refused"), [(Kind.IFUNC, True), (Kind.FUNC, False)])
+    def test_an_indirect_function_that_cannot_be_resolved_yet(
+        self, duel: Duel, kind: Kind, refused: bool
+    ) -> None:
         """The program is relocated last; whoever refers to its IFUNC before cannot be served."""
         duel.build(Part("libask.so", "libask.so", (), (Refer("f", Way.WORD),)))
         needed = (needed_stub("libask.so"),)
-        defined = (Define("f", Kind.IFUNC),)
+        defined = (Define("f", kind),)
         flags = ("--export-dynamic",)
         program = duel.build(
             Part("p", None, defined, (), (), needed, None, "$ORIGIN", (), flags, kind="pie")
         )
         real = start(program, now=False)
-        assert real.error is not None
+        assert (real.error is not None) == refused
         assert resolve(str(program)).error == real.error
 
 
@@ -311,11 +334,15 @@ class TestScope:
         agree(real, resolve(str(top), host=str(duel.host)))
         assert Path(real.bindings[(str(own), "f", None)]).name == f"lib{winner}.so"
 
-    def test_a_unique_symbol_is_that_of_the_first_who_was_asked(self, duel: Duel) -> None:
-        unique = (Define("f", Kind.UNIQUE),)
-        duel.library("first", unique)
+    @pytest.mark.parametrize("version", [None, "V1"])
+    def test_a_unique_symbol_is_that_of_the_first_who_was_asked(
+        self, duel: Duel, version: str | None
+    ) -> None:
+        unique = (Define("f", Kind.UNIQUE, version),)
+        nodes = NODES if version else ()
+        duel.library("first", unique, nodes)
         refers = (Refer("f", Way.WORD),)
-        duel.build(Part("libown.so", "libown.so", unique, refers, symbolic=True))
+        duel.build(Part("libown.so", "libown.so", unique, refers, nodes, symbolic=True))
         asked = Part(
             "libasked.so", "libasked.so", (), refers, (), (needed_stub("libfirst.so"),),
             runpath="$ORIGIN",
