@@ -104,7 +104,7 @@ class GlibcProcess:
         preloads = [(name, Origin.PRELOAD) for name in environment.preload]
         preloads += [(n, Origin.SYSTEM_PRELOAD) for n in system_preload(environment.root)]
         for name, origin in preloads:
-            entry = self._resolve(self._expanded(name, program), program, origin)
+            entry = self._resolve(name, program, origin)
             if entry.missing:
                 self._entries.remove(entry)
                 self._ignored.append(replace(entry, origin=origin))

@@ -61,7 +61,8 @@ def relocation_failures(
     for entry in bindings.link_map.relocated_by(opening) if doubtful else ():
         if entry in doubtful and entry.elf is not None:
             scan, static = doubtful[entry]
-            yield from scan.failures(tls if static else None)
+            room = tls if static else None
+            yield from scan.failures(room) if scan.is_doubtful else scan.shortages(room)
             entry.elf.release()
 
 
@@ -134,6 +135,23 @@ class _Relocation:
     circular: set[str]
     version: Version | None
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether more may go wrong than that there is no room for static TLS."""
+        strange = self.bindings.indices[self.entry].strange
+        return bool(self.missed or self.lost or self.circular or strange)
+
+    def shortages(self, tls: StaticTls | None) -> Iterator[Failure]:
+        """Where there is no room for static TLS, in an object that is otherwise in order."""
+        elf = self.entry.elf
+        if elf is None or tls is None:
+            return
+        symbols, classes = elf.symbols, classes_of(elf.machine)
+        now = is_bound_now(self.opening, self.entry)
+        for row, type_ in elf.relocations.rows_of(classes.taking, lazy=now):
+            key = key_of(symbols, row) if is_looked_up(symbols, row) else None
+            yield from self._take(tls, key, optional=type_ == classes.descriptor)
+
     def failures(self, tls: StaticTls | None) -> Iterator[Failure]:
         """Row by row; ``tls`` where the object wants some of it."""
         elf = self.entry.elf
@@ -151,9 +169,8 @@ class _Relocation:
                 yield failure
             if classes.known and type_ not in classes.known:
                 yield self._bad_type("", type_)
-            optional = type_ == classes.descriptor
-            if tls is not None and (optional or type_ in classes.static_tls):
-                yield from self._take(tls, key, optional=optional)
+            if tls is not None and type_ in classes.taking:
+                yield from self._take(tls, key, optional=type_ == classes.descriptor)
         if not now and classes.lazy:
             slots = (type_ for _, type_ in elf.relocations.rows(eager=False))
             yield from (self._bad_type("PLT ", t) for t in slots if t not in classes.lazy)

@@ -19,8 +19,9 @@ class RelocationClasses:
     Attributes:
         plt: types of ``ELF_RTYPE_CLASS_PLT``: function slots and thread-local storage.
         copy: the type of ``ELF_RTYPE_CLASS_COPY``, or None.
-        static_tls: types that need their symbol in the static block of thread-local storage.
-        descriptor: the type that takes room there if there is any (TLSDESC), or None.
+        descriptor: the type that takes room in the static block of thread-local storage if there is
+            any (TLSDESC), or None.
+        taking: that one, and the types that must have their symbol there.
         known: the types ``elf_machine_rela`` works through; empty where that is not known.
         lazy: those that ``elf_machine_lazy_rel`` does.
         silent: those that name no symbol, whatever their rows say.
@@ -29,8 +30,8 @@ class RelocationClasses:
 
     plt: frozenset[int] = frozenset()
     copy: int | None = None
-    static_tls: frozenset[int] = frozenset()
     descriptor: int | None = None
+    taking: frozenset[int] = frozenset()
     known: frozenset[int] = frozenset()
     lazy: frozenset[int] = frozenset()
     silent: frozenset[int] = frozenset()
@@ -49,9 +50,8 @@ def _classes(
     descriptor: int | None = None,
 ) -> RelocationClasses:
     own = () if descriptor is None else (descriptor,)
-    return RelocationClasses(
-        frozenset((*plt, *static_tls, *own)), copy, frozenset(static_tls), descriptor
-    )
+    taking = frozenset((*static_tls, *own))
+    return RelocationClasses(taking.union(plt), copy, descriptor, taking)
 
 
 _NONE = RelocationClasses()
