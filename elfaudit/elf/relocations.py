@@ -64,7 +64,6 @@ class Relocations:
         self._read = read
         self._columns = columns
         self._types: dict[_Table, frozenset[int]] = {}
-        self._typed: dict[tuple[frozenset[int], bool], tuple[tuple[int, int], ...]] = {}
         self._info = info
         self._eager_tables = eager
         self._lazy_table = lazy
@@ -148,18 +147,6 @@ class Relocations:
                 infos = raw if self._info is None else map(self._info, raw)
                 yield from ((info >> 32, info & 0xFFFFFFFF) for info in infos)
         yield from ((index, 0) for index in self._unasked if eager)
-
-    def rows_of(self, types: frozenset[int], *, lazy: bool) -> tuple[tuple[int, int], ...]:
-        """Those rows of :meth:`rows` that are of some types, read once.
-
-        Args:
-            types: which.
-            lazy: whether to go on with ``DT_JMPREL``.
-        """
-        if (types, lazy) not in self._typed:
-            rows = self.rows(lazy=lazy)
-            self._typed[types, lazy] = tuple(row for row in rows if row[1] in types)
-        return self._typed[types, lazy]
 
     @cached_property
     def _eager_info(self) -> set[int]:

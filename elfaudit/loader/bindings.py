@@ -17,7 +17,7 @@ from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
 from .lookup import SymbolIndex
 from .references import Relocated, join_key, relocated, split_key
-from .scope import Walked, lookups_of, walk_all
+from .scope import Lookup, Walked, lookups_of, walk_all
 
 __all__ = ["Binding", "Bindings", "GlibcBindings", "Status", "bind"]
 
@@ -129,6 +129,7 @@ class GlibcBindings:
         link_map: LinkMap,
         indices: Mapping[LinkMapEntry, SymbolIndex],
         assumed: Iterable[str],
+        known: dict[Lookup, Walked],
     ) -> None:
         self.link_map = link_map
         self.indices = indices
@@ -137,7 +138,10 @@ class GlibcBindings:
         self._lookups = tuple(lookups_of(link_map, indices))
         self._lookup_of = {entry: each for each in self._lookups for entry in each.members}
         undefined = {entry: index.references.keys for entry, index in indices.items()}
-        self._undefined = walk_all(self._lookups, indices, undefined)
+        walked = walk_all(self._lookups, indices, undefined, known)
+        before = {entry for opening in link_map.openings[:-1] for entry in opening.loaded}
+        known.update(each for each in walked.items() if before.issuperset(each[0].members))
+        self._undefined = _by_object(walked)
 
     def __iter__(self) -> Iterator[Binding]:
         """Every binding of every object, in link map order, names sorted."""
@@ -311,7 +315,7 @@ class GlibcBindings:
     @cached_property
     def _everything(self) -> Mapping[LinkMapEntry, Walked]:
         references = {e: self._relocated(e).references.keys for e in self.indices}
-        return walk_all(self._lookups, self.indices, references)
+        return _by_object(walk_all(self._lookups, self.indices, references))
 
     def _is_ambiguous(self, name: str) -> bool:
         """Whether two lookups may meet different definitions of a unique symbol first."""
@@ -370,10 +374,15 @@ class GlibcBindings:
         return self._decoded[entry]
 
 
+def _by_object(walked: Mapping[Lookup, Walked]) -> dict[LinkMapEntry, Walked]:
+    return {entry: result for lookup, result in walked.items() for entry in lookup.members}
+
+
 def bind(
     link_map: LinkMap,
     indices: Mapping[LinkMapEntry, SymbolIndex],
     assumed: Iterable[str] = (),
+    known: dict[Lookup, Walked] | None = None,
 ) -> GlibcBindings:
     """Bind the references of every object of a link map, as glibc does.
 
@@ -381,5 +390,6 @@ def bind(
         link_map: the objects and their scopes.
         indices: the lookup tables of every object whose tables could be read.
         assumed: names that the process supplies although no object of it is at hand.
+        known: where to keep, and find, what is the same for all subjects of one process.
     """
-    return GlibcBindings(link_map, indices, assumed)
+    return GlibcBindings(link_map, indices, assumed, {} if known is None else known)

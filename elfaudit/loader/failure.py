@@ -21,7 +21,7 @@ from .rtld import Version
 from .statictls import StaticTls
 from .versioncheck import checks_relr, unmet_of
 
-__all__ = ["Failure", "absence_message", "first_failure"]
+__all__ = ["absence_message", "first_failure"]
 
 
 def first_failure(

@@ -46,6 +46,7 @@ from .references import (
     with_copies,
 )
 from .relocclass import classes_of
+from .statictls import StaticReference, static_references
 
 __all__ = [
     "RELR_VERSION",
@@ -126,6 +127,7 @@ class SymbolIndex:
         damage: why its versions cannot be read to the end, or None.
         strange: whether its tables are in order, but hold something the loader does not expect: a
             relocation of an unknown type, say.
+        static: the relocations that take static TLS.
     """
 
     exports: Exports
@@ -140,6 +142,7 @@ class SymbolIndex:
     unreadable: tuple[frozenset[str], int] | None = None
     damage: ElfFormatError | None = None
     strange: bool = False
+    static: tuple[StaticReference, ...] = ()
 
 
 def index_symbols(elf: ElfObject) -> SymbolIndex:
@@ -171,6 +174,7 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
         _revision_of(versions),
         versions.damage,
         _is_strange(elf),
+        static_references(elf),
     )
 
 

@@ -14,7 +14,8 @@ from ..errors import ElfAuditError
 from ..sources import Member
 from .bindings import GlibcBindings, bind
 from .environment import AnyProgram, Libc, LoaderEnvironment
-from .failure import Failure, first_failure
+from .failed import Failure
+from .failure import first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening
 from .lookup import SymbolIndex
@@ -23,6 +24,7 @@ from .musl_bindings import MuslBindings, bind_musl
 from .musl_failure import first_musl_failure
 from .musl_search import MuslSearcher
 from .musl_verify import RefusedError, UntoldError, doubt_of_program, verified
+from .scope import Lookup, Walked
 from .search import Searcher, refusal_of_subject
 from .store import ObjectStore
 
@@ -41,6 +43,7 @@ class Loader:
         self.environment = environment
         self._store = store
         self._searchers: dict[tuple[int, Layout, str | None], Searcher | MuslSearcher] = {}
+        self._walked: dict[Lookup, Walked] = {}
         self._processes: dict[Searcher | MuslSearcher, GlibcProcess | MuslProcess] = {}
 
     def searcher(self, elf: ElfObject) -> Searcher | MuslSearcher:
@@ -170,7 +173,7 @@ class Loader:
             damaged = sum(not entry.missing for entry in link_map.entries) > len(indices)
             undecided = bool(link_map.missing) or damaged
             return bind_musl(link_map, indices, assumed, undecided=undecided)
-        return bind(link_map, indices, assumed)
+        return bind(link_map, indices, assumed, self._walked)
 
     def failure(
         self, bindings: GlibcBindings | MuslBindings, elf: ElfObject | None

@@ -18,7 +18,7 @@ from .mapping import protection_problem
 from .references import is_looked_up, join_key, key_of, split_key
 from .relocclass import classes_of
 from .rtld import Version
-from .statictls import StaticTls, wants_static_tls
+from .statictls import StaticTls
 
 __all__ = ["is_bound_now", "relocation_failures"]
 
@@ -52,7 +52,7 @@ def relocation_failures(
             continue
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
         lost = _unversioned(bindings, opening, entry) if asserting else frozenset()
-        static = tls is not None and wants_static_tls(entry.elf)
+        static = tls is not None and bool(bindings.indices[entry].static)
         circular = _circular(bindings, entry) if opening.mode is None else set()
         strange = bindings.indices[entry].strange
         if missed or lost or static or circular or strange:
@@ -143,14 +143,10 @@ class _Relocation:
 
     def shortages(self, tls: StaticTls | None) -> Iterator[Failure]:
         """Where there is no room for static TLS, in an object that is otherwise in order."""
-        elf = self.entry.elf
-        if elf is None or tls is None:
-            return
-        symbols, classes = elf.symbols, classes_of(elf.machine)
         now = is_bound_now(self.opening, self.entry)
-        for row, type_ in elf.relocations.rows_of(classes.taking, lazy=now):
-            key = key_of(symbols, row) if is_looked_up(symbols, row) else None
-            yield from self._take(tls, key, optional=type_ == classes.descriptor)
+        for reference in self.bindings.indices[self.entry].static if tls is not None else ():
+            if tls is not None and (now or not reference.lazy):
+                yield from self._take(tls, reference.key, optional=reference.optional)
 
     def failures(self, tls: StaticTls | None) -> Iterator[Failure]:
         """Row by row; ``tls`` where the object wants some of it."""

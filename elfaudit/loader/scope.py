@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .linkmap import LinkMap, LinkMapEntry
 from .lookup import SymbolIndex
 from .references import is_hidden
 
 __all__ = ["Lookup", "Walked", "lookups_of", "walk_all"]
+
+_NOTHING: Mapping[Lookup, Walked] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,24 @@ def walk_all(
     lookups: Iterable[Lookup],
     indices: Mapping[LinkMapEntry, SymbolIndex],
     keys: Mapping[LinkMapEntry, AbstractSet[str]],
-) -> dict[LinkMapEntry, Walked]:
-    """Who answers the keys of each object."""
-    walked: dict[LinkMapEntry, Walked] = {}
+    known: Mapping[Lookup, Walked] = _NOTHING,
+) -> dict[Lookup, Walked]:
+    """Who answers the keys of the members of each scope.
+
+    Args:
+        lookups: the scopes.
+        indices: the lookup tables of every object.
+        keys: what each object looks up.
+        known: the outcome of some of these walks.
+    """
+    walked: dict[Lookup, Walked] = {}
     for lookup in lookups:
-        marked = any(indices[entry].marked for entry in lookup.members)
-        wanted = [keys[entry] for entry in lookup.members]
-        result = _walk(wanted, lookup.scope, indices, marked=marked)
-        walked.update((entry, result) for entry in lookup.members)
+        result = known.get(lookup)
+        if result is None:
+            marked = any(indices[entry].marked for entry in lookup.members)
+            wanted = [keys[entry] for entry in lookup.members]
+            result = _walk(wanted, lookup.scope, indices, marked=marked)
+        walked[lookup] = result
     return walked
 
 

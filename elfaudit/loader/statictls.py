@@ -13,8 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..elf import ElfObject, Flags, SegmentType
+from .references import is_looked_up, key_of
+from .relocclass import classes_of
 
-__all__ = ["StaticTls", "wants_static_tls"]
+__all__ = ["StaticReference", "StaticTls", "static_references", "wants_static_tls"]
 
 _AARCH64 = 183
 _TLSDESC_PLT = 0x6FFFFEF6
@@ -79,6 +81,40 @@ class StaticTls:
         if left < 0:
             return None
         return self._used + self.free - left // block.align * block.align - block.first
+
+
+@dataclass(frozen=True, slots=True)
+class StaticReference:
+    """A relocation that takes room in the block.
+
+    Attributes:
+        key: the symbol whose object gets its place there; None: the object's own.
+        optional: whether it can do without (TLSDESC).
+        lazy: whether it is in ``DT_JMPREL``, which may wait for the first call.
+    """
+
+    key: str | None
+    optional: bool
+    lazy: bool
+
+
+def static_references(elf: ElfObject) -> tuple[StaticReference, ...]:
+    """What the relocations of an object take, in their order, each once.
+
+    Raises:
+        ElfFormatError: its symbol or relocation tables are damaged.
+    """
+    classes, relocations = classes_of(elf.machine), elf.relocations
+    if not wants_static_tls(elf) or relocations.types().isdisjoint(classes.taking):
+        return ()
+    symbols = elf.symbols
+    found: dict[StaticReference, None] = {}
+    for lazy in (False, True):
+        for row, type_ in relocations.rows(eager=not lazy, lazy=lazy):
+            if type_ in classes.taking:
+                key = key_of(symbols, row) if is_looked_up(symbols, row) else None
+                found[StaticReference(key, type_ == classes.descriptor, lazy)] = None
+    return tuple(found)
 
 
 def wants_static_tls(elf: ElfObject) -> bool:
