@@ -148,6 +148,30 @@ class TestDirectories:
         assert [step.origin for step in told] == [Origin.RPATH, Origin.LD_LIBRARY_PATH]
         assert real.tried.count(f"{here}/libwho.so") == 2
 
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            ("nowhere", "No such file or directory"),
+            ("file", "Not a directory"),
+            ("below a file", "Not a directory"),
+            ("loop", "Too many levels of symbolic links"),
+        ],
+    )
+    def test_why_the_last_of_the_directories_has_it_not(
+        self, workshop: Workshop, host: Path, kind: str, words: str
+    ) -> None:
+        """With DF_1_NODEFLIB no other one follows, so that the loader says what was wrong."""
+        place = workshop.directory / "a"
+        if kind != "nowhere":
+            (workshop.directory / "file").touch()
+            place.symlink_to({"file": "file", "loop": "a", "below a file": "file/a"}[kind])
+        ask = workshop.library(
+            "libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a",
+            flags=["-Wl,-z,nodefaultlib"],
+        )  # fmt: skip
+        real, _ = judge(host, ask)
+        assert real.error == f"libwho.so: cannot open shared object file: {words}"
+
     def test_a_special_directory_that_has_it_not_is_not_told(
         self, workshop: Workshop, host: Path
     ) -> None:
