@@ -29,7 +29,7 @@ from tests.oracle.workshop import LOADER
 pytestmark = pytest.mark.oracle
 
 DT_NEEDED, DT_DEBUG, DT_SYMBOLIC = 1, 21, 16
-DT_GNU_HASH = 0x6FFFFEF5
+DT_GNU_HASH, DT_UNKNOWN = 0x6FFFFEF5, 0x6FFFF000
 F = "int f(void) { return 1; }"
 ASK = "int f(void); int ask(void) { return f(); }"
 
@@ -94,6 +94,16 @@ def test_a_definition_that_the_hash_table_does_not_reach(workshop: Workshop, hos
     (size,) = struct.unpack_from("<I", who.read_bytes(), table + 8)
     patch(who, table + 16, bytes(8 * size))  # the bloom filter
     judge(host, workshop.library("libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN"))
+
+
+def test_without_a_hash_table_not_even_what_is_its_own_is_found(
+    workshop: Workshop, host: Path
+) -> None:
+    ask = workshop.library("libask.so", "int own(void) { return 1; } int (*ask)(void) = own;")
+    judge(host, ask)
+    patch(ask, dynamic_entry_offset(ask, DT_GNU_HASH), struct.pack("<Q", DT_UNKNOWN))
+    real, _ = judge(host, ask)
+    assert real.error == f"{ask}: undefined symbol: own"
 
 
 def test_more_static_tls_than_there_is_room_for(workshop: Workshop, host: Path) -> None:

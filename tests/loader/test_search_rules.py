@@ -18,7 +18,7 @@ from elfaudit.loader import LoaderEnvironment, ObjectStore, Origin, Outcome
 from elfaudit.loader.pathlist import Tokens, expanded_elements
 from elfaudit.loader.search import Searcher
 from elfaudit.sources import TreeSource
-from tests.oracle import Workshop, dlopen, start
+from tests.oracle import Workshop, build_host, dlopen, start
 from tests.oracle.chroot import Root
 from tests.oracle.compare import judge
 from tests.oracle.loader import HOST
@@ -148,6 +148,30 @@ class TestDirectories:
         assert [step.origin for step in told] == [Origin.RPATH, Origin.LD_LIBRARY_PATH]
         assert real.tried.count(f"{here}/libwho.so") == 2
 
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            ("nowhere", "No such file or directory"),
+            ("file", "Not a directory"),
+            ("below a file", "Not a directory"),
+            ("loop", "Too many levels of symbolic links"),
+        ],
+    )
+    def test_why_the_last_of_the_directories_has_it_not(
+        self, workshop: Workshop, host: Path, kind: str, words: str
+    ) -> None:
+        """With DF_1_NODEFLIB no other one follows, so that the loader says what was wrong."""
+        place = workshop.directory / "a"
+        if kind != "nowhere":
+            (workshop.directory / "file").touch()
+            place.symlink_to({"file": "file", "loop": "a", "below a file": "file/a"}[kind])
+        ask = workshop.library(
+            "libask.so", ASK, needed=["libwho.so"], runpath="$ORIGIN/a",
+            flags=["-Wl,-z,nodefaultlib"],
+        )  # fmt: skip
+        real, _ = judge(host, ask)
+        assert real.error == f"libwho.so: cannot open shared object file: {words}"
+
     def test_a_special_directory_that_has_it_not_is_not_told(
         self, workshop: Workshop, host: Path
     ) -> None:
@@ -178,7 +202,7 @@ class TestOrigins:
     def test_a_directory_that_is_called_like_a_token(
         self, workshop: Workshop, name: str, written: str
     ) -> None:
-        """A path that nobody lists is as it is; of one that is listed the loader is the judge."""
+        """Found by a name it is as good as any other; not so in a path that is listed."""
         workshop.library(f"{name}/libwho.so", WHO)
         code = "int main(void) { return 0; }"
         program = workshop.program(f"{name}/program", code, needed=[written], runpath="$ORIGIN")
@@ -188,6 +212,14 @@ class TestOrigins:
         assert (real.error is None) == (written == "libwho.so")
         if real.error is not None:
             assert real.error.startswith(str(workshop.directory / name / "libwho.so"))
+
+    @pytest.mark.parametrize("name", ["$ORIGIN", "$LIB"])
+    def test_a_program_in_such_a_directory(self, workshop: Workshop, name: str) -> None:
+        """The kernel starts it, and has not heard of tokens."""
+        host = build_host(workshop, f"{name}/host")
+        real, ours = judge(host, workshop.library("libask.so", WHO))
+        assert real.error is ours.error is None
+        assert ours.link_map.program.path == str(host)
 
 
 class TestNodeflib:
