@@ -44,7 +44,7 @@ def _borrowed(case: Case, entry: LinkMapEntry) -> dict[LinkMapEntry, set[str]]:
     references = case.bindings.indices[entry].references
     for key in references.keys - references.weak:
         provider = case.bindings.provider(entry, key)
-        if provider is None or provider in listed or _always_there(case, provider, key):
+        if provider in listed or provider is None or _always_there(case, provider, key):
             continue
         if any(case.bindings.indices[e].exports.answers(key) for e in listed if not e.missing):
             continue  # the library it lists has it too; another one only comes first

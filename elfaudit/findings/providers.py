@@ -124,6 +124,7 @@ def library_places(root: Source) -> Place:
 
 
 _Library = tuple[Member, str, ElfObject, Place]  # the path is the one a process would use
+_Answer = tuple[frozenset[str], _Library]
 
 
 class Catalogue:
@@ -141,6 +142,7 @@ class Catalogue:
         self._fitting: dict[tuple[int, Layout, Libc], list[_Library]] = {}
         self._names: dict[Hashable, frozenset[str]] = {}
         self._ordered: dict[Hashable, list[str]] = {}
+        self._exporting: dict[tuple[int, Layout, Libc], list[_Answer]] = {}
         self._searches = 0
         self._asked: dict[tuple[str, int, int, bool], list[Provider]] = {}
 
@@ -220,20 +222,43 @@ class Catalogue:
         wanted = frozenset(names)
         # For a few names their hash tables are asked; whoever asks again gets all names read once.
         by_name = self._searches == 1 and len(names) <= _FEW
-        for member, path, elf, place in self._libraries(model):
+        answers = self._asked_one_by_one if by_name else self._looked_through
+        for there, (member, path, elf, place) in answers(wanted, model):
+            provider = Provider(None, member, path, elf, place.needed_name(member, elf))
+            for name in there:
+                found.setdefault(name, []).append(provider)
+        return found
+
+    def _asked_one_by_one(self, wanted: frozenset[str], model: ElfObject) -> Iterator[_Answer]:
+        """Who exports some of a few names, by the hash tables."""
+        for library in self._libraries(model):
+            member, _, elf, _ = library
             try:
-                if by_name and self._store.known_index(member.identity) is None:
+                if self._store.known_index(member.identity) is None:
                     there = _answered(wanted, elf)
                 else:
                     there = wanted & self._exported_names(member, elf)
-                if there:
-                    soname = place.needed_name(member, elf)
-                    provider = Provider(None, member, path, elf, soname)
-                    for name in there:
-                        found.setdefault(name, []).append(provider)
             except ElfAuditError:
                 continue  # a damaged library supplies nothing; it is no subject of this question
-        return found
+            if there:
+                yield there, library
+
+    def _looked_through(self, wanted: frozenset[str], model: ElfObject) -> Iterator[_Answer]:
+        """The same by all names of all libraries, which are read once."""
+        kind = (model.machine, model.layout, libc_of(model))
+        if kind not in self._exporting:
+            self._exporting[kind] = list(self._all_names(model))
+        for names, library in self._exporting[kind]:
+            there = wanted & names
+            if there:
+                yield there, library
+
+    def _all_names(self, model: ElfObject) -> Iterator[_Answer]:
+        for library in self._libraries(model):
+            try:
+                yield self._exported_names(library[0], library[2]), library
+            except ElfAuditError:
+                continue
 
     def _exported_names(self, member: Member, elf: ElfObject) -> frozenset[str]:
         names = self._names.get(member.identity)

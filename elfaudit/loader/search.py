@@ -65,6 +65,7 @@ class Searcher:
         self._lists: dict[tuple[str | None, str], PathList] = {}
         self._cached: dict[str, CacheEntry | None] = {}
         self._refreshed: dict[str, Refreshed] = {}
+        self._common: dict[tuple[str, str | None, bool], Search] = {}
         self._taken: dict[str, _Opened] = {}  # what was found by a path stays there
 
     @cached_property
@@ -100,6 +101,35 @@ class Searcher:
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
     ) -> Search:
         """Look for ``name`` on behalf of ``requester`` (None: the command line)."""
+        key = self._common_key(name, requester, program)
+        known = self._common.get(key) if key is not None else None
+        if known is None:
+            known = self._search(name, requester, program)
+            if key is not None:
+                self._common[key] = known
+        else:
+            self._kept += len(known.steps)
+        return known
+
+    def _common_key(
+        self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> tuple[str, str | None, bool] | None:
+        """What decides a search if no RPATH or RUNPATH does: then all who ask get the same answer.
+
+        None: something else may decide, or there is too much to be told.
+        """
+        if requester is None or "/" in name or self._kept > _MOST_STEPS:
+            return None
+        for owner in _rpath_owners(requester, program):
+            dynamic = owner.elf.dynamic if owner.elf else None
+            own = dynamic.runpath if dynamic is not None and owner is requester else None
+            if own is not None or (dynamic is not None and dynamic.rpath is not None):
+                return None
+        return name, program.path if program is not None else None, _no_defaults(requester)
+
+    def _search(
+        self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
+    ) -> Search:
         state = Progress(name, started=requester is None)
         if "/" in name:
             path = self.expand_name(name, requester)
@@ -182,9 +212,7 @@ class Searcher:
         if own is not None and own.runpath is not None and requester is not None:
             paths = self._path_list(own.runpath, requester)
             self._open_path(state, paths, Origin.RUNPATH, requester.display)
-        user = requester or program
-        dynamic = user.elf.dynamic if user is not None and user.elf is not None else None
-        no_defaults = dynamic is not None and Flags1.NODEFLIB in dynamic.flags_1
+        no_defaults = _no_defaults(requester or program)
         if not state.over:
             self._open_cached(state, no_defaults=no_defaults)
         if not no_defaults:
@@ -359,6 +387,12 @@ def _origin_of(entry: LinkMapEntry | None) -> str | None:
     if entry is None or entry.path is None:
         return None
     return entry.path.rpartition("/")[0] or "/"
+
+
+def _no_defaults(user: LinkMapEntry | None) -> bool:
+    """Whether an object does without the directories built into the loader (DF_1_NODEFLIB)."""
+    dynamic = user.elf.dynamic if user is not None and user.elf is not None else None
+    return dynamic is not None and Flags1.NODEFLIB in dynamic.flags_1
 
 
 def _rpath_owners(
