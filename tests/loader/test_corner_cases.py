@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit.api import resolve
-from elfaudit.elf import SymbolBinding
+from elfaudit.elf import DynamicTag, SymbolBinding, read_elf
 from elfaudit.findings import Severity
 from elfaudit.loader import Origin
 from tests.api.test_process import STEPS
@@ -141,6 +141,17 @@ def test_relative_relocations_hidden_from_the_c_library(workshop: Workshop, host
     )
     assert real.error is not None
     assert "DT_RELR without" in real.error
+
+
+def test_relative_relocations_of_who_requires_no_version(workshop: Workshop, host: Path) -> None:
+    """The C library is listed as well, but nothing says of which version it has to be."""
+    ask = workshop.library("libask.so", POINTERS, needed=["libc.so.6"], flags=RELR)
+    elf = read_elf(ask)
+    assert elf.dynamic is not None
+    assert elf.dynamic.value(DynamicTag.RELR) is not None
+    assert not elf.versions.needs
+    real, _ = judge(host, ask)
+    assert real.error is None
 
 
 def test_relative_relocations_come_before_the_versions_of_the_next(

@@ -19,6 +19,7 @@ from elfaudit.errors import ElfAuditError, NotLoadableError
 from elfaudit.findings import Verdict
 from tests.oracle import Workshop, start
 from tests.oracle.damage import ask, build_forker, damaged, dynamic_fields, row_fields
+from tests.oracle.edit import patch
 from tests.oracle.fields import Field, header_fields
 
 pytestmark = pytest.mark.oracle
@@ -185,6 +186,40 @@ def test_a_version_table_that_the_loader_cannot_read_in_a_library_of_it(place: W
     assert real == ours.error
     assert real == f"{low}: unsupported version 3 of Verdef record"
     assert [f.rule for f in ours.findings if f.message == real] == ["refused-object"]
+
+
+@pytest.mark.parametrize(("record", "taken"), [(1, False), (2, True)])
+def test_versions_in_front_of_one_that_cannot_be_read(
+    workshop: Workshop, record: int, taken: bool
+) -> None:
+    """They are found before the loader gets there."""
+    script = "V1 { global: f; }; V2 { global: g; };"
+    low = workshop.library("libf.so", "int f(void) { return 1; } int g;", script=script)
+    code = "int f(void); int ask(void) { return f(); }"
+    top = workshop.library("libask.so", code, needed=[low], runpath="$ORIGIN")
+    (field,) = row_fields(low, VERDEF, [(28 * record, 2)])
+    patch(low, field.offset, b"\x03\x00")
+    forker = build_forker(workshop)
+    (real,) = ask(forker, [top])
+    assert real == ("" if taken else f"{low}: unsupported version 3 of Verdef record")
+    assert (resolve(str(top), host=str(forker)).error or "") == real
+
+
+def test_a_library_of_it_that_cannot_be_protected(workshop: Workshop) -> None:
+    """PT_GNU_RELRO is nowhere near: it is what is left to do when all else is in order."""
+    low = workshop.library("libf.so", "int f(void) { return 1; }")
+    code = "int f(void); int ask(void) { return f(); }"
+    top = workshop.library("libask.so", code, needed=["libf.so"], runpath="$ORIGIN")
+    kinds = [segment.type for segment in read_elf(low).segments]
+    place = 64 + 56 * kinds.index(SegmentType.GNU_RELRO)
+    forker = build_forker(workshop)
+    assert ask(forker, [top]) == [""]
+    patch(low, place + 16, struct.pack("<Q", 1 << 45))
+    patch(low, place + 40, struct.pack("<Q", 1 << 16))
+    (real,) = ask(forker, [top])
+    assert real is not None
+    assert real.startswith(f"{low}: cannot apply additional memory protection")
+    assert resolve(str(top), host=str(forker)).error == real
 
 
 @pytest.mark.parametrize(
