@@ -25,7 +25,7 @@ class Process:
 
     Args:
         program: path of the main program; ``auto``: for Python extensions an interpreter of the
-            root.
+            root, for other libraries a program that has the C library and nothing else.
         root: as for :func:`~elfaudit.resolve`, like the next four.
         with_: likewise.
         preload: likewise.

@@ -67,7 +67,8 @@ def resolve(
         with_: directories, wheels or files that could supply what is missing; they are suggested,
             not loaded.
         host: the program whose process it is: ``auto`` (for Python extensions an interpreter of
-            the root, else the file stands alone), ``none``, or a path.
+            the root, for other libraries a program that has the C library and nothing else),
+            ``none`` (a library is taken for the program, as ``ldd`` does), or a path.
         preload: ``LD_PRELOAD``: names or paths.
         library_path: ``LD_LIBRARY_PATH``: directories.
         dlopen: what the process opens before the target, in order: a path, a name or

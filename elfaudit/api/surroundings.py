@@ -30,7 +30,7 @@ class Surroundings:
     Attributes:
         root: the directory that is ``/`` for the process; None: only the targets exist.
         with_: directories, wheels or files that could supply what is missing.
-        host: ``auto``, ``none`` or the path of the main program.
+        host: ``auto``, ``none`` (a library is taken for the program) or the path of the program.
         preload: ``LD_PRELOAD``: names or paths.
         library_path: ``LD_LIBRARY_PATH``: directories.
         dlopens: what the process opens before the target, in order.
