@@ -79,8 +79,8 @@ _SURROUNDINGS = (
         show_default=True,
         metavar="auto|none|PATH",
         help="The program whose process it is. auto: for Python extensions an interpreter of "
-        "the root, for other libraries one that has the C library and nothing else. none: a library "
-        "is taken for the program, as ldd does.",
+        "the root, for other libraries one that has the C library and nothing else. none: a "
+        "library is taken for the program, as ldd does.",
     ),
     click.option(
         "--preload",
