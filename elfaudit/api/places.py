@@ -37,7 +37,7 @@ def places_of(
     """
     for target in targets:
         if not isinstance(target.source, FileSource):
-            yield Place(target.source, base=target.base)
+            yield Place(target.source, base=target.base, audited=True)
         elif target.path is not None:
             folder = FolderSource(os.path.dirname(target.given) or ".")
             yield Place(folder, ("",), base=os.path.dirname(target.path).rstrip("/"))

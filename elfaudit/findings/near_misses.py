@@ -79,9 +79,9 @@ def _by_version(
     versions: dict[str, list[tuple[str, LinkMapEntry]]] = {}
     for other in others:
         for key in case.bindings.indices[other].exports.exact:
-            name, version = split_key(key)
-            if name in wanted and version is not None:
-                versions.setdefault(name, []).append((version, other))
+            if key[: key.find("\0")] in wanted:
+                name, version = split_key(key)
+                versions.setdefault(name, []).append((version or "", other))
     for binding in bindings:
         found = sorted(versions.get(binding.name, ()), key=lambda each: each[0])
         if not found:

@@ -37,11 +37,14 @@ class Place:
         source: the files.
         directories: the directories in it, or None: every file of the source.
         base: what to put in front of a path of the source to get the path a process would use.
+        audited: whether all of its files are asked about, so that what is read of one is read for
+            its own sake, too.
     """
 
     source: Source
     directories: tuple[str, ...] | None = None
     base: str = ""
+    audited: bool = False
 
     def members(self) -> Iterator[Member]:
         """Every file of the place that is named like a shared object."""
@@ -256,7 +259,10 @@ class Catalogue:
     def _all_names(self, model: ElfObject) -> Iterator[_Answer]:
         for library in self._libraries(model):
             try:
-                yield self._exported_names(library[0], library[2]), library
+                member, _, elf, place = library
+                if place.audited and libc_of(model) is Libc.GLIBC:
+                    self._store.index(member.identity, elf, Libc.GLIBC)
+                yield self._exported_names(member, elf), library
             except ElfAuditError:
                 continue
 

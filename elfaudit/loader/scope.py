@@ -105,7 +105,7 @@ def _walk(
     if marked:
         hidden = {key for key in versioned if is_hidden(key)}
         versioned -= hidden
-    names = {key[: key.index("\0")] for key in versioned}
+    names: set[str] | None = None  # of those with a version; what is in front takes most of them
     found: dict[str, LinkMapEntry] = {}
     for entry in scope:
         exports = indices[entry].exports
@@ -116,10 +116,13 @@ def _walk(
             found.update(dict.fromkeys(hits, entry))
             versioned -= hits
         # A definition without a version answers whatever version is asked for.
-        if versioned and (loose := names & exports.any_version):
-            hits = {key for key in versioned if key[: key.index("\0")] in loose}
-            found.update(dict.fromkeys(hits, entry))
-            versioned -= hits
+        if versioned and exports.any_version:
+            if names is None:
+                names = {key[: key.index("\0")] for key in versioned}
+            if loose := names & exports.any_version:
+                hits = {key for key in versioned if key[: key.index("\0")] in loose}
+                found.update(dict.fromkeys(hits, entry))
+                versioned -= hits
         if hidden and (hits := {key for key in hidden if exports.answers(key)}):
             found.update(dict.fromkeys(hits, entry))
             hidden -= hits
