@@ -27,7 +27,8 @@ def places_of(
     """Where to look for providers, the nearest first.
 
     Args:
-        targets: those that are files, archives or directories of this machine.
+        targets: those that are files, archives or directories of this machine; in which order
+            they were given makes no difference.
         with_: what was named for it.
         root: what is ``/`` for the process, or None.
         paths: what files are called in there.
@@ -35,7 +36,7 @@ def places_of(
     Raises:
         SourceError: something of ``with_`` cannot be opened.
     """
-    for target in targets:
+    for target in sorted(targets, key=lambda target: target.given):
         if not isinstance(target.source, FileSource):
             yield Place(target.source, base=target.base, audited=True)
         elif target.path is not None:

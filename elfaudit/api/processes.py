@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError, RequestError
@@ -87,8 +88,7 @@ class Processes:
         """
         libc = self._libc or libc_of(elf)
         index = self._store.index(subject.member.identity, elf, libc)
-        opens = bool(self._inputs.dlopens)
-        python = not elf.is_program and (opens or _is_python(subject, index))
+        python = not elf.is_program and (_is_python(subject, index) or self._opens_python)
         program = self._program(subject, elf, python=python)
         if isinstance(program, str):
             program = self._paths.real(program)
@@ -107,7 +107,7 @@ class Processes:
         elif (
             self._host == "auto"
             and self._root is not None
-            and (self._inputs.dlopens or is_extension_name(subject.member.path))
+            and (is_extension_name(subject.member.path) or self._opens_python)
         ):
             abi = guessed_abi(subject.member)
             version = extension_version(subject.member.path)
@@ -116,6 +116,22 @@ class Processes:
         main = self._read(program) if program is not None else None
         libc = self._libc or (libc_of(main) if main is not None else Libc.GLIBC)
         return self._loader(program, libc), main
+
+    @cached_property
+    def _opens_python(self) -> bool:
+        """Whether something that the process opens before is made for Python."""
+        return any(self._is_for_python(dlopen.name) for dlopen in self._inputs.dlopens)
+
+    def _is_for_python(self, name: str) -> bool:
+        if is_extension_name(name) or "/" not in name:
+            return is_extension_name(name)
+        member, elf = self._files.find(name), self._read(name)
+        if member is None or elf is None:
+            return False
+        try:
+            return refers_to_python(self._store.index(member.identity, elf).references)
+        except ElfAuditError:
+            return False
 
     def search(self, name: str) -> LinkMapEntry | None:
         """The library of a name in the process, or in the root where no program is known."""
@@ -128,7 +144,7 @@ class Processes:
     def _models(self) -> Iterator[tuple[ElfObject, _Program, Libc]]:
         """What a process may be like: a file of its machine, its program, its C library."""
         program = self._host if self._is_given else None
-        if program is None and self._inputs.dlopens and self._host == "auto":
+        if program is None and self._host == "auto" and self._opens_python:
             program = next(self._interpreters(None), None)
         running = running_interpreter() if self._paths.is_this_machine else None
         model = self._read(program or (running[1] if running else ""))

@@ -133,6 +133,21 @@ class Relocations:
             self._types[table] = frozenset(found)
         return self._types[table]
 
+    def rows_of(self, types: AbstractSet[int], *, lazy: bool) -> Iterator[tuple[int, int]]:
+        """(symbol index, type) of the rows of some types, in their order.
+
+        Args:
+            types: which.
+            lazy: whether those of ``DT_JMPREL``, instead of all others.
+        """
+        low = frozenset(min(256, type_) for type_ in types)
+        for table in (self._lazy_table,) if lazy else self._eager_tables:
+            if table is None or self._types_of(table).isdisjoint(low):
+                continue
+            for raw in self._read(table):
+                infos = raw if self._info is None else map(self._info, raw)
+                yield from [(i >> 32, i & 0xFFFFFFFF) for i in infos if i & 0xFFFFFFFF in types]
+
     def rows(self, *, eager: bool = True, lazy: bool = True) -> Iterator[tuple[int, int]]:
         """(symbol index, type) of every row in the order in which glibc works through them.
 

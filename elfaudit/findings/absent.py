@@ -29,12 +29,13 @@ def absence(
 
     ``near`` if what is like it is wanted too, which takes a while.
     """
+    asker = case.link_map.asker(entry)
     found = case.catalogue.named(entry.name, case.model) if near else []
     relatives = tuple(_relatives(case, entry)) if near and not found else ()
     return Finding(
         rule.name,
         rule.severity,
-        entry.loader.display if entry.loader else entry.name,
+        asker.display if asker is not None else entry.name,
         message,
         tuple(_evidence(entry, users, found, relatives)),
         tuple(_fixes(case, entry, found)),

@@ -6,7 +6,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ..loader import LinkMapEntry
+from ..loader import LinkMapEntry, Origin
 from ..loader.machines import machine_of
 from ..loader.references import split_key
 from .case import Case
@@ -55,7 +55,11 @@ def _borrowed(case: Case, entry: LinkMapEntry) -> dict[LinkMapEntry, set[str]]:
 def _always_there(case: Case, provider: LinkMapEntry, key: str) -> bool:
     """Whether every such process has the provider: the program, the C library, the interpreter."""
     name = provider.soname
-    if provider.loader is None or name == "libc.so.6" or name == _loader_name(case):
+    if provider.loader is None or provider.origin is Origin.LOADED:
+        return True
+    if provider.loader.supposed and not provider.preloaded:
+        return True
+    if name == "libc.so.6" or name == _loader_name(case):
         return True
     return provider in case.link_map.global_scope and key.startswith(("Py", "_Py"))
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..loader import LinkMapEntry, Outcome
+from ..loader import Libc, LinkMapEntry, Outcome
 from .case import Case
 from .model import Finding, Severity
 from .rule import Rule
@@ -43,13 +43,11 @@ __all__ = ["RULE"]
 
 def _check(case: Case) -> Iterator[Finding]:
     for entry in case.link_map.ignored_preloads:
-        yield Finding(
-            RULE.name,
-            Severity.WARNING,
-            entry.name,
-            f"object '{entry.name}' from {entry.origin.value} cannot be preloaded "
-            f"({_reason(entry)}): ignored.",
-        )
+        message = f"object '{entry.name}' from {entry.origin.value} cannot be preloaded "
+        message += f"({_reason(entry)}): ignored."
+        if case.link_map.libc is Libc.MUSL:  # which passes it over without a word
+            message = f"{entry.name} from {entry.origin.value} is not loaded: musl passes it over"
+        yield Finding(RULE.name, Severity.WARNING, entry.name, message)
 
 
 def _reason(entry: LinkMapEntry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -40,13 +41,20 @@ def open_symbols(case: Case, status: Status, rule: str) -> Iterator[Finding]:
     for entry in case.link_map.relocated if by_entry else ():
         bindings = by_entry.get(entry, [])
         names = {b.name for b in bindings if b.library is None}
-        providers = case.catalogue.exporting(names, case.model)
+        exporting = case.catalogue.exporting(names, case.model)
+        providers = {name: _beside_first(entry, rows) for name, rows in exporting.items()}
         misses: Mapping[str, NearMiss] = {}
         if status is Status.UNRESOLVED:
             wanted = [binding for binding in bindings if binding.name not in providers]
             misses = near_misses(case, entry, wanted)
         for group in _groups(bindings, providers, misses):
             yield _finding(case, entry, group, rule)
+
+
+def _beside_first(entry: LinkMapEntry, providers: list[Provider]) -> list[Provider]:
+    """Providers with those in front that are in the directory of the object itself."""
+    directory = posixpath.dirname(entry.path or "")
+    return sorted(providers, key=lambda each: posixpath.dirname(each.path) != directory)
 
 
 def _groups(

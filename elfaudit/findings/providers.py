@@ -12,6 +12,7 @@ from ..errors import ElfAuditError
 from ..loader import Libc, ObjectStore, libc_of
 from ..loader.ldcache import read_cache
 from ..loader.lookup import answers_plain, plain_names
+from ..loader.verify import refusal_of_subject
 from ..sources import FileSource, FolderSource, Member, Source
 
 __all__ = ["Catalogue", "Place", "Provider", "exported_symbols", "library_places"]
@@ -167,7 +168,7 @@ class Catalogue:
         return [
             Provider(None, member, path, elf, name)
             for member, path, elf, _ in self._libraries(model)
-            if elf.soname == name or posixpath.basename(member.path) == name
+            if (elf.soname == name or posixpath.basename(member.path) == name) and _is_taken(elf)
         ]
 
     def same_stem(
@@ -199,7 +200,7 @@ class Catalogue:
                 continue
             seen.add(member.identity)
             soname = elf.soname or posixpath.basename(path)
-            if (elf.machine, elf.layout) == (model.machine, model.layout):
+            if (elf.machine, elf.layout) == (model.machine, model.layout) and _is_taken(elf):
                 yield Provider(None, member, place.base + path, elf, soname)
 
     def ordered(self, identity: Hashable, names: Collection[str]) -> Sequence[str]:
@@ -227,7 +228,12 @@ class Catalogue:
         by_name = self._searches == 1 and len(names) <= _FEW
         answers = self._asked_one_by_one if by_name else self._looked_through
         for there, (member, path, elf, place) in answers(wanted, model):
-            provider = Provider(None, member, path, elf, place.needed_name(member, elf))
+            try:
+                if not _is_taken(elf):
+                    continue
+                provider = Provider(None, member, path, elf, place.needed_name(member, elf))
+            except ElfAuditError:
+                continue  # what cannot be looked at supplies nothing
             for name in there:
                 found.setdefault(name, []).append(provider)
         return found
@@ -289,7 +295,7 @@ class Catalogue:
         if kind not in self._fitting:
             # What is made for another C library would only fail in another way.
             every = self._members.get((model.machine, model.layout), [])
-            self._fitting[kind] = [row for row in every if libc_of(row[2], model) is libc]
+            self._fitting[kind] = [row for row in every if _libc_of(row, model) is libc]
         return self._fitting[kind]
 
     def _open(self) -> Iterator[_Library]:
@@ -305,6 +311,20 @@ class Catalogue:
                     continue  # linker scripts, debug files and the like live among libraries
                 if elf.dynamic is not None and not elf.is_program:
                     yield member, place.base + member.path, elf, place
+
+
+def _libc_of(library: _Library, model: ElfObject) -> Libc:
+    """Whose C library a file is made for; musl itself may have nothing but its name to say so."""
+    member, _, elf, _ = library
+    own = posixpath.basename(member.path)
+    if elf.soname is None and (own == "libc.so" or own.startswith("ld-musl-")):
+        return Libc.MUSL
+    return libc_of(elf, model)
+
+
+def _is_taken(elf: ElfObject) -> bool:
+    """Whether a loader takes a library at all; one that it refuses supplies nothing."""
+    return refusal_of_subject(elf) is None
 
 
 def _answered(names: Iterable[str], elf: ElfObject) -> frozenset[str]:

@@ -58,7 +58,7 @@ def _check(case: Case) -> Iterator[Finding]:
         message = _difference(entry, searcher)
         if message is not None:
             told.add(entry.name)
-            yield _finding(entry, message)
+            yield _finding(case, entry, message)
 
 
 def _difference(entry: LinkMapEntry, searcher: Searcher) -> str | None:
@@ -85,13 +85,14 @@ def _would_be_dropped(entry: LinkMapEntry, searcher: Searcher, path: str) -> str
     )
 
 
-def _finding(entry: LinkMapEntry, message: str) -> Finding:
+def _finding(case: Case, entry: LinkMapEntry, message: str) -> Finding:
     fix = Fix("make the cache anew", "ldconfig", (), Applicability.DISPLAY_ONLY)
-    user = entry.loader.label if entry.loader is not None else entry.name
+    asker = case.link_map.asker(entry)
+    user = asker.label if asker is not None else entry.name
     return Finding(
         RULE.name,
         RULE.severity,
-        entry.loader.display if entry.loader is not None else entry.name,
+        asker.display if asker is not None else entry.name,
         message,
         (f"needed by {user}",),
         (fix,),

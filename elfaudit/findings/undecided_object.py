@@ -48,7 +48,8 @@ def _check(case: Case) -> Iterator[Finding]:
     for entry in case.link_map.entries:
         if entry.doubt is not None:
             evidence = tuple(f"{step.path}: {step.outcome.value}" for step in entry.steps[-1:])
-            location = entry.loader.display if entry.missing and entry.loader else entry.display
+            asker = case.link_map.asker(entry) if entry.missing else None
+            location = asker.display if asker is not None else entry.display
             yield Finding(
                 RULE.name, RULE.severity, location, _said(entry.label, entry.doubt), evidence
             )

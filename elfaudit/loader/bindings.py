@@ -140,7 +140,7 @@ class GlibcBindings:
         undefined = {entry: index.references.keys for entry, index in indices.items()}
         walked = walk_all(self._lookups, indices, undefined, known)
         before = {entry for opening in link_map.openings[:-1] for entry in opening.loaded}
-        known.update(each for each in walked.items() if before.issuperset(each[0].members))
+        known.update(each for each in walked.items() if not before.isdisjoint(each[0].members))
         self._undefined = _by_object(walked)
 
     def __iter__(self) -> Iterator[Binding]:

@@ -79,10 +79,6 @@ class GlibcProcess:
         child._absences |= {name: list(entries) for name, entries in self._absences.items()}
         return child
 
-    def suppose_program(self) -> LinkMapEntry:
-        """The entry of a program of which nothing is known, to be handed to :meth:`start`."""
-        return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)
-
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: program, preloads, and the dependencies of both, breadth first.
 

@@ -20,8 +20,8 @@ def libc_of(elf: ElfObject, program: ElfObject | None = None) -> Libc:
 
     A program names its loader (``PT_INTERP``). A library is known by the C library it lists:
     ``libc.so`` is what musl's linker scripts give, ``libc.musl-ARCH.so.1`` the same on Alpine; the
-    names of glibc's end in a number. Where a library lists neither it is made for whatever the
-    program is.
+    names of glibc's end in a number. Where a library lists neither, and is neither itself, it is
+    made for whatever the program is.
 
     Args:
         elf: the file.
@@ -29,7 +29,7 @@ def libc_of(elf: ElfObject, program: ElfObject | None = None) -> Libc:
     """
     if elf.interp is not None:
         return Libc.MUSL if _MUSL_LOADER in elf.interp else Libc.GLIBC
-    for name in elf.needed:
+    for name in (*elf.needed, elf.soname or ""):
         if name == "libc.so" or name.startswith(("libc.musl-", _MUSL_LOADER)):
             return Libc.MUSL
         if name.startswith(_GLIBC_LIBRARIES):

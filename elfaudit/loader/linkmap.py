@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "SearchStep",
     "path_label",
+    "supposed_program",
 ]
 
 _DEPTH_FIRST_SINCE = (2, 35)
@@ -139,6 +140,11 @@ class LinkMapEntry:
         return (self.elf.soname if self.elf else None) or self.name
 
 
+def supposed_program() -> LinkMapEntry:
+    """A program of which nothing is known; it stands in no list, and what it needs is its own."""
+    return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)
+
+
 def path_label(path: str) -> str:
     """A path of a process as the loader would print it; of an archive's member, that in there."""
     path = path.removeprefix(HOST)
@@ -231,7 +237,10 @@ class LinkMap:
 
     @property
     def program(self) -> LinkMapEntry:
-        """The main program: the subject itself where that was started, or taken for it."""
+        """The main program: the subject itself where that was started, or taken for it.
+
+        One of which nothing is known is ``supposed``: it has no path, and is not in ``entries``.
+        """
         return self.openings[0].root
 
     @property
@@ -239,6 +248,16 @@ class LinkMap:
         """The main program if it is another file than the subject, and is known."""
         program = self.program
         return program if program is not self.subject and not program.supposed else None
+
+    def asker(self, entry: LinkMapEntry) -> LinkMapEntry | None:
+        """The file that asked for an object first; None if nobody did.
+
+        What a supposed program needs is asked for by whoever lists it, too, or else the subject.
+        """
+        if entry.loader is None or not entry.loader.supposed:
+            return entry.loader
+        users = (user for user, needed in self.edges.items() if entry in needed)
+        return next((user for user in users if not user.supposed), self.subject)
 
     @property
     def global_scope(self) -> tuple[LinkMapEntry, ...]:

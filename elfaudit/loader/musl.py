@@ -85,10 +85,6 @@ class MuslProcess:
         child.program = self.program
         return child
 
-    def suppose_program(self) -> LinkMapEntry:
-        """The entry of a program of which nothing is known, to be handed to :meth:`start`."""
-        return LinkMapEntry("", None, "", None, None, None, Origin.DIRECT)
-
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: the program, its preloads, then what each of them needs in turn.
 
@@ -198,6 +194,8 @@ class MuslProcess:
         known, search = self._known(name, requester)
         if known is not None:
             if known is self._loader and known not in self._places:
+                if known.missing and requester is not None:  # who asks first is told
+                    known = self._loader = replace(known, loader=requester)
                 self._append(known)
             self._names.setdefault(name, known)
             return known

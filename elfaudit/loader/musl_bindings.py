@@ -258,8 +258,8 @@ class MuslBindings:
     def _walk(self, opening: Opening, members: list[LinkMapEntry]) -> _Walked:
         every = [self._references[entry] for entry in members]
         scope = [entry for entry in opening.scope if entry in self.indices]
-        # The program is the first of every scope, and the only one that copies.
-        others = [entry for entry in opening.scope[1:] if entry in self.indices]
+        # A copy comes from the objects behind the program, whoever's it is (do_relocs).
+        others = [entry for entry in scope if entry is not self.link_map.program]
         slots = frozenset[str]().union(*(each.names for each in every))
         addresses = frozenset[str]().union(*(each.got | each.others for each in every))
         copies = frozenset[str]().union(*(each.copies for each in every))

@@ -17,7 +17,7 @@ from .environment import AnyProgram, Libc, LoaderEnvironment
 from .failed import Failure
 from .failure import first_failure
 from .glibc import GlibcProcess, refused_to_dlopen
-from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening
+from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, supposed_program
 from .lookup import SymbolIndex
 from .musl import MuslProcess
 from .musl_bindings import MuslBindings, bind_musl
@@ -208,7 +208,6 @@ class Loader:
         That is the same for all subjects of a machine; without a program it is nothing.
         """
         searcher = self.searcher(model)
-        searcher.begin()
         if searcher not in self._processes:
             process: GlibcProcess | MuslProcess
             if isinstance(searcher, MuslSearcher):
@@ -218,6 +217,7 @@ class Loader:
             if self.environment.main_program is not None:
                 self._begin(process, self.environment.main_program, model)
             self._processes[searcher] = process
+        searcher.begin()
         return self._processes[searcher].fork()
 
     def _judged(
@@ -242,7 +242,7 @@ class Loader:
     ) -> None:
         """Start a program, and open what is opened before the subject."""
         if isinstance(program, AnyProgram):
-            found = process.suppose_program()
+            found = supposed_program()
         else:
             found = process.find_program(program)
         process.start(replace(found, written=self.environment.started_as or found.written))

@@ -21,6 +21,7 @@ __all__ = [
     "is_looked_up",
     "join_key",
     "key_of",
+    "keys_of",
     "references_of",
     "relocated",
     "split_key",
@@ -121,6 +122,11 @@ def is_looked_up(symbols: SymbolTable, row: int) -> bool:
     if not 0 < row < len(symbols) or symbols.info[row] >> 4 == SymbolBinding.LOCAL:
         return False
     return symbols.other[row] & 3 not in _HIDDEN_VISIBILITIES
+
+
+def keys_of(symbols: SymbolTable, rows: list[int]) -> list[str]:
+    """The keys of some symbols, in their order."""
+    return _reference_keys(symbols, rows)[0]
 
 
 def key_of(symbols: SymbolTable, row: int) -> str:

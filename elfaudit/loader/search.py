@@ -103,13 +103,13 @@ class Searcher:
         """Look for ``name`` on behalf of ``requester`` (None: the command line)."""
         key = self._common_key(name, requester, program)
         known = self._common.get(key) if key is not None else None
-        if known is None:
-            known = self._search(name, requester, program)
-            if key is not None:
-                self._common[key] = known
-        else:
+        if known is not None and self._kept + len(known.steps) <= _MOST_STEPS:
             self._kept += len(known.steps)
-        return known
+            return known
+        search = self._search(name, requester, program)
+        if key is not None and self._kept <= _MOST_STEPS:  # else not all of it was told
+            self._common[key] = search
+        return search
 
     def _common_key(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..elf import ElfObject, Flags, SegmentType
-from .references import is_looked_up, key_of
+from .references import is_looked_up, keys_of
 from .relocclass import classes_of
 
-__all__ = ["StaticReference", "StaticTls", "static_references", "wants_static_tls"]
+__all__ = ["StaticReference", "StaticTls", "static_references"]
 
 _AARCH64 = 183
 _TLSDESC_PLT = 0x6FFFFEF6
@@ -104,20 +104,20 @@ def static_references(elf: ElfObject) -> tuple[StaticReference, ...]:
     Raises:
         ElfFormatError: its symbol or relocation tables are damaged.
     """
-    classes, relocations = classes_of(elf.machine), elf.relocations
-    if not wants_static_tls(elf) or relocations.types().isdisjoint(classes.taking):
+    if not _wants_static_tls(elf):
         return ()
-    symbols = elf.symbols
-    found: dict[StaticReference, None] = {}
-    for lazy in (False, True):
-        for row, type_ in relocations.rows(eager=not lazy, lazy=lazy):
-            if type_ in classes.taking:
-                key = key_of(symbols, row) if is_looked_up(symbols, row) else None
-                found[StaticReference(key, type_ == classes.descriptor, lazy)] = None
-    return tuple(found)
+    classes, symbols = classes_of(elf.machine), elf.symbols
+    taking = dict.fromkeys(
+        (row, type_ == classes.descriptor, lazy)
+        for lazy in (False, True)
+        for row, type_ in elf.relocations.rows_of(classes.taking, lazy=lazy)
+    )
+    named = [row for row in dict.fromkeys(row for row, *_ in taking) if is_looked_up(symbols, row)]
+    keys = dict(zip(named, keys_of(symbols, named), strict=True))
+    return tuple(dict.fromkeys(StaticReference(keys.get(row), *how) for row, *how in taking))
 
 
-def wants_static_tls(elf: ElfObject) -> bool:
+def _wants_static_tls(elf: ElfObject) -> bool:
     """Whether the relocations of an object may take room in the block.
 
     Linkers mark what must have it (``DF_STATIC_TLS``). Descriptors are the rule on AArch64; on

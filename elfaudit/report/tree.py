@@ -37,18 +37,18 @@ class _Tree:
         self._style = style
         self._naming = naming
         self._subject = link_map.subject
-        self._program = link_map.program
-        other = self._program is not self._subject
+        self._host = link_map.host
         # What the program of another process brought with it is not below the subject.
-        self._with_program = frozenset(link_map.global_scope if other else ())
+        self._with_program = frozenset(link_map.global_scope if self._host is not None else ())
+        self._told: set[LinkMapEntry] = set()
 
     def lines(self) -> Iterator[str]:
         yield from self._below(self._subject)
         preloaded = [e for e in self._map.entries if e.preloaded]
         for entry in preloaded:
             yield from self._below(entry)
-        if self._program is not self._subject and self._style.verbose:
-            yield from self._below(self._program)
+        if self._host is not None and self._style.verbose:
+            yield from self._below(self._host)
 
     def _below(self, root: LinkMapEntry) -> Iterator[str]:
         """A root and what it brought in, without recursion: a chain of libraries can be long."""
@@ -70,9 +70,17 @@ class _Tree:
         """(entry, whether it is the last, whether it was loaded by somebody else) in order."""
         children = self._map.edges.get(parent, ())
         return [
-            (child, number == len(children), child.loader is not parent)
+            (child, number == len(children), self._is_told(child, parent))
             for number, child in enumerate(children, 1)
         ]
+
+    def _is_told(self, child: LinkMapEntry, parent: LinkMapEntry) -> bool:
+        """Whether an object is told of elsewhere: where it was asked for first."""
+        if child.loader is None or not child.loader.supposed or child.preloaded:
+            return child.loader is not parent
+        told = child in self._told
+        self._told.add(child)
+        return told
 
     def _text(self, entry: LinkMapEntry, prefix: str, *, repeated: bool) -> str:
         style = self._style
@@ -89,8 +97,8 @@ class _Tree:
             # Whose RUNPATH it is can be seen: it is always the one above.
             short = found_by(entry, self._map, owned=entry.origin is not Origin.RUNPATH)
             return self._found(prefix + name, entry, reason, short)
-        if entry in self._with_program:
-            program = clean(self._program.label.rpartition("/")[2])
+        if entry in self._with_program and self._host is not None:
+            program = clean(self._host.label.rpartition("/")[2])
             reason = f"already loaded with {program}"
             return self._found(prefix + name, entry, reason, reason)
         return prefix + style.paint(f"{name} [already loaded]", "dim")

@@ -49,7 +49,8 @@ def _lines(entry: LinkMapEntry, resolution: Resolution, style: Style) -> Iterato
     else:
         how = found_by(entry, link_map)
         yield style.paint(clean(f"{entry.name} is {entry.label} ({how})"), "bold")
-    users = [user.label for user, needed in link_map.edges.items() if entry in needed]
+    every = (user for user, needed in link_map.edges.items() if entry in needed)
+    users = [user.label for user in every if not user.supposed]
     if users:
         text = f"asked for by {', '.join(users)}"
         yield wrap(clean(text), style.columns, indent="    ", first="  ")

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from elfaudit.api import resolve, resolve_all
 from elfaudit.findings import Resolution
 from elfaudit.loader import LinkMapEntry, Origin, Outcome
+from elfaudit.loader import search as search_module
 from tests.oracle import Workshop, build_host, dlopen, start
 from tests.oracle.compare import answer_of, judge
 from tests.oracle.edit import add_dynamic_entry, dynamic_value
@@ -510,3 +512,21 @@ class TestCandidates:
         ] or ends
         # And by a path, where the error of the one try is the loader's.
         judge(host, workshop.library("libpath.so", ASK, needed=[str(candidate)]))
+
+
+def test_what_was_not_told_in_full_is_not_remembered(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one process so many steps are told; the next begins anew."""
+    monkeypatch.setattr(search_module, "_MOST_STEPS", 9)
+    needed = [f"libgone{number}.so" for number in range(4)]
+    one = workshop.library("libone.so", needed=needed)
+    two = workshop.library("libtwo.so", needed=needed[::-1])
+    told = {
+        (each.subject, entry.name): len(entry.steps)
+        for each in resolve_all([str(one), str(two)])
+        if isinstance(each, Resolution)
+        for entry in each.link_map.missing
+    }
+    alone = resolve(str(two)).link_map.missing
+    assert [told[str(two), entry.name] for entry in alone] == [len(e.steps) for e in alone]
