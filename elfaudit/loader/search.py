@@ -9,7 +9,7 @@ import posixpath
 from collections.abc import Hashable, Iterator
 from functools import cached_property
 
-from ..elf import ElfObject, Flags1
+from ..elf import ElfObject
 from ..errors import ElfFormatError, SourceError
 from ..sources import Member, NoFile
 from .environment import LoaderEnvironment
@@ -20,6 +20,7 @@ from .ldconfig import Ldconfig
 from .linkmap import LinkMapEntry, Origin, Outcome, SearchStep
 from .machines import Machine, machine_of
 from .pathlist import Directories, Directory, PathList, Tokens, expanded_elements
+from .requesters import no_defaults, origin_of, rpath_owners
 from .rtld import Rtld, read_rtld
 from .searched import Found, Progress, Refreshed, Search
 from .store import ObjectStore
@@ -120,12 +121,12 @@ class Searcher:
         """
         if requester is None or "/" in name or self._kept > _MOST_STEPS:
             return None
-        for owner in _rpath_owners(requester, program):
+        for owner in rpath_owners(requester, program):
             dynamic = owner.elf.dynamic if owner.elf else None
             own = dynamic.runpath if dynamic is not None and owner is requester else None
             if own is not None or (dynamic is not None and dynamic.rpath is not None):
                 return None
-        return name, program.path if program is not None else None, _no_defaults(requester)
+        return name, program.path if program is not None else None, no_defaults(requester)
 
     def _search(
         self, name: str, requester: LinkMapEntry | None, program: LinkMapEntry | None
@@ -150,7 +151,7 @@ class Searcher:
 
     def expand_name(self, name: str, requester: LinkMapEntry | None) -> str | None:
         """A name from DT_NEEDED with its tokens replaced; one that nobody asked for is as it is."""
-        return self.expand(name, _origin_of(requester)) if requester is not None else name
+        return self.expand(name, origin_of(requester)) if requester is not None else name
 
     def cached(self, name: str) -> CacheEntry | None:
         """What the cache has for a name, whether that is there or not."""
@@ -203,7 +204,7 @@ class Searcher:
         """The search for a name without a slash, one kind of place after the other."""
         own = requester.elf.dynamic if requester is not None and requester.elf else None
         if own is None or own.runpath is None:
-            for owner in _rpath_owners(requester, program):
+            for owner in rpath_owners(requester, program):
                 dynamic = owner.elf.dynamic if owner.elf else None
                 if dynamic is not None and dynamic.runpath is None and dynamic.rpath is not None:
                     paths = self._path_list(dynamic.rpath, owner)
@@ -212,10 +213,10 @@ class Searcher:
         if own is not None and own.runpath is not None and requester is not None:
             paths = self._path_list(own.runpath, requester)
             self._open_path(state, paths, Origin.RUNPATH, requester.display)
-        no_defaults = _no_defaults(requester or program)
+        without_defaults = no_defaults(requester or program)
         if not state.over:
-            self._open_cached(state, no_defaults=no_defaults)
-        if not no_defaults:
+            self._open_cached(state, no_defaults=without_defaults)
+        if not without_defaults:
             self._open_path(state, self._default_list, Origin.DEFAULT, None)
 
     def _open_cached(self, state: Progress, *, no_defaults: bool) -> None:
@@ -339,7 +340,7 @@ class Searcher:
         """``LD_LIBRARY_PATH``; its ``$ORIGIN`` is the program's (``_dl_init_paths``)."""
         key = (program.path if program is not None else None, "")
         if key not in self._lists:
-            origin = _origin_of(program) or self._environment.directory
+            origin = origin_of(program) or self._environment.directory
             elements = expanded_elements(self._environment.library_path, self.tokens, origin)
             self._lists[key] = self._directories.of(elements)
         return self._lists[key]
@@ -348,7 +349,7 @@ class Searcher:
         """An RPATH or RUNPATH, split once however many names are looked for."""
         key = (owner.path, text or ":")
         if key not in self._lists:
-            self._lists[key] = self._directories.split(text, self.tokens, _origin_of(owner))
+            self._lists[key] = self._directories.split(text, self.tokens, origin_of(owner))
         return self._lists[key]
 
     def _interpreters(self) -> tuple[str, ...]:
@@ -380,30 +381,3 @@ class Searcher:
             yield "/usr/lib64"
         yield "/lib"
         yield "/usr/lib"
-
-
-def _origin_of(entry: LinkMapEntry | None) -> str | None:
-    """``$ORIGIN``: the path by which an object was opened without its name and one slash."""
-    if entry is None or entry.path is None:
-        return None
-    return entry.path.rpartition("/")[0] or "/"
-
-
-def _no_defaults(user: LinkMapEntry | None) -> bool:
-    """Whether an object does without the directories built into the loader (DF_1_NODEFLIB)."""
-    dynamic = user.elf.dynamic if user is not None and user.elf is not None else None
-    return dynamic is not None and Flags1.NODEFLIB in dynamic.flags_1
-
-
-def _rpath_owners(
-    requester: LinkMapEntry | None, program: LinkMapEntry | None
-) -> Iterator[LinkMapEntry]:
-    """The requester, whoever loaded it, and so on; then the main program."""
-    seen_program = False
-    entry = requester
-    while entry is not None:
-        seen_program = seen_program or entry is program
-        yield entry
-        entry = entry.loader
-    if program is not None and not seen_program:
-        yield program
