@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 from ..elf import SymbolBinding, SymbolVisibility
 from ..findings import Provider
+from .columns import plain_table
 from .jsontext import SCHEMA_VERSION, attributes, constant, dump, named
 from .style import Style, clean, shorten_path
 from .symbols import symbol_name
@@ -38,7 +37,7 @@ def providers_table(
         (name, shorten_path(path, room) if path else nobody, *rest) for name, path, *rest in rows
     ]
     headers = ("symbol", "exported by", "soname", "kind")
-    table = tabulate(fitted, headers=headers, tablefmt="plain", disable_numparse=True)
+    table = plain_table(fitted, headers)
     return "\n".join(line.rstrip() for line in table.splitlines())
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tabulate import tabulate
-
 from ..findings import Severity, Verdict
+from .columns import plain_table
 from .findings import describe, explain, group_findings, undeciding
 from .naming import Naming, naming_of
 from .rows import FileRow, Tally
@@ -153,7 +152,7 @@ def _library_table(file: FileRow, style: Style) -> str:
     headers = (
         ("library", "file", "found by") if beside >= _NARROW else ("library", "file [found by]")
     )
-    table = tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True)
+    table = plain_table(rows, headers)
     return "\n".join(f"  {line}".rstrip() for line in table.splitlines())
 
 
@@ -168,7 +167,7 @@ def _summary(rows: Sequence[FileRow], style: Style, naming: Naming) -> str:
     for row, verdict in zip(ordered, verdicts, strict=True):
         text = wrap(style.words(_line(row, style, naming, room)), room)
         cells.append((style.paint(verdict, *_LOOKS[row.verdict]), text))
-    return tabulate(cells, tablefmt="plain", disable_numparse=True)
+    return plain_table(cells)
 
 
 def _line(row: FileRow, style: Style, naming: Naming, room: int) -> str:
