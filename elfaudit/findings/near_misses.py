@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ..elf.cxxname import demangle
 from ..loader import Binding, LinkMapEntry
-from ..loader.references import split_key
 from .case import Case
 
 __all__ = ["NearMiss", "called", "function_prefix", "near_misses"]
@@ -79,9 +78,9 @@ def _by_version(
     versions: dict[str, list[tuple[str, LinkMapEntry]]] = {}
     for other in others:
         for key in case.bindings.indices[other].exports.exact:
-            if key[: key.find("\0")] in wanted:
-                name, version = split_key(key)
-                versions.setdefault(name, []).append((version or "", other))
+            name, _, version = key.partition("\0")
+            if name in wanted:
+                versions.setdefault(name, []).append((version, other))
     for binding in bindings:
         found = sorted(versions.get(binding.name, ()), key=lambda each: each[0])
         if not found:

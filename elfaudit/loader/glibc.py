@@ -50,7 +50,7 @@ class GlibcProcess:
         self.program: LinkMapEntry | None = None
         self._global: dict[LinkMapEntry, None] = {}
         self._residents: dict[LinkMapEntry, None] = {}  # in the process, not listed by anyone yet
-        self._absences: dict[str, list[LinkMapEntry]] = {}
+        self._absences: dict[str, tuple[LinkMapEntry, ...]] = {}
 
     def find_program(self, path: str) -> LinkMapEntry:
         """The entry of a main program, to be handed to :meth:`start`."""
@@ -62,22 +62,6 @@ class GlibcProcess:
             path, found.path, found.member.display, found.elf, found.identity, None,
             Origin.DIRECT, search.steps,
         )  # fmt: skip
-
-    def fork(self) -> GlibcProcess:
-        """Another process that is as this one is now; what either does next is its own."""
-        child = GlibcProcess(self._environment, self._searcher)
-        child._entries += self._entries
-        child._names |= self._names
-        child._sonames |= self._sonames
-        child._by_identity |= self._by_identity
-        child._lists |= self._lists
-        child._ignored += self._ignored
-        child._openings += self._openings
-        child.program = self.program
-        child._global |= self._global
-        child._residents |= self._residents
-        child._absences |= {name: list(entries) for name, entries in self._absences.items()}
-        return child
 
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: program, preloads, and the dependencies of both, breadth first.
@@ -299,11 +283,11 @@ class GlibcProcess:
 
     def _absent(self, name: str, requester: LinkMapEntry, search: Search) -> LinkMapEntry:
         entry = self._absence(name, requester, search)
-        absences = self._absences.setdefault(name, [])
+        absences = self._absences.get(name, ())
         for other in absences:
             if other.steps == entry.steps and other in self._entries:
                 return other
-        absences.append(entry)
+        self._absences[name] = (*absences, entry)
         self._entries.append(entry)
         return entry
 

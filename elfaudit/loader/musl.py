@@ -66,25 +66,6 @@ class MuslProcess:
         doubt = self._searcher.doubt_of_started(search.found)
         return replace(_entry_of(path, search.found, None, Origin.DIRECT, search), doubt=doubt)
 
-    def fork(self) -> MuslProcess:
-        """Another process that is as this one is now; what either does next is its own."""
-        child = MuslProcess(self._environment, self._searcher)
-        child._entries += self._entries
-        child._order += self._order
-        child._places |= self._places
-        child._short_names |= self._short_names
-        child._named |= self._named
-        child._names |= self._names
-        child._by_identity |= self._by_identity
-        child._edges |= self._edges
-        child._absences |= self._absences
-        child._ignored += self._ignored
-        child._openings += self._openings
-        child._global |= self._global
-        child._loader = self._loader
-        child.program = self.program
-        return child
-
     def start(self, program: LinkMapEntry, refused: str | None = None) -> None:
         """Start the process: the program, its preloads, then what each of them needs in turn.
 

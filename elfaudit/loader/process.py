@@ -16,6 +16,7 @@ from .bindings import GlibcBindings, bind
 from .environment import AnyProgram, Libc, LoaderEnvironment
 from .failed import Failure
 from .failure import first_failure
+from .fork import fork
 from .glibc import GlibcProcess, refused_to_dlopen
 from .linkmap import AS_NAMED, Asked, LinkMap, LinkMapEntry, Opening, supposed_program
 from .lookup import SymbolIndex
@@ -218,7 +219,7 @@ class Loader:
                 self._begin(process, self.environment.main_program, model)
             self._processes[searcher] = process
         searcher.begin()
-        return self._processes[searcher].fork()
+        return fork(self._processes[searcher])
 
     def _judged(
         self, subject: LinkMapEntry, member: Member, elf: ElfObject, *, later: bool

@@ -46,23 +46,25 @@ def relocation_failures(
         glibc_version: whose rules apply where versions differ; None: an old one.
     """
     asserting = glibc_version is None or glibc_version < _ASSERTING
-    doubtful: dict[LinkMapEntry, tuple[_Relocation, bool]] = {}
+    doubtful: dict[LinkMapEntry, tuple[_Relocation, StaticTls | None]] = {}
     for entry in opening.loaded:
         if entry not in bindings.indices or entry.elf is None:
             continue
         missed = {key for key in bindings.open_keys(entry) if _is_missed(bindings, entry, key)}
         lost = _unversioned(bindings, opening, entry) if asserting else frozenset()
-        static = tls is not None and bool(bindings.indices[entry].static)
+        room = tls if bindings.indices[entry].static else None
         circular = _circular(bindings, entry) if opening.mode is None else set()
         strange = bindings.indices[entry].strange
-        if missed or lost or static or circular or strange:
+        if missed or lost or room is not None or circular or strange:
             scan = _Relocation(bindings, entry, opening, missed, lost, circular, glibc_version)
-            doubtful[entry] = scan, static
+            doubtful[entry] = scan, room
     for entry in bindings.link_map.relocated_by(opening) if doubtful else ():
         if entry in doubtful and entry.elf is not None:
-            scan, static = doubtful[entry]
-            room = tls if static else None
-            yield from scan.failures(room) if scan.is_doubtful else scan.shortages(room)
+            scan, room = doubtful[entry]
+            if room is None or scan.is_doubtful:
+                yield from scan.failures(room)
+            else:
+                yield from scan.shortages(room)
             entry.elf.release()
 
 
@@ -141,11 +143,11 @@ class _Relocation:
         strange = self.bindings.indices[self.entry].strange
         return bool(self.missed or self.lost or self.circular or strange)
 
-    def shortages(self, tls: StaticTls | None) -> Iterator[Failure]:
+    def shortages(self, tls: StaticTls) -> Iterator[Failure]:
         """Where there is no room for static TLS, in an object that is otherwise in order."""
         now = is_bound_now(self.opening, self.entry)
-        for reference in self.bindings.indices[self.entry].static if tls is not None else ():
-            if tls is not None and (now or not reference.lazy):
+        for reference in self.bindings.indices[self.entry].static:
+            if now or not reference.lazy:
                 yield from self._take(tls, reference.key, optional=reference.optional)
 
     def failures(self, tls: StaticTls | None) -> Iterator[Failure]:

@@ -48,8 +48,8 @@ def group_findings(rows: Iterable[FileRow]) -> list[Group]:
                 continue
             finding = _renamed(found, row, names)
             group = groups.setdefault((finding.rule, finding.message), Group(finding))
-            if not group.files or group.files[-1] != row.file:
-                group.files.append(row.file)
+            if not group.files or group.files[-1] != row.subject:
+                group.files.append(row.subject)
     merged = _merged(groups.values())
     return sorted(merged, key=lambda group: (-group.finding.severity, -len(group.files)))
 
@@ -58,9 +58,9 @@ def _names(rows: Iterable[FileRow]) -> dict[Hashable, tuple[str, str]]:
     """What each file is called that the report is about, by us and by the loader."""
     names: dict[Hashable, tuple[str, str]] = {}
     for row in rows:
-        place = row.places.get(row.file)
+        place = row.places.get(row.subject)
         if place is not None:
-            names.setdefault(place.identity, (row.file, place.label))
+            names.setdefault(place.identity, (row.subject, place.label))
     return names
 
 

@@ -42,18 +42,18 @@ class Naming:
 
 def naming_of(rows: Sequence[FileRow]) -> Naming:
     """Short names for all files of a report, told by what they have in common."""
-    containers = {row.file.partition("::")[0] for row in rows if "::" in row.file}
+    containers = {row.subject.partition("::")[0] for row in rows if "::" in row.subject}
     if containers:
-        if len(containers) > 1 or any("::" not in row.file for row in rows):
+        if len(containers) > 1 or any("::" not in row.subject for row in rows):
             return Naming()
         container = containers.pop()
         return Naming(f"{container}::", container if len(rows) > 1 else "")
     given = {_before(row) for row in rows}
     if len(given) == 1 and (prefix := given.pop()):
         return Naming(prefix)  # paths relative to the current directory stay as they were given
-    if len(rows) < 2 or not all(row.file.startswith("/") for row in rows):
+    if len(rows) < 2 or not all(row.subject.startswith("/") for row in rows):
         return Naming()
-    common = posixpath.commonpath([posixpath.dirname(row.file) for row in rows])
+    common = posixpath.commonpath([posixpath.dirname(row.subject) for row in rows])
     return Naming(f"{common}/", common) if common != "/" else Naming()
 
 

@@ -45,7 +45,6 @@ class FileRow:
 
     Attributes:
         subject: the file, as the user named it or can name it.
-        file: the same, as findings name it.
         label: the same, short: for a member of an archive its path in there.
         verdict: None if the file could not be read.
         error: the message the loader would print; of an unreadable file, why it is that.
@@ -60,7 +59,6 @@ class FileRow:
     """
 
     subject: str
-    file: str
     label: str
     verdict: Verdict | None
     error: str | None
@@ -79,7 +77,6 @@ class FileRow:
         link_map = resolution.link_map
         searched = _searched(link_map)
         return cls(
-            resolution.subject,
             resolution.subject,
             searched or _label(resolution.subject),
             resolution.verdict,
@@ -116,7 +113,7 @@ def unreadable(subject: str, reason: str) -> FileRow:
     name = subject.rpartition("::")[2].rpartition("/")[2]
     message = reason if f"{name}: " in reason else f"{subject}: {reason}"
     finding = unreadable_file(subject, message)
-    return FileRow(subject, subject, _label(subject), None, message, (finding,))
+    return FileRow(subject, _label(subject), None, message, (finding,))
 
 
 def found_by(entry: LinkMapEntry, link_map: LinkMap, *, owned: bool = True) -> str:

@@ -50,7 +50,7 @@ def verdict_lines(row: FileRow, style: Style) -> Iterator[str]:
             yield wrap(f"when {clean(row.label)} is loaded", style.columns, indent=" " * 7)
         yield from explain(first, style, naming)
     for group in group_findings([replace(row, findings=tuple(findings))]):
-        yield from describe(group, style, naming, about=row.file)
+        yield from describe(group, style, naming, about=row.subject)
     if not style.quiet:
         yield from _surroundings(row, style)
 
@@ -172,7 +172,7 @@ def _summary(rows: Sequence[FileRow], style: Style, naming: Naming) -> str:
 
 def _line(row: FileRow, style: Style, naming: Naming, room: int) -> str:
     """What is to be said of a file among many."""
-    label = row.searched or naming.name(row.file)
+    label = row.searched or naming.name(row.subject)
     if row.verdict is Verdict.LOADS:
         notes = ""
         if row.findings:
@@ -193,4 +193,4 @@ def _is_clean(row: FileRow) -> bool:
 
 def _own_fault(row: FileRow) -> bool:
     first = next((f for f in row.findings if f.severity is Severity.ERROR), None)
-    return first is None or first.location == row.file
+    return first is None or first.location == row.subject

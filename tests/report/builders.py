@@ -34,6 +34,4 @@ def row(
 ) -> FileRow:
     name = subject or file
     label = name.partition("::")[2] or name
-    return FileRow(
-        name, file, label, verdict, error, findings, host, assumed, libraries, file, outside
-    )
+    return FileRow(name, label, verdict, error, findings, host, assumed, libraries, file, outside)
