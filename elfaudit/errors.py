@@ -8,6 +8,7 @@
     ├── ElfFormatError         bytes that are not what the ELF specification asks for
     │   └── NotElfError        … from the first four bytes on
     │       └── PlaceholderError   an empty file, or a Git LFS pointer
+    ├── PatchError             a change that cannot be made, or not safely
     ├── NotLoadableError       sound ELF that no dynamic loader takes (ET_REL, static, core)
     └── RequestError           the question itself cannot be answered (bad regex, unknown host)
 
@@ -22,6 +23,7 @@ __all__ = [
     "ElfFormatError",
     "NotElfError",
     "NotLoadableError",
+    "PatchError",
     "PlaceholderError",
     "RequestError",
     "SourceError",
@@ -97,6 +99,23 @@ class NotLoadableError(ElfAuditError):
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[NotLoadableError], tuple[str, str]]:
+        return type(self), (self.name, self.problem)
+
+
+class PatchError(ElfAuditError):
+    """A change of a file that cannot be made, or not safely; nothing of the file has changed.
+
+    Args:
+        name: the file as the user would name it.
+        problem: why not, a clause without the name.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[PatchError], tuple[str, str]]:
         return type(self), (self.name, self.problem)
 
 

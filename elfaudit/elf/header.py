@@ -45,6 +45,7 @@ class FileType(IntEnum):
 class SegmentType(IntEnum):
     """The ``p_type`` values this package acts upon."""
 
+    NULL = 0
     LOAD = 1
     DYNAMIC = 2
     INTERP = 3

@@ -1,0 +1,1 @@
+"""Changing the dynamic section of ELF files: planned, written beside the old file, proven."""

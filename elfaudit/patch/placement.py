@@ -1,0 +1,402 @@
+"""Where what has grown is put, and which tables then say so.
+
+Nothing that is code or data moves. Of the ways there are, each is tried in turn: behind the last
+segment where the file ends with it; in the zero bytes behind a read-only segment; in a new segment
+at the end of the file, whose program header takes the place of one that nobody needs, or grows
+the table into bytes that nobody uses, or into those of tables that only have to be found
+(the interpreter's name, notes, hash tables), which then go along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..elf.dynamic import DynamicTag, Flags1
+from ..elf.header import FileType, Segment, SegmentType
+from ..errors import PatchError
+from .image import Image, Section, SectionType, used_ranges
+from .pages import largest_page
+from .tags import ADDRESSES
+
+__all__ = ["Moved", "Piece", "Placement", "place"]
+
+_READ, _WRITE, _EXECUTE = 4, 2, 1
+_MOST_PADDING = 64 << 20
+_ALLOC = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of the file that need another place.
+
+    Attributes:
+        offset, size: where they are, and how many.
+        address: where they are in memory.
+        new_size: how many there will be.
+        align: what the new place is a multiple of.
+        writable: whether the loader writes to it.
+    """
+
+    offset: int
+    size: int
+    address: int
+    new_size: int
+    align: int
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A piece and its new place."""
+
+    piece: Piece
+    offset: int
+    address: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The new places of some pieces.
+
+    Attributes:
+        moved: each piece with its place.
+        segments: the program headers, of the pieces that moved not corrected yet.
+        table: file offset of the program headers.
+        size: of the file.
+        how: what was done, for whoever asks.
+    """
+
+    moved: tuple[Moved, ...]
+    segments: tuple[Segment, ...]
+    table: int
+    size: int
+    how: str
+
+
+def place(image: Image, pieces: Sequence[Piece]) -> Placement:
+    """Find a place for some pieces.
+
+    Args:
+        image: the file.
+        pieces: what has to move; the first one comes first.
+
+    Raises:
+        PatchError: there is no safe way.
+    """
+    for way in _WAYS:
+        found = way(image, pieces)
+        if found is not None:
+            return found
+    raise PatchError(
+        image.name,
+        "has no room for another program header: the table cannot grow, no entry of it is free, "
+        "and no segment can be extended",
+    )
+
+
+def _behind_the_last(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """Extend the last segment where it ends with the file."""
+    last = image.loads[-1]
+    writable = any(piece.writable for piece in pieces)
+    if last.offset + last.file_size != image.size or last.file_size != last.memory_size:
+        return None
+    if (writable and not last.flags & _WRITE) or not last.flags & _READ or _is_moving(last, pieces):
+        return None
+    moved, end = _in_a_row(pieces, image.size, last.address - last.offset)
+    grown = _grown(last, end)
+    segments = tuple(grown if each is last else each for each in image.segments)
+    how = "the last segment is extended"
+    return Placement(moved, segments, image.header.segment_offset, end, how)
+
+
+def _behind_a_readable(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """Use the zero bytes between a read-only segment and what comes next."""
+    if any(piece.writable for piece in pieces):
+        return None
+    loads = image.loads
+    page = largest_page(image.header.machine)
+    by_rank = sorted(range(len(loads)), key=lambda n: loads[n].flags & _EXECUTE)
+    for number in by_rank:
+        load = loads[number]
+        following = loads[number + 1] if number + 1 < len(loads) else None
+        if load.flags & _WRITE or not load.flags & _READ or load.file_size != load.memory_size:
+            continue
+        start = load.offset + load.file_size
+        limit = _next_used(image, start)
+        if following is not None:
+            room = following.address // max(page, following.align) * max(page, following.align)
+            limit = min(limit, start + max(room - load.address - load.memory_size, 0))
+        moved, end = _in_a_row(pieces, start, load.address - load.offset)
+        if end <= limit and not any(image.reader.read(start, end - start, "PT_LOAD")):
+            segments = tuple(_grown(load, end) if each is load else each for each in image.segments)
+            how = "in the zero bytes behind a read-only segment"
+            return Placement(moved, segments, image.header.segment_offset, image.size, how)
+    return None
+
+
+def _in_place_of_the_last(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """Point the last segment somewhere else where all that is in it moves anyway."""
+    last = image.loads[-1]
+    inside = [each for each in image.sections if _lies_in(each, last)]
+    if not inside or not all(_has_moved(each, pieces) for each in inside):
+        return None
+    others = [each for each in image.loads if each is not last]
+    segment, moved, end = _new_segment(image, pieces, others or [last])
+    segments = tuple(segment if each is last else each for each in image.segments)
+    how = "the last segment, which held nothing else, is put at the end of the file"
+    return Placement(moved, segments, image.header.segment_offset, end, how)
+
+
+def _for_a_free_entry(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """A new segment, its program header in the place of a PT_NULL, or of a library's PT_PHDR."""
+    free = next((n for n, each in enumerate(image.segments) if each.type == SegmentType.NULL), None)
+    how = "a new segment, for an unused program header"
+    if free is None and _is_library(image) and _table_is_mapped(image, 0):
+        kinds = [each.type for each in image.segments]
+        free = kinds.index(SegmentType.PHDR) if SegmentType.PHDR in kinds else None
+        how = "a new segment, for the PT_PHDR that only programs need"
+    if free is None:
+        return None
+    segment, moved, end = _new_segment(image, pieces, image.loads)
+    segments = _with_load(segment, [e for n, e in enumerate(image.segments) if n != free])
+    return Placement(moved, segments, image.header.segment_offset, end, how)
+
+
+def _for_a_gap(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """A new segment, its program header in unused bytes behind the table."""
+    start, entry = _end_of_table(image), image.header.segment_size
+    if not image.sections or not _table_is_mapped(image, entry):
+        return None
+    if _next_used(image, start) < start + entry or _is_addressed(image, start, start + entry):
+        return None
+    if any(image.reader.read(start, entry, "e_phoff")):
+        return None
+    return _with_longer_table(image, pieces, "a new segment, its program header behind the others")
+
+
+def _for_evicted(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """A new segment, its program header in the place of tables that are put into it."""
+    start, entry = _end_of_table(image), image.header.segment_size
+    if not image.sections or not _table_is_mapped(image, entry):
+        return None
+    moving = list(pieces)
+    while (limit := _next_used(image, start, moving)) < start + entry:
+        piece = _evictable(image, limit)
+        if piece is None:
+            return None
+        moving.append(piece)
+    if _is_addressed(image, start, start + entry, moving):
+        return None
+    how = "a new segment; what stood behind the program headers is in it"
+    return _with_longer_table(image, moving, how)
+
+
+def _with_moved_table(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """A new segment with the program headers in it: only where there are no section headers.
+
+    ``strip`` corrupts a file whose table was moved. Old kernels take the table to be where the
+    first segment would have it, so the distance of addresses and offsets is the same.
+    """
+    if image.sections or not image.loads:
+        return None
+    entry = image.header.segment_size
+    table = Piece(0, 0, 0, entry * (len(image.segments) + 1), image.layout.word_size)
+    first = image.loads[0]
+    base = first.address - first.offset
+    align = _alignment(image, image.loads)
+    address = _up(_end_of_memory(image.loads), align)
+    while address - base < image.size:
+        address += align
+    offset = address - base
+    if offset - image.size > _MOST_PADDING:
+        return None
+    moved, end = _in_a_row([*pieces, table], offset, base)
+    segment = _load(offset, address, end, align, pieces)
+    place = moved[-1]
+    rows = _with_load(segment, list(image.segments))
+    segments = tuple(
+        replace(
+            each, offset=place.offset, address=place.address,
+            file_size=table.new_size, memory_size=table.new_size,
+        )
+        if each.type == SegmentType.PHDR
+        else each
+        for each in rows
+    )  # fmt: skip
+    how = "a new segment, with the program headers in it"
+    return Placement(moved[:-1], segments, place.offset, end, how)
+
+
+_WAYS: tuple[Callable[[Image, Sequence[Piece]], Placement | None], ...] = (
+    _behind_the_last,
+    _in_place_of_the_last,
+    _behind_a_readable,
+    _for_a_free_entry,
+    _for_a_gap,
+    _for_evicted,
+    _with_moved_table,
+)
+
+
+def _with_longer_table(image: Image, pieces: Sequence[Piece], how: str) -> Placement:
+    segment, moved, end = _new_segment(image, pieces, image.loads)
+    size = image.header.segment_size * (len(image.segments) + 1)
+    rows = [
+        replace(each, file_size=size, memory_size=size) if each.type == SegmentType.PHDR else each
+        for each in image.segments
+    ]
+    segments = _with_load(segment, rows)
+    return Placement(moved, segments, image.header.segment_offset, end, how)
+
+
+def _with_load(segment: Segment, rows: list[Segment]) -> tuple[Segment, ...]:
+    """Some program headers with one more segment behind the others: addresses ascend."""
+    last = max(n for n, each in enumerate(rows) if each.type == SegmentType.LOAD)
+    return (*rows[: last + 1], segment, *rows[last + 1 :])
+
+
+def _new_segment(
+    image: Image, pieces: Sequence[Piece], loads: Sequence[Segment]
+) -> tuple[Segment, tuple[Moved, ...], int]:
+    """A segment at the end of the file, above all others: (it, what is in it, end of the file)."""
+    align = _alignment(image, loads)
+    offset = _up(image.size, max(piece.align for piece in pieces))
+    address = _up(_end_of_memory(loads), align) + offset % align
+    moved, end = _in_a_row(pieces, offset, address - offset)
+    return _load(offset, address, end, align, pieces), moved, end
+
+
+def _load(offset: int, address: int, end: int, align: int, pieces: Iterable[Piece]) -> Segment:
+    flags = _READ | (_WRITE if any(piece.writable for piece in pieces) else 0)
+    size = end - offset
+    return Segment(SegmentType.LOAD, flags, offset, address, size, size, align)
+
+
+def _in_a_row(pieces: Iterable[Piece], offset: int, distance: int) -> tuple[tuple[Moved, ...], int]:
+    """Pieces one behind the other from an offset on, and where they end.
+
+    A piece that was not aligned stays as far from it as it was: notes of several alignments in one
+    segment are.
+    """
+    moved: list[Moved] = []
+    for piece in pieces:
+        offset += (piece.offset - offset) % piece.align if piece.size else -offset % piece.align
+        moved.append(Moved(piece, offset, offset + distance))
+        offset += piece.new_size
+    return tuple(moved), offset
+
+
+def _grown(load: Segment, end: int) -> Segment:
+    size = end - load.offset
+    return replace(load, file_size=size, memory_size=size)
+
+
+def _alignment(image: Image, loads: Iterable[Segment]) -> int:
+    return max(largest_page(image.header.machine), *(load.align for load in loads))
+
+
+def _end_of_memory(loads: Iterable[Segment]) -> int:
+    return max(load.address + load.memory_size for load in loads)
+
+
+def _up(value: int, align: int) -> int:
+    return -(-value // align) * align
+
+
+def _is_library(image: Image) -> bool:
+    """Whether nobody starts the file as a program: PT_PHDR then serves nobody."""
+    flags = image.value(DynamicTag.FLAGS_1) or 0
+    started = any(each.type == SegmentType.INTERP for each in image.segments)
+    return image.header.type == FileType.DYN and not flags & Flags1.PIE and not started
+
+
+def _end_of_table(image: Image) -> int:
+    return image.header.segment_offset + image.header.segment_size * len(image.segments)
+
+
+def _table_is_mapped(image: Image, more: int) -> bool:
+    """Whether the first segment begins with the file and has the table, and some bytes more."""
+    first = image.loads[0]
+    return not first.offset and _end_of_table(image) + more <= first.file_size
+
+
+def _is_moving(load: Segment, pieces: Iterable[Piece]) -> bool:
+    """Whether something of a segment is a piece that moves."""
+    return any(load.offset <= p.offset < load.offset + load.file_size for p in pieces)
+
+
+def _lies_in(section: Section, load: Segment) -> bool:
+    """Whether a section is loaded by a segment."""
+    inside = load.address <= section.address < load.address + max(load.memory_size, 1)
+    return bool(section.flags & _ALLOC) and inside
+
+
+def _has_moved(section: Section, pieces: Iterable[Piece]) -> bool:
+    return any(p.offset <= section.offset and section.end <= p.offset + p.size for p in pieces)
+
+
+def _next_used(image: Image, start: int, moving: Sequence[Piece] = ()) -> int:
+    """The first offset from one on that something other than a PT_LOAD has, or the file's end."""
+    found = (
+        max(begin, start)
+        for begin, end in used_ranges(image)
+        if end > start and not _is_within(begin, end, moving) and not _is_load(image, begin, end)
+    )
+    starts = (load.offset for load in image.loads if load.offset > start)
+    return min((*found, *starts), default=image.size)
+
+
+def _is_load(image: Image, begin: int, end: int) -> bool:
+    return any(load.offset == begin and load.offset + load.file_size == end for load in image.loads)
+
+
+def _is_within(begin: int, end: int, pieces: Iterable[Piece]) -> bool:
+    return any(piece.offset <= begin and end <= piece.offset + piece.size for piece in pieces)
+
+
+def _is_addressed(image: Image, begin: int, end: int, moving: Sequence[Piece] = ()) -> bool:
+    """Whether an entry of the dynamic section gives an address between two offsets."""
+    addresses = (row.value for row in image.rows if row.tag in ADDRESSES)
+    offsets = (image.offset_of(address) for address in addresses)
+    return any(
+        offset is not None and begin <= offset < end and not _is_within(offset, offset + 1, moving)
+        for offset in offsets
+    )
+
+
+def _evictable(image: Image, start: int) -> Piece | None:
+    """What begins at an offset, as a piece, if it may be somewhere else; None if it may not.
+
+    The notes of one segment go together, as they are.
+    """
+    section = next((s for s in image.sections if s.file_size and s.offset == start), None)
+    if section is None or not section.flags & _ALLOC or not _may_move(image, section):
+        return None
+    begin, end, align = section.offset, section.end, max(section.align, 1)
+    for segment in image.segments:
+        if segment.type in _TOGETHER and segment.offset < end:
+            stop = segment.offset + segment.file_size
+            if segment.offset >= begin or stop > begin:
+                begin, end = min(begin, segment.offset), max(end, stop)
+                align = max(align, segment.align)
+    inside = [s for s in image.sections if s.file_size and begin <= s.offset < end]
+    if begin != start or not all(s.end <= end and _may_move(image, s) for s in inside):
+        return None
+    return Piece(begin, end - begin, section.address, end - begin, align)
+
+
+def _may_move(image: Image, section: Section) -> bool:
+    """Whether a section is only ever found through tables that are corrected."""
+    if section.type in _MOVABLE:
+        return True
+    interps = (each for each in image.segments if each.type == SegmentType.INTERP)
+    return any((i.offset, i.file_size) == (section.offset, section.size) for i in interps)
+
+
+_TOGETHER = (SegmentType.NOTE, SegmentType.GNU_PROPERTY)
+_MOVABLE = (
+    SectionType.NOTE, SectionType.HASH, SectionType.GNU_HASH, SectionType.DYNSYM,
+    SectionType.GNU_VERSYM, SectionType.GNU_VERDEF, SectionType.GNU_VERNEED,
+    SectionType.MIPS_REGINFO, SectionType.MIPS_ABIFLAGS,
+)  # fmt: skip
