@@ -1,0 +1,118 @@
+"""Files written beside the old one, and put in its place once they are known to be right.
+
+The old file is whole until the new one is, and is on the disk: written, synced, renamed over it,
+and then the directory synced (rename(2): an existing file is replaced atomically).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import SourceError
+from .compose import Write
+
+__all__ = ["beside", "copy_with", "put_in_place"]
+
+_CHUNK = 8 << 20
+_NO_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF)
+
+
+@contextmanager
+def beside(path: str) -> Iterator[str]:
+    """A name in the directory of a file for what may take its place; removed if it does not.
+
+    Raises:
+        SourceError: nothing can be written there, or what was written cannot be kept.
+    """
+    directory, name = os.path.split(os.path.realpath(path))
+    temporary = os.path.join(directory, f".{name[:100]}.{secrets.token_hex(6)}.elfaudit")
+    try:
+        yield temporary
+    except OSError as error:
+        raise SourceError(path, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def copy_with(source: str, target: str, size: int, writes: Iterable[Write], kept: int) -> None:
+    """Write a copy of a file with some places changed, and sync it.
+
+    The kernel copies: where the file system can, both share their blocks.
+
+    Args:
+        source: the file to copy.
+        target: where to, which must not be there yet.
+        size: of the new file, in bytes.
+        writes: what is different.
+        kept: how many bytes of the old file it begins with.
+
+    Raises:
+        OSError: as the system says; what was written so far is left.
+    """
+    with open(source, "rb") as old, open(target, "xb", buffering=0) as new:
+        _copy(old.fileno(), new.fileno(), min(kept, size))
+        os.ftruncate(new.fileno(), size)
+        for write in writes:
+            _write(new.fileno(), write)
+        os.fsync(new.fileno())
+
+
+def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = False) -> None:
+    """Give a new file owner, mode and attributes of an old one, and the name of one.
+
+    Args:
+        temporary: the new file.
+        path: the name it gets; a link is followed.
+        like: the file whose owner, mode and extended attributes it takes.
+        keep_times: whether it takes its times as well.
+
+    Raises:
+        OSError: as the system says; then the old file is still there.
+    """
+    target = os.path.realpath(path)
+    status = os.stat(like)
+    own = os.stat(temporary)
+    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+        os.chown(temporary, status.st_uid, status.st_gid)
+    shutil.copystat(like, temporary)
+    if not keep_times:
+        os.utime(temporary)
+    os.replace(temporary, target)
+    descriptor = os.open(os.path.dirname(target) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: int, target: int, size: int) -> None:
+    done = 0
+    while done < size:
+        try:
+            count = os.copy_file_range(source, target, size - done, done, done)
+        except OSError as error:
+            if error.errno not in _NO_COPY:
+                raise
+            break
+        if not count:
+            break
+        done += count
+    while done < size:
+        data = os.pread(source, min(_CHUNK, size - done), done)
+        if not data:
+            raise OSError(errno.EIO, "the file became shorter while it was copied")
+        _write(target, Write(done, data))
+        done += len(data)
+
+
+def _write(descriptor: int, write: Write) -> None:
+    view, offset = memoryview(write.data), write.offset
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        view, offset = view[count:], offset + count
