@@ -2,8 +2,8 @@
 
 It travels in the file because files travel alone: a side file is lost with the first ``cp``, and a
 member of a wheel has no side. Nobody maps it, so it costs a loader nothing; ``strip`` takes it
-away, and with it the way back. It keeps the old bytes of every place written to, and a checksum of what
-was written there: where somebody else has written since, there is no way back either.
+away, and with it the way back. It keeps the old bytes of every place written to, and a checksum of
+what was written there: where somebody else has written since, there is no way back either.
 
 Layout, integers big-endian, at the end of the file::
 

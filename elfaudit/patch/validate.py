@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ..elf.dynamic import DynamicTag
-from ..elf.header import FileType
+from ..elf.header import FileType, Segment
 from ..errors import PatchError
 from .image import Image, SectionType
 
@@ -35,20 +35,26 @@ def _problem(image: Image) -> str | None:
 
 def _problem_of_loads(image: Image) -> str | None:
     loads = image.loads
-    for each in loads:
-        if each.file_size > each.memory_size:
-            return f"the segment at {each.offset:#x} has more bytes in the file than in memory"
-        if each.offset + each.file_size > image.size:
-            return f"the segment at {each.offset:#x} ends behind the end of the file"
-        if each.align > 1 and (each.align & (each.align - 1)):
-            return f"the segment at {each.offset:#x} has the alignment {each.align:#x}"
-        if (each.address - each.offset) % max(each.align, 1):
-            return f"offset and address of the segment at {each.offset:#x} do not agree"
-        if (each.address + each.memory_size) >> image.layout.bits:
-            return f"the segment at {each.offset:#x} ends behind the end of memory"
+    problems = (_problem_of_load(image, each) for each in loads)
+    problem = next((each for each in problems if each is not None), None)
     for one, other in pairwise(loads):
-        if one.address + one.memory_size > other.address:
+        if problem is None and one.address + one.memory_size > other.address:
             return f"the segments at {one.offset:#x} and {other.offset:#x} overlap or do not ascend"
+    return problem
+
+
+def _problem_of_load(image: Image, load: Segment) -> str | None:
+    where = f"the segment at {load.offset:#x}"
+    if load.file_size > load.memory_size:
+        return f"{where} has more bytes in the file than in memory"
+    if load.offset + load.file_size > image.size:
+        return f"{where} ends behind the end of the file"
+    if load.align & (load.align - 1):
+        return f"{where} has the alignment {load.align:#x}"
+    if (load.address - load.offset) % max(load.align, 1):
+        return f"offset and address of {where} do not agree"
+    if (load.address + load.memory_size) >> image.layout.bits:
+        return f"{where} ends behind the end of memory"
     return None
 
 

@@ -1,0 +1,95 @@
+"""What pyelftools and LIEF make of a file: they must see what we see."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
+
+from ..elf.dynamic import DynamicTag
+from ..stream import ByteStream
+from .image import Image
+
+__all__ = ["other_opinions"]
+
+_LARGEST_FOR_LIEF = 64 << 20
+"""LIEF holds a file in memory three times over; a larger one is left to the other two readers."""
+
+
+class _Raw(io.RawIOBase):
+    """A stream of ours as one of the standard library's, which pyelftools asks for."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.seek(0, io.SEEK_CUR)
+
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def other_opinions(stream: ByteStream, image: Image) -> Iterator[str]:
+    """Where another reader sees something else than ours, a clause each.
+
+    Args:
+        stream: the file.
+        image: what we see.
+    """
+    needed = [text.decode("utf-8", "replace") for text in image.texts(DynamicTag.NEEDED)]
+    yield from _pyelftools(stream, image, needed)
+    if image.size <= _LARGEST_FOR_LIEF:
+        yield from _lief(stream, needed)
+
+
+def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator[str]:
+    try:
+        file = ELFFile(io.BufferedReader(_Raw(stream)))
+        segments = list(file.iter_segments())
+        (dynamic,) = (each for each in segments if isinstance(each, DynamicSegment))
+        found = [_text(tag) for tag in dynamic.iter_tags("DT_NEEDED")]
+        sections = file.num_sections()
+    except (ELFError, ValueError, UnicodeError) as error:
+        yield f"pyelftools cannot read it: {error}"
+        return
+    if found != needed:
+        yield f"pyelftools finds {found} in DT_NEEDED"
+    if (len(segments), sections) != (len(image.segments), len(image.sections)):
+        yield f"pyelftools finds {len(segments)} segments and {sections} sections"
+
+
+def _text(tag: Any) -> str:
+    text = tag.needed
+    return text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
+
+
+def _lief(stream: ByteStream, needed: list[str]) -> Iterator[str]:
+    import lief  # noqa: PLC0415  heavy, and asked here only
+
+    stream.seek(0)
+    lief.logging.disable()
+    binary = lief.ELF.parse(list(stream.read()))
+    if not isinstance(binary, lief.ELF.Binary):
+        yield "LIEF cannot read it"
+        return
+    fine, problem = lief.ELF.check_layout(binary)
+    if not fine:
+        yield f"LIEF: {problem}"
+    found = [str(each) for each in binary.libraries]
+    if found != needed:
+        yield f"LIEF finds {found} in DT_NEEDED"

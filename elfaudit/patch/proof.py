@@ -1,0 +1,176 @@
+"""The new file, read again by three readers, before it takes the place of the old one.
+
+What is compared is what the files say, not how they came about: every byte that was not to change,
+every table as our reader has it, the rules of the loader for segments, and what pyelftools and LIEF
+make of the file. LIEF only reads: what it writes was measured to break one file in ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from ..elf import ElfObject, read_elf
+from ..elf.dynamic import DynamicTag
+from ..elf.header import Segment, SegmentType
+from ..elf.reader import Reader
+from ..errors import ElfAuditError, PatchError
+from ..stream import ByteStream
+from .image import Image, Section, read_image
+from .opinions import other_opinions
+from .planning import Plan
+from .tags import ADDRESSES, TEXTS
+from .verneed import requirements
+
+__all__ = ["prove"]
+
+_CHUNK = 4 << 20
+_ALLOC = 2
+_WRITE_EXECUTE = 3
+
+
+def prove(old: ByteStream, new: ByteStream, plan: Plan) -> None:
+    """Check a new file against the old one and the plan; a difference is refused.
+
+    Args:
+        old: the file that was patched.
+        new: what was written.
+        plan: what was to change.
+
+    Raises:
+        PatchError: the first difference that was not intended.
+    """
+    try:
+        difference = next(_differences(old, new, plan), None)
+    except ElfAuditError as error:
+        raise PatchError(plan.name, f"the patched file cannot be read again: {error}") from error
+    if difference is not None:
+        raise PatchError(plan.name, f"the patched file is not right, it is dropped: {difference}")
+
+
+def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
+    """What is wrong with a new file, a clause each; nothing if it is right."""
+    before, after = plan.image, read_image(new, plan.name)
+    if after.size != plan.size:
+        yield f"it has {after.size} bytes, not {plan.size}"
+    yield from _other_bytes(Reader(old, plan.name), after.reader, plan)
+    yield from _dynamic(before, after, plan)
+    yield from _segments(after)
+    yield from _sections(before, after)
+    yield from _facts(read_elf(old, name=plan.name), read_elf(new, name=plan.name))
+    yield from other_opinions(new, after)
+
+
+def _other_bytes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
+    """Bytes that differ where nothing was to be written."""
+    written = sorted((each.offset, each.offset + len(each.data)) for each in plan.writes)
+    position = 0
+    for begin, end in (*written, (plan.kept, plan.kept)):
+        while position < min(begin, plan.kept):
+            size = min(_CHUNK, min(begin, plan.kept) - position)
+            if old.read_available(position, size) != new.read_available(position, size):
+                yield f"bytes near offset {position:#x} have changed"
+                return
+            position += size
+        position = max(position, end)
+
+
+def _dynamic(before: Image, after: Image, plan: Plan) -> Iterator[str]:
+    """Entries of the dynamic section that are not what they were to be."""
+    wanted = [(row.tag, row.text if row.text is not None else _value(before, row.tag, row.value))
+              for row in plan.change.rows]  # fmt: skip
+    found = [(row.tag, _value(after, row.tag, row.value)) for row in after.rows]
+    if wanted != found:
+        different = next((pair for pair in zip(wanted, found, strict=False) if pair[0] != pair[1]),
+                         (len(wanted), len(found)))  # fmt: skip
+        yield f"the dynamic section has {different[1]} where {different[0]} was to be"
+    renamed = dict(plan.change.renamed)
+    names = [renamed.get(each.library, each.library) for each in requirements(before)]
+    if names != [each.library for each in requirements(after)]:
+        yield "the version requirements name other libraries"
+
+
+def _value(image: Image, tag: int, value: int) -> bytes | int | None:
+    """What an entry says, whatever place it says it by."""
+    if tag in TEXTS:
+        return image.string(value)
+    by_place = tag in ADDRESSES or tag in _BY_PLACE
+    return None if by_place else value
+
+
+_BY_PLACE = (DynamicTag.STRSZ, 0x70000035)  # the latter is DT_MIPS_RLD_MAP_REL
+
+
+def _segments(image: Image) -> Iterator[str]:
+    """Violations of what the loader and the kernel ask of program headers."""
+    for each in image.loads:
+        if (each.address - each.offset) % max(each.align, 1):
+            yield f"offset and address of the segment at {each.offset:#x} do not agree"
+        if each.offset + each.file_size > image.size or each.file_size > each.memory_size:
+            yield f"the segment at {each.offset:#x} has more bytes than there are"
+    for one, other in pairwise(image.loads):
+        if one.address + one.memory_size > other.address:
+            yield f"the segments at {one.offset:#x} and {other.offset:#x} overlap"
+    size = image.header.segment_size * len(image.segments)
+    for each in image.segments:
+        if each.type == SegmentType.PHDR:
+            if (each.offset, each.file_size) != (image.header.segment_offset, size):
+                yield "PT_PHDR is not the table of program headers"
+            if image.offset_of(each.address) != each.offset:
+                yield "PT_PHDR is in no segment"
+        elif (
+            each.type in _MAPPED and each.file_size and image.offset_of(each.address) != each.offset
+        ):
+            yield f"the segment of type {each.type:#x} is not where its address is"
+
+
+_MAPPED = (SegmentType.DYNAMIC, SegmentType.INTERP, SegmentType.NOTE, SegmentType.GNU_PROPERTY)
+
+
+def _sections(before: Image, after: Image) -> Iterator[str]:
+    """Sections that are gone, lie elsewhere than their segments, or have other bytes."""
+    if len(before.sections) != len(after.sections):
+        yield "there are more or fewer sections"
+        return
+    for old, new in zip(before.sections, after.sections, strict=True):
+        if (old.name, old.type, old.flags, old.link, old.info) != (
+            new.name, new.type, new.flags, new.link, new.info,
+        ):  # fmt: skip
+            yield f"section {new.index} is another one"
+        if new.file_size and new.flags & _ALLOC and after.offset_of(new.address) != new.offset:
+            yield f"section {new.index} is not where its address is"
+        if old.offset != new.offset and old.file_size and not _goes_on(before, old, after, new):
+            yield f"section {new.index} does not have the bytes it had"
+
+
+def _goes_on(before: Image, old: Section, after: Image, new: Section) -> bool:
+    """Whether a section that moved begins with what it was; the dynamic section is judged apart."""
+    if old.offset == before.dynamic.offset:
+        return True
+    size = min(old.size, new.size)
+    data = before.reader.read(old.offset, size, "sh_offset")
+    return new.size >= old.size and data == after.reader.read(new.offset, size, "sh_offset")
+
+
+def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
+    """Tables that our reader, which goes by addresses as the loader does, finds different."""
+    if old.symbols.names != new.symbols.names or old.symbols.info != new.symbols.info:
+        yield "the symbols have changed"
+    if old.symbols.sections != new.symbols.sections:
+        yield "the sections of the symbols have changed"
+    if old.symbols.version_indices != new.symbols.version_indices:
+        yield "the versions of the symbols have changed"
+    if old.versions.definitions != new.versions.definitions:
+        yield "the versions that are defined have changed"
+    if old.relocations.eager != new.relocations.eager:
+        yield "the relocations have changed"
+    if old.notes != new.notes:
+        yield "the notes have changed"
+    if (old.interp, old.tls, old.relro) != (new.interp, new.tls, new.relro):
+        yield "the interpreter, the thread-local storage or RELRO have changed"
+    if {*map(_kind, old.segments)} - {*map(_kind, new.segments)} - {SegmentType.PHDR, 0}:
+        yield "a program header is gone"
+
+
+def _kind(segment: Segment) -> int:
+    return segment.type
