@@ -1,0 +1,350 @@
+"""A zip archive with some members exchanged, all others copied as they lie there.
+
+The standard library writes archives anew: every member is compressed again, and time stamps, extra
+fields and data descriptors are its own. Here the bytes between one local header and the next are
+copied, and the central directory is the old one with sizes, checksums and offsets put right.
+Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to
+4.3.16 (its end), 4.5.3 (zip64).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from ..errors import WheelError
+
+__all__ = ["Archive", "Entry", "Replacement", "read_archive", "write_archive"]
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_END_64 = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR = struct.Struct("<4sIQI")
+_FULL, _FULL_16 = 0xFFFFFFFF, 0xFFFF
+_ZIP64, _VERSION_64 = 1, 45
+_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
+_DEFLATED, _STORED = 8, 0
+_LEVEL = 6
+_CHUNK = 4 << 20
+_LARGEST_DIRECTORY = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member, as the central directory has it.
+
+    Attributes:
+        record: its record there.
+        raw_name: its name.
+        flags, method: general purpose bits, compression.
+        checksum, packed, size: CRC-32, bytes in the archive and outside it.
+        offset: of its local header in the file.
+    """
+
+    record: bytes
+    raw_name: bytes
+    flags: int
+    method: int
+    checksum: int
+    packed: int
+    size: int
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """The name as :mod:`zipfile` decodes it."""
+        return self.raw_name.decode("utf-8" if self.flags & 0x800 else "cp437", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The members of an archive in the order of its central directory.
+
+    Attributes:
+        path: the file.
+        entries: the members.
+        shift: how much further the file's offsets are than the directory's: what was put in front.
+        directory: where the central directory begins.
+        comment: of the archive.
+        wide: whether its end is that of zip64.
+    """
+
+    path: str
+    entries: tuple[Entry, ...]
+    shift: int
+    directory: int
+    comment: bytes
+    wide: bool
+
+
+def read_archive(path: str) -> Archive:
+    """Read the central directory.
+
+    Raises:
+        WheelError: it is no zip archive, or its directory is damaged.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail_at = max(size - (_FULL_16 + _END.size), 0)
+        file.seek(tail_at)
+        tail = file.read()
+        at = tail.rfind(b"PK\5\6")
+        if at < 0 or len(tail) - at < _END.size:
+            raise WheelError(path, "is no zip archive: the end of its directory is missing")
+        _, disk, _, _, count, length, offset, comment = _END.unpack_from(tail, at)
+        end = tail_at + at
+        text = tail[at + _END.size :]
+        if disk not in (0, _FULL_16) or len(text) != comment:
+            raise WheelError(path, "is one part of several, or something follows the archive")
+        wide = _wide_end(file.fileno(), path, end)
+        if wide is not None:
+            count, length, offset, end = wide
+        start = end - length
+        if start < 0 or start < offset or length > _LARGEST_DIRECTORY:
+            raise WheelError(path, "has a directory that does not fit into the file")
+        raw = os.pread(file.fileno(), length, start)
+    entries = tuple(_entries(path, raw, start - offset))
+    if len(entries) != count:
+        raise WheelError(path, f"lists {len(entries)} members, but says {count}")
+    return Archive(path, entries, start - offset, start, text, wide is not None)
+
+
+def _wide_end(descriptor: int, path: str, end: int) -> tuple[int, int, int, int] | None:
+    """(members, bytes of the directory, its offset, where its end is) of zip64."""
+    if end < _LOCATOR.size:
+        return None
+    raw = os.pread(descriptor, _LOCATOR.size, end - _LOCATOR.size)
+    if not raw.startswith(b"PK\6\7"):
+        return None
+    at = end - _LOCATOR.size - _END_64.size
+    record = os.pread(descriptor, _END_64.size, max(at, 0))
+    if at < 0 or not record.startswith(b"PK\6\6"):
+        raise WheelError(path, "has a zip64 end that is not in front of its locator")
+    *_, count, length, offset = _END_64.unpack(record)
+    return count, length, offset, at
+
+
+def _entries(path: str, raw: bytes, shift: int) -> Iterator[Entry]:
+    at = 0
+    while at < len(raw):
+        if len(raw) - at < _CENTRAL.size or raw[at : at + 4] != b"PK\1\2":
+            raise WheelError(path, f"has a damaged record in its directory, at {at:#x}")
+        fields = _CENTRAL.unpack_from(raw, at)
+        _, _, _, flags, method, _, _, checksum, packed, size, *lengths = fields
+        name, extra, comment, _, _, _, offset = lengths
+        end = at + _CENTRAL.size + name + extra + comment
+        record = raw[at:end]
+        names = at + _CENTRAL.size
+        extras = raw[names + name : names + name + extra]
+        values = _widened(extras, [size, packed, offset])
+        if end > len(raw) or values is None:
+            raise WheelError(path, f"has a damaged record in its directory, at {at:#x}")
+        size, packed, offset = values
+        yield Entry(
+            record, raw[names : names + name], flags, method, checksum, packed, size, offset + shift
+        )
+        at = end
+
+
+def _widened(extras: bytes, values: list[int]) -> list[int] | None:
+    """Values of which those that did not fit are in the zip64 extra field; None if not there."""
+    if _FULL not in values:
+        return values
+    body = next((body for kind, body in _extras(extras) if kind == _ZIP64), b"")
+    wide = list(struct.unpack(f"<{len(body) // 8}Q", body[: len(body) // 8 * 8]))
+    if len(wide) < values.count(_FULL):
+        return None
+    return [wide.pop(0) if value == _FULL else value for value in values]
+
+
+def _extras(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(raw):
+        kind, size = struct.unpack_from("<HH", raw, at)
+        yield kind, raw[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What becomes of a member.
+
+    Attributes:
+        chunks: its new bytes, piece by piece; None if it keeps those it has.
+        size: how many those are.
+        name: its new name; None if it keeps that.
+    """
+
+    chunks: Callable[[], Iterator[bytes]] | None = None
+    size: int = 0
+    name: bytes | None = None
+
+
+def write_archive(
+    archive: Archive,
+    target: str,
+    changed: Mapping[int, Replacement],
+    dropped: AbstractSet[int] = frozenset(),
+) -> None:
+    """Write an archive with some members exchanged.
+
+    Args:
+        archive: the old one.
+        target: the new file, which must not be there yet.
+        changed: what becomes of members, by their place in the directory.
+        dropped: members that are left out, likewise.
+
+    Raises:
+        WheelError: a local header is damaged, or a member that is to change is encrypted.
+        OSError: as the system says.
+    """
+    count = len(archive.entries)
+    with open(archive.path, "rb") as old, open(target, "xb") as new:
+        order = sorted(range(count), key=lambda n: archive.entries[n].offset)
+        ends = [archive.entries[n].offset for n in order[1:]] + [archive.directory]
+        first = archive.entries[order[0]].offset if order else archive.directory
+        _copy(old.fileno(), new, 0, first)
+        records: dict[int, bytes] = {}
+        for number, end in zip(order, ends, strict=True):
+            if number in dropped:
+                continue
+            entry, offset = archive.entries[number], new.tell() - archive.shift
+            replacement = changed.get(number)
+            if replacement is None:
+                _copy(old.fileno(), new, entry.offset, end)
+                records[number] = _record(entry, entry, offset)
+            else:
+                written = _write_member(archive.path, old.fileno(), new, entry, replacement, end)
+                records[number] = _record(entry, written, offset)
+        _write_end(archive, new, [records[n] for n in range(count) if n in records])
+        new.flush()
+        os.fsync(new.fileno())
+
+
+def _write_member(  # noqa: PLR0917
+    path: str, old: int, new: BinaryIO, entry: Entry, replacement: Replacement, end: int
+) -> Entry:
+    """Write the local header and the bytes of a member that changes; what it then is."""
+    raw = os.pread(old, _LOCAL.size, entry.offset)
+    if len(raw) < _LOCAL.size or not raw.startswith(b"PK\3\4"):
+        raise WheelError(f"{path}::{entry.name}", f"has no local header at {entry.offset:#x}")
+    if entry.flags & _ENCRYPTED:
+        raise WheelError(f"{path}::{entry.name}", "is encrypted")
+    mark, version, flags, method, time, day, *sizes, name_size, extra_size = _LOCAL.unpack(raw)
+    start = entry.offset + _LOCAL.size
+    texts = os.pread(old, name_size + extra_size, start)
+    name = replacement.name if replacement.name is not None else texts[:name_size]
+    extra = texts[name_size:]
+    if replacement.chunks is None:
+        # As it is, a data descriptor behind it included; only the name is another one.
+        new.write(
+            _LOCAL.pack(mark, version, flags, method, time, day, *sizes, len(name), extra_size)
+        )
+        new.write(name + extra)
+        _copy(old, new, start + name_size + extra_size, end)
+        return replace(entry, raw_name=name)
+    if method not in (_STORED, _DEFLATED):
+        raise WheelError(f"{path}::{entry.name}", f"is compressed with method {method}")
+    wide = replacement.size + replacement.size // 1000 + 1024 >= _FULL
+    others = b"".join(_extra(kind, body) for kind, body in _extras(extra) if kind != _ZIP64)
+    extra = _extra(_ZIP64, bytes(16)) * wide + others
+    at = new.tell()
+    new.write(bytes(_LOCAL.size) + name + extra)
+    packed, size, checksum = _write_contents(new, replacement.chunks, method)
+    behind = new.tell()
+    flags &= ~_DESCRIPTOR
+    told = (checksum, _FULL if wide else packed, _FULL if wide else size)
+    new.seek(at)
+    version = max(version, _VERSION_64) if wide else version
+    new.write(_LOCAL.pack(mark, version, flags, method, time, day, *told, len(name), len(extra)))
+    if wide:
+        new.seek(len(name), os.SEEK_CUR)
+        new.write(_extra(_ZIP64, struct.pack("<2Q", size, packed)))
+    new.seek(behind)
+    return replace(
+        entry, raw_name=name, flags=entry.flags & ~_DESCRIPTOR,
+        checksum=checksum, packed=packed, size=size,
+    )  # fmt: skip
+
+
+def _write_contents(
+    new: BinaryIO, chunks: Callable[[], Iterator[bytes]], method: int
+) -> tuple[int, int, int]:
+    """Write the bytes of a member, compressed as it was: (bytes written, bytes, CRC-32)."""
+    pack = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS) if method else None
+    packed = size = checksum = 0
+    for chunk in chunks():
+        checksum = zlib.crc32(chunk, checksum)
+        size += len(chunk)
+        packed += new.write(pack.compress(chunk) if pack else chunk)
+    packed += new.write(pack.flush()) if pack else 0
+    return packed, size, checksum
+
+
+def _record(old: Entry, now: Entry, offset: int) -> bytes:
+    """The record of the central directory: the old one with what has changed put in.
+
+    A value stands in the zip64 extra field where it stood there before, or does not fit.
+    """
+    fields = list(_CENTRAL.unpack_from(old.record))
+    name_size, extra_size = fields[10], fields[11]
+    rest = old.record[_CENTRAL.size + name_size :]
+    extras, comment = rest[:extra_size], rest[extra_size:]
+    wide = b""
+    for place, value in ((9, now.size), (8, now.packed), (16, offset)):
+        if fields[place] == _FULL or value >= _FULL:
+            fields[place] = _FULL
+            wide += struct.pack("<Q", value)
+        else:
+            fields[place] = value
+    kinds = [kind for kind, _ in _extras(extras)]
+    if _ZIP64 in kinds or wide:
+        found = [_extra(_ZIP64, wide) if k == _ZIP64 else _extra(k, b) for k, b in _extras(extras)]
+        extras = b"".join(found if _ZIP64 in kinds else [_extra(_ZIP64, wide), *found])
+        fields[2] = max(fields[2], _VERSION_64)
+    fields[3], fields[7] = now.flags, now.checksum
+    fields[10], fields[11] = len(now.raw_name), len(extras)
+    return _CENTRAL.pack(*fields) + now.raw_name + extras + comment
+
+
+def _write_end(archive: Archive, new: BinaryIO, records: list[bytes]) -> None:
+    """Write the central directory and what ends the archive."""
+    offset = new.tell() - archive.shift
+    raw = b"".join(records)
+    new.write(raw)
+    count, length = len(records), len(raw)
+    if archive.wide or count >= _FULL_16 or offset >= _FULL or length >= _FULL:
+        at = new.tell() - archive.shift
+        new.write(
+            _END_64.pack(
+                b"PK\6\6", _END_64.size - 12, _VERSION_64, _VERSION_64, 0, 0,
+                count, count, length, offset,
+            )
+        )  # fmt: skip
+        new.write(_LOCATOR.pack(b"PK\6\7", 0, at, 1))
+    told = min(count, _FULL_16)
+    end = (told, told, min(length, _FULL), min(offset, _FULL), len(archive.comment))
+    new.write(_END.pack(b"PK\5\6", 0, 0, *end) + archive.comment)
+
+
+def _extra(kind: int, body: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(body)) + body
+
+
+def _copy(old: int, new: BinaryIO, begin: int, end: int) -> None:
+    """Copy a range of the old file to where the new one has come to."""
+    new.flush()
+    while begin < end:
+        data = os.pread(old, min(_CHUNK, end - begin), begin)
+        if not data:
+            raise OSError(errno.EIO, "the archive became shorter while it was copied")
+        new.write(data)
+        begin += len(data)
