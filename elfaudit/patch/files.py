@@ -1,0 +1,53 @@
+"""A planned patch carried out on a file: written beside it, proven, then put in its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from ..errors import PatchError, SourceError
+from ..stream import FileStream
+from .planning import Plan
+from .proof import prove
+from .writing import beside, copy_with, put_in_place
+
+__all__ = ["carry_out"]
+
+
+def carry_out(
+    plan: Plan, path: str, target: str, *, backup: str | None = None, keep_times: bool = False
+) -> None:
+    """Write a patched file.
+
+    Args:
+        plan: what to change.
+        path: the file it was made for.
+        target: where the result goes; may be ``path`` itself, which is whole until the new file is.
+        backup: where a copy of what was at ``target`` before goes.
+        keep_times: whether the new file has the times of the old one.
+
+    Raises:
+        PatchError: the result is not what it was to be, or the file has changed since it was
+            planned; nothing is changed then.
+        SourceError: it cannot be read or written; nothing is changed then either.
+    """
+    with beside(target) as temporary:
+        copy_with(path, temporary, plan.size, plan.writes, plan.kept)
+        old, new = FileStream(path, name=plan.name), FileStream(temporary, name=plan.name)
+        try:
+            if old.size != plan.image.size:
+                raise PatchError(plan.name, "has changed since the patch was planned")
+            prove(old, new, plan)
+        finally:
+            old.release()
+            new.release()
+        if backup is not None:
+            _back_up(target, backup)
+        put_in_place(temporary, target, path, keep_times=keep_times)
+
+
+def _back_up(path: str, backup: str) -> None:
+    """Keep the old file under another name; one that is taken is refused."""
+    if os.path.lexists(backup):
+        raise SourceError(backup, "is there already, and no backup is written over it")
+    shutil.copy2(path, backup)
