@@ -20,7 +20,7 @@ __all__ = [
     "AddRunpath",
     "Change",
     "ClearExecstack",
-    "Edit",
+    "PatchEdit",
     "RemoveNeeded",
     "RemoveRunpath",
     "ReplaceNeeded",
@@ -94,7 +94,7 @@ class ClearExecstack:
     """Do not ask for an executable stack (``PT_GNU_STACK`` without PF_X)."""
 
 
-Edit = (
+PatchEdit = (
     AddNeeded
     | RemoveNeeded
     | ReplaceNeeded
@@ -124,7 +124,7 @@ class Change:
     told: tuple[str, ...] = ()
 
 
-def changed(image: Image, edits: Iterable[Edit], required: Sequence[bytes]) -> Change:
+def changed(image: Image, edits: Iterable[PatchEdit], required: Sequence[bytes]) -> Change:
     """The entries after some edits, one after the other.
 
     Args:
@@ -152,7 +152,7 @@ class _Draft:
         self.told: list[str] = []
         self._required = required
 
-    def apply(self, edit: Edit) -> None:
+    def apply(self, edit: PatchEdit) -> None:
         match edit:
             case AddNeeded():
                 self._add(edit)

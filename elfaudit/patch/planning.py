@@ -16,10 +16,10 @@ from ..elf.reader import Reader
 from ..errors import PatchError
 from ..stream import ByteStream
 from .compose import Rewrite, Write, compose
-from .edits import Change, Edit, changed
+from .edits import Change, PatchEdit, changed
 from .image import Image, Row, read_image
 from .journal import read_journal, with_journal
-from .original import OriginalStream
+from .overwritten import OverwrittenStream
 from .tags import TEXTS
 from .validate import validate
 from .verneed import requirements
@@ -57,7 +57,7 @@ class Plan:
         return bool(self.writes) or self.size != self.image.size
 
 
-def plan(stream: ByteStream, name: str, edits: Sequence[Edit]) -> Plan:
+def plan(stream: ByteStream, name: str, edits: Sequence[PatchEdit]) -> Plan:
     """Plan some edits of a file.
 
     Args:
@@ -79,7 +79,7 @@ def plan(stream: ByteStream, name: str, edits: Sequence[Edit]) -> Plan:
         validate(image)
         rewrite = with_journal(compose(image, change), image.reader)
         return Plan(name, image, change, rewrite.size, image.size, rewrite.writes, rewrite.how)
-    first = read_image(OriginalStream(image.reader, journal), name)
+    first = read_image(OverwrittenStream(image.reader, journal.size, journal.writes), name)
     validate(first)
     rebased = _rebased(image, change, first)
     rewrite = Rewrite(first.size, ())
@@ -104,7 +104,7 @@ def plan_undo(stream: ByteStream, name: str) -> Plan:
             name, "carries no way back: it was not patched by elfaudit, or was changed since"
         )
     image = read_image(stream, name)
-    first = read_image(OriginalStream(reader, journal), name)
+    first = read_image(OverwrittenStream(reader, journal.size, journal.writes), name)
     change = Change(first.rows, told=("the file is what it was before it was patched",))
     return Plan(name, image, change, journal.size, journal.size, journal.writes, ())
 
