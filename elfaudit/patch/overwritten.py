@@ -40,7 +40,7 @@ class OverwrittenStream:
         """Up to ``size`` bytes; all that is left if negative."""
         left = max(self._size - self._position, 0)
         begin, length = self._position, left if size < 0 else min(size, left)
-        data = bytearray(self._reader.read_available(begin, min(length, self._kept - begin)))
+        data = self._kept_bytes(begin, min(begin + length, self._kept))
         data += bytes(length - len(data))
         for write in self._writes:
             first = max(write.offset, begin)
@@ -51,3 +51,12 @@ class OverwrittenStream:
                 ]
         self._position += len(data)
         return bytes(data)
+
+    def _kept_bytes(self, begin: int, end: int) -> bytearray:
+        data = bytearray()
+        while begin + len(data) < end:  # a reader gives one table's worth at most
+            more = self._reader.read_available(begin + len(data), end - begin - len(data))
+            if not more:
+                break
+            data += more
+        return data
