@@ -9,7 +9,6 @@ Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (central di
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import zlib
@@ -19,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import WheelError
+from .copying import copy_range
 
 __all__ = ["Archive", "Entry", "Replacement", "read_archive", "write_archive"]
 
@@ -32,7 +32,6 @@ _ZIP64, _VERSION_64 = 1, 45
 _DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
 _DEFLATED, _STORED = 8, 0
 _LEVEL = 6
-_CHUNK = 4 << 20
 _LARGEST_DIRECTORY = 1 << 30
 
 
@@ -342,9 +341,6 @@ def _extra(kind: int, body: bytes) -> bytes:
 def _copy(old: int, new: BinaryIO, begin: int, end: int) -> None:
     """Copy a range of the old file to where the new one has come to."""
     new.flush()
-    while begin < end:
-        data = os.pread(old, min(_CHUNK, end - begin), begin)
-        if not data:
-            raise OSError(errno.EIO, "the archive became shorter while it was copied")
-        new.write(data)
-        begin += len(data)
+    place = new.tell()
+    copy_range(old, begin, new.fileno(), place, end - begin)
+    new.seek(place + end - begin)

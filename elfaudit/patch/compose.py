@@ -279,16 +279,16 @@ def _encoded_segment(image: Image, each: Segment, physical: int) -> bytes:
 
 def _joined(image: Image, writes: Sequence[Write]) -> tuple[Write, ...]:
     """The writes by place, later ones over earlier ones, without what is there already."""
-    areas: dict[int, bytearray] = {}
+    areas: dict[int, bytes] = {}  # never copied but where something is written into one
     for write in writes:
         end = write.offset + len(write.data)
         for start, area in areas.items():
             if start <= write.offset and end <= start + len(area):
-                area[write.offset - start : end - start] = write.data
+                areas[start] = area[: write.offset - start] + write.data + area[end - start :]
                 break
         else:
-            areas[write.offset] = bytearray(write.data)
-    found = [(offset, bytes(areas[offset])) for offset in sorted(areas)]
+            areas[write.offset] = write.data
+    found = sorted(areas.items())
     for (first, data), (second, _) in pairwise(found):
         if first + len(data) > second:
             raise PatchError(image.name, f"two tables would be written to {second:#x}")

@@ -9,7 +9,7 @@ from ..errors import PatchError, SourceError
 from ..stream import FileStream
 from .planning import Plan
 from .proof import prove
-from .writing import beside, copy_with, put_in_place
+from .writing import beside, copy_with, put_in_place, syncing
 
 __all__ = ["carry_out"]
 
@@ -34,13 +34,10 @@ def carry_out(
     with beside(target) as temporary:
         copy_with(path, temporary, plan.size, plan.writes, plan.kept)
         old, new = FileStream(path, name=plan.name), FileStream(temporary, name=plan.name)
-        try:
-            if old.size != plan.image.size:
-                raise PatchError(plan.name, "has changed since the patch was planned")
+        if old.size != plan.image.size:
+            raise PatchError(plan.name, "has changed since the patch was planned")
+        with syncing(temporary):
             prove(old, new, plan)
-        finally:
-            old.release()
-            new.release()
         if backup is not None:
             _back_up(target, backup)
         put_in_place(temporary, target, path, keep_times=keep_times)

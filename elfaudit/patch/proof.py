@@ -24,7 +24,7 @@ from .verneed import requirements
 
 __all__ = ["prove"]
 
-_CHUNK = 4 << 20
+_CHUNK = 1 << 20
 _ALLOC = 2
 _WRITE_EXECUTE = 3
 
@@ -55,9 +55,10 @@ def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
         yield f"it has {after.size} bytes, not {plan.size}"
     yield from _other_bytes(Reader(old, plan.name), after.reader, plan)
     yield from _dynamic(before, after, plan)
+    yield from _unmoved(before, after, plan)
     yield from _segments(after)
     yield from _sections(before, after)
-    yield from _facts(read_elf(old, name=plan.name), read_elf(new, name=plan.name))
+    yield from _names(before, after, read_elf(old, name=plan.name), read_elf(new, name=plan.name))
     yield from other_opinions(new, after)
 
 
@@ -152,18 +153,51 @@ def _goes_on(before: Image, old: Section, after: Image, new: Section) -> bool:
     return new.size >= old.size and data == after.reader.read(new.offset, size, "sh_offset")
 
 
+def _unmoved(before: Image, after: Image, plan: Plan) -> Iterator[str]:
+    """Code, data and relocations that are elsewhere, or were written to."""
+    written = [(each.offset, each.offset + len(each.data)) for each in plan.writes]
+    for tag, size_tag in _STAYING.items():
+        old, new = before.value(tag), after.value(tag)
+        if old != new or (old and before.offset_of(old) != after.offset_of(new or 0)):
+            yield f"entry {tag:#x} of the dynamic section leads elsewhere"
+        begin = before.offset_of(old) if old else None
+        end = (begin or 0) + (before.value(size_tag) or 0)
+        if begin is not None and any(b < end and begin < e for b, e in written):
+            yield f"what entry {tag:#x} of the dynamic section leads to was written to"
+
+
+# Tables that are never moved, each with the entry that has its size in bytes.
+_STAYING = {
+    DynamicTag.RELA: DynamicTag.RELASZ,
+    DynamicTag.REL: DynamicTag.RELSZ,
+    DynamicTag.RELR: DynamicTag.RELRSZ,
+    DynamicTag.JMPREL: DynamicTag.PLTRELSZ,
+    25: 27,  # DT_INIT_ARRAY, DT_INIT_ARRAYSZ
+    26: 28,  # DT_FINI_ARRAY, DT_FINI_ARRAYSZ
+}
+
+
+def _names(before: Image, after: Image, old: ElfObject, new: ElfObject) -> Iterator[str]:
+    """Symbols with other names, and whatever else our reader finds different."""
+    offsets = old.symbols.name_offsets
+    if offsets != new.symbols.name_offsets:
+        yield "the names of the symbols are elsewhere"
+    end = before.strings.find(0, max(offsets, default=0)) + 1
+    if before.strings[:end] != after.strings[:end]:
+        yield "the names of the symbols have changed"
+    yield from _facts(old, new)
+
+
 def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
     """Tables that our reader, which goes by addresses as the loader does, finds different."""
-    if old.symbols.names != new.symbols.names or old.symbols.info != new.symbols.info:
+    if old.symbols.info != new.symbols.info:
         yield "the symbols have changed"
-    if old.symbols.sections != new.symbols.sections:
-        yield "the sections of the symbols have changed"
+    if old.symbols.sections != new.symbols.sections or old.symbols.sizes != new.symbols.sizes:
+        yield "the sections or sizes of the symbols have changed"
     if old.symbols.version_indices != new.symbols.version_indices:
         yield "the versions of the symbols have changed"
     if old.versions.definitions != new.versions.definitions:
         yield "the versions that are defined have changed"
-    if old.relocations.eager != new.relocations.eager:
-        yield "the relocations have changed"
     if old.notes != new.notes:
         yield "the notes have changed"
     if (old.interp, old.tls, old.relro) != (new.interp, new.tls, new.relro):

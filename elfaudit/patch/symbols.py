@@ -8,7 +8,7 @@ from .image import Image, Section, SectionType
 
 __all__ = ["moved_symbols"]
 
-_CHUNK = 1 << 20  # symbols read at once, of tables that may have millions
+_CHUNK = 1 << 16  # symbols read at once, of tables that may have millions
 
 
 def moved_symbols(image: Image, shifts: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:

@@ -6,21 +6,19 @@ and then the directory synced (rename(2): an existing file is replaced atomicall
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import SourceError
 from .compose import Write
+from .copying import copy_range, write_all
 
-__all__ = ["beside", "copy_with", "put_in_place"]
-
-_CHUNK = 8 << 20
-_NO_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF)
+__all__ = ["beside", "copy_with", "put_in_place", "syncing"]
 
 
 @contextmanager
@@ -41,7 +39,7 @@ def beside(path: str) -> Iterator[str]:
 
 
 def copy_with(source: str, target: str, size: int, writes: Iterable[Write], kept: int) -> None:
-    """Write a copy of a file with some places changed, and sync it.
+    """Write a copy of a file with some places changed; it is not synced yet.
 
     The kernel copies: where the file system can, both share their blocks.
 
@@ -56,11 +54,23 @@ def copy_with(source: str, target: str, size: int, writes: Iterable[Write], kept
         OSError: as the system says; what was written so far is left.
     """
     with open(source, "rb") as old, open(target, "xb", buffering=0) as new:
-        _copy(old.fileno(), new.fileno(), min(kept, size))
+        copy_range(old.fileno(), 0, new.fileno(), 0, min(kept, size))
         os.ftruncate(new.fileno(), size)
         for write in writes:
-            _write(new.fileno(), write)
-        os.fsync(new.fileno())
+            write_all(new.fileno(), write.data, write.offset)
+
+
+@contextmanager
+def syncing(path: str) -> Iterator[None]:
+    """Bring a file to the disk while something else is done; at the end it is there.
+
+    Raises:
+        OSError: as fsync(2) says.
+    """
+    with open(path, "rb") as file, ThreadPoolExecutor(1) as pool:
+        synced = pool.submit(os.fsync, file.fileno())
+        yield
+        synced.result()
 
 
 def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = False) -> None:
@@ -89,30 +99,3 @@ def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = Fal
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _copy(source: int, target: int, size: int) -> None:
-    done = 0
-    while done < size:
-        try:
-            count = os.copy_file_range(source, target, size - done, done, done)
-        except OSError as error:
-            if error.errno not in _NO_COPY:
-                raise
-            break
-        if not count:
-            break
-        done += count
-    while done < size:
-        data = os.pread(source, min(_CHUNK, size - done), done)
-        if not data:
-            raise OSError(errno.EIO, "the file became shorter while it was copied")
-        _write(target, Write(done, data))
-        done += len(data)
-
-
-def _write(descriptor: int, write: Write) -> None:
-    view, offset = memoryview(write.data), write.offset
-    while view:
-        count = os.pwrite(descriptor, view, offset)
-        view, offset = view[count:], offset + count

@@ -1,0 +1,53 @@
+"""Bytes from one file to another: by the kernel where it can, which may share them between both."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+__all__ = ["copy_range", "write_all"]
+
+_CHUNK = 8 << 20
+_NO_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF)
+
+
+def copy_range(source: int, begin: int, target: int, place: int, size: int) -> None:
+    """Copy a range of one file to a place in another (copy_file_range(2), else read and write).
+
+    Args:
+        source, begin: descriptor of the one, and where the range begins.
+        target, place: descriptor of the other, and where it goes.
+        size: in bytes.
+
+    Raises:
+        OSError: as the system says; EIO where the range is not all there.
+    """
+    done = 0
+    while done < size:
+        try:
+            count = os.copy_file_range(source, target, size - done, begin + done, place + done)
+        except OSError as error:
+            if error.errno not in _NO_COPY:
+                raise
+            break
+        if not count:
+            break
+        done += count
+    while done < size:
+        data = os.pread(source, min(_CHUNK, size - done), begin + done)
+        if not data:
+            raise OSError(errno.EIO, "the file became shorter while it was copied")
+        write_all(target, data, place + done)
+        done += len(data)
+
+
+def write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of some bytes to a place of a file.
+
+    Raises:
+        OSError: as the system says.
+    """
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        view, offset = view[count:], offset + count
