@@ -111,6 +111,9 @@ def read_archive(path: str) -> Archive:
             raise WheelError(path, "has a directory that does not fit into the file")
         raw = os.pread(file.fileno(), length, start)
     entries = tuple(_entries(path, raw, start - offset))
+    outside = next((each for each in entries if not 0 <= each.offset < start), None)
+    if outside is not None:
+        raise WheelError(f"{path}::{outside.name}", f"is nowhere: {outside.offset:#x} is too far")
     if len(entries) != count:
         raise WheelError(path, f"lists {len(entries)} members, but says {count}")
     return Archive(path, entries, start - offset, start, text, wide is not None)
@@ -205,27 +208,39 @@ def write_archive(
         WheelError: a local header is damaged, or a member that is to change is encrypted.
         OSError: as the system says.
     """
-    count = len(archive.entries)
     with open(archive.path, "rb") as old, open(target, "xb") as new:
-        order = sorted(range(count), key=lambda n: archive.entries[n].offset)
-        ends = [archive.entries[n].offset for n in order[1:]] + [archive.directory]
-        first = archive.entries[order[0]].offset if order else archive.directory
-        _copy(old.fileno(), new, 0, first)
-        records: dict[int, bytes] = {}
-        for number, end in zip(order, ends, strict=True):
-            if number in dropped:
-                continue
-            entry, offset = archive.entries[number], new.tell() - archive.shift
-            replacement = changed.get(number)
-            if replacement is None:
-                _copy(old.fileno(), new, entry.offset, end)
-                records[number] = _record(entry, entry, offset)
-            else:
-                written = _write_member(archive.path, old.fileno(), new, entry, replacement, end)
-                records[number] = _record(entry, written, offset)
+        records = _write_members(archive, old.fileno(), new, changed, dropped)
+        count = len(archive.entries)
         _write_end(archive, new, [records[n] for n in range(count) if n in records])
         new.flush()
         os.fsync(new.fileno())
+
+
+def _write_members(
+    archive: Archive,
+    old: int,
+    new: BinaryIO,
+    changed: Mapping[int, Replacement],
+    dropped: AbstractSet[int],
+) -> dict[int, bytes]:
+    """Write what stands before the directory; the records of the members by their old places."""
+    order = sorted(range(len(archive.entries)), key=lambda n: archive.entries[n].offset)
+    ends = [archive.entries[n].offset for n in order[1:]] + [archive.directory]
+    records: dict[int, bytes] = {}
+    begin, shift = 0, 0  # of the old file, what is not copied yet, and how far it moves
+    for number, end in zip(order, ends, strict=True):
+        entry = archive.entries[number]
+        if number not in dropped and number not in changed:
+            records[number] = _record(entry, entry, entry.offset + shift - archive.shift)
+            continue
+        _copy(old, new, begin, entry.offset)
+        if number not in dropped:
+            offset = new.tell() - archive.shift
+            written = _write_member(archive.path, old, new, entry, changed[number], end)
+            records[number] = _record(entry, written, offset)
+        begin, shift = end, new.tell() - end
+    _copy(old, new, begin, archive.directory)
+    return records
 
 
 def _write_member(  # noqa: PLR0917

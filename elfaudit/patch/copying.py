@@ -15,8 +15,10 @@ def copy_range(source: int, begin: int, target: int, place: int, size: int) -> N
     """Copy a range of one file to a place in another (copy_file_range(2), else read and write).
 
     Args:
-        source, begin: descriptor of the one, and where the range begins.
-        target, place: descriptor of the other, and where it goes.
+        source: descriptor of the one.
+        begin: where the range begins in it.
+        target: descriptor of the other.
+        place: where it goes in that.
         size: in bytes.
 
     Raises:

@@ -7,8 +7,10 @@ PEP 376: rows of path, ``sha256=`` with the digest in URL-safe base64 without pa
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ..errors import PatchError
@@ -28,6 +30,11 @@ class Digest:
     sha256: bytes
     size: int
 
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        """What RECORD says of some bytes."""
+        return cls(hashlib.sha256(data).digest(), len(data))
+
     def __str__(self) -> str:
         """The last two columns."""
         digest = urlsafe_b64encode(self.sha256).rstrip(b"=").decode("ascii")
@@ -39,27 +46,52 @@ def rows_of(text: str) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in csv.reader(text.splitlines()) if len(row) == 3}
 
 
-def put_right(name: str, text: str, files: Mapping[str, Digest]) -> str:
+def put_right(
+    name: str,
+    text: str,
+    files: Mapping[str, Digest],
+    renamed: Callable[[str], str] = str,
+    dropped: Collection[str] = (),
+) -> str:
     """RECORD with other digests for some files; every other character stays as it is.
 
     Args:
         name: how the user names the distribution.
         text: RECORD.
         files: path to what the file is now.
+        renamed: gives the path that a file has afterwards.
+        dropped: paths of files that are no more.
 
     Raises:
         PatchError: a file has no row.
     """
-    lines = text.splitlines(keepends=True)
     left = set(files)
-    for number, line in enumerate(lines):
+    lines: list[str] = []
+    for line in text.splitlines(keepends=True):
         body = line.rstrip("\r\n")
         row = next(csv.reader([body]), [])
-        if len(row) == 3 and row[0] in files:
-            path = body.rsplit(",", 2)[0]
-            lines[number] = f"{path},{files[row[0]]}{line[len(body) :]}"
+        if len(row) != 3:
+            lines.append(line)
+        elif row[0] not in dropped:
+            lines.append(_put_right(row, body, files, renamed) + line[len(body) :])
             left.discard(row[0])
     if left:
         missing = ", ".join(sorted(left))
         raise PatchError(name, f"RECORD has no row for {missing}: it does not describe the files")
     return "".join(lines)
+
+
+def _put_right(
+    row: list[str], body: str, files: Mapping[str, Digest], renamed: Callable[[str], str]
+) -> str:
+    """One row; a path keeps its quotes unless it becomes another one."""
+    path, columns = body.rsplit(",", 2)[0], f"{row[1]},{row[2]}"
+    if renamed(row[0]) != row[0]:
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="").writerow([renamed(row[0])])
+        path = buffer.getvalue()
+    elif row[0] not in files:
+        return body
+    if row[0] in files and row[1]:  # a row without a hash asks for none
+        columns = str(files[row[0]])
+    return f"{path},{columns}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
+from io import FileIO
 
 from ..errors import SourceError
 from .compose import Write
@@ -30,14 +31,17 @@ class Unpacked:
 
     def __init__(self, directory: str, name: str) -> None:
         self._name = name
-        try:
-            try:
-                self._file = tempfile.TemporaryFile(dir=directory or ".", buffering=0)
-            except OSError:
-                self._file = tempfile.TemporaryFile(buffering=0)
-        except OSError as error:
-            raise SourceError(name, f"cannot be unpacked: {error.strerror or error}") from error
+        self._file = self._opened(directory)
         self._size = 0
+
+    def _opened(self, directory: str) -> FileIO:
+        """The file, open until nobody has a part of it any more."""
+        for place in (directory or ".", None):
+            try:
+                return tempfile.TemporaryFile(dir=place, buffering=0)
+            except OSError as error:
+                problem = error
+        raise self._error(problem)
 
     def append(self, chunks: Iterable[bytes]) -> Window:
         """Put some bytes behind all others.

@@ -1,0 +1,365 @@
+"""A wheel with some members patched: planned from the archive, written beside it, proven.
+
+Only the changed members, RECORD and what a new name changes are written anew; all else is copied
+as it lies there. Source: the binary distribution format (packaging.python.org).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import PatchError, SourceError, WheelError
+from ..sources import WheelSource
+from ..stream import ByteStream
+from .archive import Archive, Replacement, read_archive, write_archive
+from .distribution import Owner, digest_of, refuse_lie
+from .planning import Plan
+from .proof import prove
+from .record import Digest, put_right, rows_of
+from .release import Release, released
+from .unpacked import Unpacked, Window
+from .writing import beside, put_in_place
+
+__all__ = ["MemberPlan", "Wheel", "WheelChange", "carry_out_wheel", "read_wheel"]
+
+_CHUNK = 1 << 20
+_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+_LARGEST_TEXT = 64 << 20
+
+
+class _Planner(Protocol):
+    def __call__(self, stream: ByteStream, name: str) -> Plan: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPlan:
+    """The patch of one member.
+
+    Attributes:
+        number: its place in the archive's directory.
+        old: its bytes.
+        plan: what changes.
+    """
+
+    number: int
+    old: Window
+    plan: Plan
+
+
+class Wheel:
+    """A wheel, or another zip archive, that is to be patched; made by :func:`read_wheel`.
+
+    Attributes:
+        path: the archive.
+        archive: its directory.
+        dist_info: the name of its ``.dist-info`` directory; None for an archive that is no wheel.
+    """
+
+    def __init__(self, path: str, archive: Archive, dist_info: str | None) -> None:
+        self.path = path
+        self.archive = archive
+        self.dist_info = dist_info
+        self._source = WheelSource(path)
+        self._numbers = {each.name: n for n, each in enumerate(archive.entries)}
+        self._unpacked = Unpacked(os.path.dirname(path), path)
+        if len(self._numbers) != len(archive.entries):
+            names = [each.name for each in archive.entries]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise WheelError(f"{path}::{twice}", "is there twice, and nobody knows which counts")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files in it, in the order of the directory."""
+        return tuple(name for name in self._numbers if not name.endswith("/"))
+
+    def number(self, name: str) -> int:
+        """The place of a member in the archive's directory."""
+        return self._numbers[name]
+
+    def plan(self, name: str, planner: _Planner) -> MemberPlan:
+        """Plan the patch of one member.
+
+        Args:
+            name: the member.
+            planner: makes the plan from its bytes and the name to call it by.
+
+        Raises:
+            WheelError: it cannot be read.
+            ElfAuditError: whatever the planner raises.
+        """
+        window = self._unpacked.append(self._chunks(name))
+        plan = planner(window, f"{self.path}::{name}")
+        return MemberPlan(self._numbers[name], window, plan)
+
+    def text(self, name: str) -> bytes:
+        """The bytes of a small member.
+
+        Raises:
+            WheelError: it is not there, cannot be read, or is not small.
+        """
+        if name not in self._numbers:
+            raise WheelError(self.path, f"has no {name}")
+        if self.archive.entries[self._numbers[name]].size > _LARGEST_TEXT:
+            raise WheelError(f"{self.path}::{name}", "is larger than any real one")
+        return b"".join(self._chunks(name))
+
+    def digest(self, name: str) -> Digest:
+        """What RECORD would say of a member.
+
+        Raises:
+            WheelError: it cannot be read.
+        """
+        sha256, size = hashlib.sha256(), 0
+        for chunk in self._chunks(name):
+            sha256.update(chunk)
+            size += len(chunk)
+        return Digest(sha256.digest(), size)
+
+    def patched(self, member: MemberPlan) -> Window:
+        """The bytes that a member is to have, proven.
+
+        Raises:
+            PatchError: they are not what they were to be.
+            SourceError: they cannot be written.
+        """
+        plan = member.plan
+        new = self._unpacked.append_copy(member.old, plan.size, plan.writes, plan.kept)
+        prove(member.old, new, plan)
+        return new
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of a member, whose checksum must be right."""
+        entry = self.archive.entries[self._numbers[name]]
+        member = self._source.find(f"/{name}")
+        if member is None:
+            raise WheelError(f"{self.path}::{name}", "has a name that leads out of the archive")
+        stream, checksum = member.open(), 0
+        while chunk := stream.read(_CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+            yield chunk
+        if checksum != entry.checksum:
+            raise WheelError(f"{self.path}::{name}", "does not have the checksum it should have")
+
+
+def read_wheel(path: str) -> Wheel:
+    """Read the directory of a wheel.
+
+    Raises:
+        WheelError: it is no sound archive, or is named ``.whl`` and has no RECORD.
+        SourceError: it cannot be read.
+    """
+    try:
+        archive = read_archive(path)
+    except OSError as error:
+        raise WheelError(path, f"cannot be read: {error.strerror or error}") from error
+    heads = (each.name.partition("/") for each in archive.entries)
+    found = {head for head, _, rest in heads if head.endswith(".dist-info") and rest == "RECORD"}
+    if len(found) > 1:
+        raise WheelError(path, f"has several RECORDs: in {' and in '.join(sorted(found))}")
+    if not found and path.endswith(".whl"):
+        raise WheelError(path, "has no RECORD, and nobody could install it")
+    return Wheel(path, archive, next(iter(found), None))
+
+
+@dataclass(frozen=True, slots=True)
+class WheelChange:
+    """What changes about a wheel.
+
+    Attributes:
+        wheel: the old one.
+        members: the patches of its members; those that are not needed, too.
+        file_name: of the new one.
+        release: what its name changes in it, or None.
+        texts: members that get other bytes, which are known already.
+        dropped: members that are left out.
+    """
+
+    wheel: Wheel
+    members: tuple[MemberPlan, ...]
+    file_name: str
+    release: Release | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        wheel: Wheel,
+        members: Sequence[MemberPlan],
+        *,
+        build_tag: str | None = None,
+        local_version: str | None = None,
+        drop_signature: bool = False,
+    ) -> WheelChange:
+        """Plan a wheel around the patches of some members.
+
+        Args:
+            wheel: the old one.
+            members: the patches.
+            build_tag: the build tag of the new one.
+            local_version: what is put behind its version.
+            drop_signature: whether a signature of RECORD, which would be wrong, may go.
+
+        Raises:
+            PatchError: it is signed, its RECORD is wrong already, or it cannot have that name.
+            WheelError: what has to be read of it cannot be read.
+        """
+        name = os.path.basename(wheel.path)
+        if wheel.dist_info is None:
+            if build_tag is not None or local_version is not None:
+                raise PatchError(wheel.path, "is no wheel: it has neither build tag nor version")
+            return cls(wheel, tuple(members), name)
+        _refuse_lies(wheel, members)
+        signatures = [f"{wheel.dist_info}/{each}" for each in _SIGNATURES]
+        dropped = tuple(each for each in signatures if each in wheel.names)
+        if dropped and not drop_signature:
+            raise PatchError(
+                wheel.path,
+                f"is signed ({', '.join(dropped)}), and no signature survives a change: "
+                "--drop-signature takes it away",
+            )
+        if build_tag is None and local_version is None:
+            return cls(wheel, tuple(members), name, None, {}, dropped)
+        paths = [f"{wheel.dist_info}/{each}" for each in ("METADATA", "WHEEL")]
+        release = released(
+            name, wheel.dist_info, wheel.text(paths[0]), wheel.text(paths[1]), build_tag,
+            local_version,
+        )  # fmt: skip
+        new = zip(paths, (release.metadata, release.wheel), strict=True)
+        texts = {path: data for path, data in new if data is not None}
+        return cls(wheel, tuple(members), release.file_name, release, texts, dropped)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the wheel would change at all."""
+        return any(each.plan.is_needed for each in self.members) or self.release is not None
+
+    def renamed(self, path: str) -> str:
+        """The path that a file of the wheel has afterwards."""
+        return path if self.release is None else self.release.renamed(path)
+
+
+def carry_out_wheel(change: WheelChange, target: str, *, keep_times: bool = False) -> None:
+    """Write the changed wheel.
+
+    Args:
+        change: what changes.
+        target: where it goes; may be the old wheel, which is whole until the new one is.
+        keep_times: whether the new file has the times of the old one.
+
+    Raises:
+        PatchError: the result is not what it was to be; nothing is changed then.
+        SourceError: it cannot be read or written; nothing is changed then either.
+    """
+    wheel = change.wheel
+    needed = [each for each in change.members if each.plan.is_needed]
+    patched = {each.number: wheel.patched(each) for each in needed}
+    texts = dict(change.texts)
+    if wheel.dist_info is not None:
+        texts[f"{wheel.dist_info}/RECORD"] = _record(change, patched)
+    with beside(target) as temporary:
+        dropped = frozenset(map(wheel.number, change.dropped))
+        write_archive(wheel.archive, temporary, _replacements(change, patched, texts), dropped)
+        _prove(change, temporary, patched, texts)
+        put_in_place(temporary, target, wheel.path, keep_times=keep_times)
+
+
+def _replacements(
+    change: WheelChange, patched: Mapping[int, Window], texts: Mapping[str, bytes]
+) -> dict[int, Replacement]:
+    """What becomes of the members that do not stay as they are, by their numbers."""
+    found: dict[int, Replacement] = {}
+    for number, entry in enumerate(change.wheel.archive.entries):
+        name = None
+        if change.release is not None and change.renamed(entry.name) != entry.name:
+            name = change.release.new.encode() + entry.raw_name[len(change.release.old.encode()) :]
+        if number in patched:
+            window = patched[number]
+            found[number] = Replacement(_Again(window), window.size, name)
+        elif entry.name in texts:
+            data = texts[entry.name]
+            found[number] = Replacement(_Again(data), len(data), name)
+        elif name is not None:
+            found[number] = Replacement(name=name)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Some bytes, piece by piece, as often as they are asked for."""
+
+    source: Window | bytes
+
+    def __call__(self) -> Iterator[bytes]:
+        if isinstance(self.source, bytes):
+            yield self.source
+            return
+        self.source.seek(0)
+        while chunk := self.source.read(_CHUNK):
+            yield chunk
+
+
+def _refuse_lies(wheel: Wheel, members: Iterable[MemberPlan]) -> None:
+    """Refuse a RECORD that does not describe the members that change."""
+    rows = rows_of(_decoded(wheel.text(f"{wheel.dist_info}/RECORD")))
+    for member in members:
+        name = wheel.archive.entries[member.number].name
+        where = f"{wheel.path}::{wheel.dist_info}/RECORD"
+        if name not in rows:
+            raise PatchError(where, f"has no row for {name}: it does not describe the wheel")
+        refuse_lie(Owner(where, name, *rows[name]), digest_of(member.old))
+
+
+def _record(change: WheelChange, patched: Mapping[int, Window]) -> bytes:
+    wheel = change.wheel
+    files = {
+        wheel.archive.entries[number].name: digest_of(window) for number, window in patched.items()
+    }
+    for name, data in change.texts.items():
+        files[name] = Digest.of(data)
+    old = _decoded(wheel.text(f"{wheel.dist_info}/RECORD"))
+    text = put_right(wheel.path, old, files, change.renamed, change.dropped)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _prove(
+    change: WheelChange, path: str, patched: Mapping[int, Window], texts: Mapping[str, bytes]
+) -> None:
+    """Read the new wheel again: its directory, and every member that was written anew.
+
+    Raises:
+        PatchError: something of it is not what it was to be.
+    """
+    wheel, numbers = change.wheel, range(len(change.wheel.archive.entries))
+    old = [n for n in numbers if wheel.archive.entries[n].name not in change.dropped]
+    try:
+        new = read_wheel(path)
+        names = [change.renamed(wheel.archive.entries[n].name) for n in old]
+        if [each.name for each in new.archive.entries] != names:
+            raise PatchError(wheel.path, "the new wheel has other members, it is dropped")
+        for name, number in zip(names, old, strict=True):
+            entry, now = wheel.archive.entries[number], new.archive.entries[new.number(name)]
+            source = patched.get(number, texts.get(entry.name))
+            if source is not None:
+                same = new.digest(name) == _digest(source)
+            else:
+                same = (entry.checksum, entry.packed, entry.size) == (
+                    now.checksum, now.packed, now.size,
+                )  # fmt: skip
+            if not same:
+                raise PatchError(wheel.path, f"the new {name} is not right, the wheel is dropped")
+    except SourceError as error:
+        raise PatchError(wheel.path, f"the new wheel cannot be read again: {error}") from error
+
+
+def _digest(source: Window | bytes) -> Digest:
+    return Digest.of(source) if isinstance(source, bytes) else digest_of(source)
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
