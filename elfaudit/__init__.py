@@ -21,15 +21,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .api import (
         Passed,
+        PatchPlan,
+        PatchResult,
         Process,
         Side,
+        apply_patch,
         count_symbols,
         find_providers,
         json_schema,
         list_symbols,
         open_elf,
+        plan_patch,
         resolve,
         resolve_all,
+        undo_patch,
     )
     from .elf import (
         DlopenNote,
@@ -65,6 +70,7 @@ if TYPE_CHECKING:
         ElfFormatError,
         NotElfError,
         NotLoadableError,
+        PatchError,
         PlaceholderError,
         RequestError,
         SourceError,
@@ -73,9 +79,12 @@ if TYPE_CHECKING:
     from .findings import (
         Applicability,
         Edit,
+        Effects,
+        FilePatch,
         Finding,
         Fix,
         Provider,
+        Rebound,
         Resolution,
         Severity,
         Verdict,
@@ -94,24 +103,41 @@ if TYPE_CHECKING:
         SearchStep,
         Status,
     )
+    from .patch.edits import (
+        AddNeeded,
+        AddRunpath,
+        ClearExecstack,
+        PatchEdit,
+        RemoveNeeded,
+        RemoveRunpath,
+        ReplaceNeeded,
+        RpathToRunpath,
+        SetRunpath,
+        SetSoname,
+    )
     from .sources import Member
     from .stream import ByteStream
 
     __version__: str
 
 __all__ = [
+    "AddNeeded",
+    "AddRunpath",
     "Applicability",
     "Binding",
     "Bindings",
     "ByteStream",
+    "ClearExecstack",
     "Dlopen",
     "DlopenNote",
     "Dynamic",
     "DynamicTag",
     "Edit",
+    "Effects",
     "ElfAuditError",
     "ElfFormatError",
     "ElfObject",
+    "FilePatch",
     "FileType",
     "Finding",
     "Fix",
@@ -132,15 +158,26 @@ __all__ = [
     "Origin",
     "Outcome",
     "Passed",
+    "PatchEdit",
+    "PatchError",
+    "PatchPlan",
+    "PatchResult",
     "PlaceholderError",
     "Process",
     "Provider",
+    "Rebound",
     "Relocations",
+    "RemoveNeeded",
+    "RemoveRunpath",
+    "ReplaceNeeded",
     "RequestError",
     "Resolution",
+    "RpathToRunpath",
     "SearchStep",
     "Segment",
     "SegmentType",
+    "SetRunpath",
+    "SetSoname",
     "Severity",
     "Side",
     "SourceError",
@@ -159,6 +196,7 @@ __all__ = [
     "Versions",
     "WheelError",
     "__version__",
+    "apply_patch",
     "count_symbols",
     "demangle",
     "find_providers",
@@ -167,13 +205,18 @@ __all__ = [
     "list_symbols",
     "namespace_of",
     "open_elf",
+    "plan_patch",
     "read_elf",
     "resolve",
     "resolve_all",
+    "undo_patch",
 ]
 
 # Where they are, in the order of what it costs to look.
-_HOMES = (".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".sources")
+_HOMES = (
+    ".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".patch.edits",
+    ".sources",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

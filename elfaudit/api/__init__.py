@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asking import Side, count_symbols, list_symbols, open_elf
+    from .patching import PatchPlan, PatchResult, apply_patch, plan_patch, undo_patch
     from .process import Process
     from .providing import find_providers
     from .resolving import Passed, resolve, resolve_all
@@ -17,28 +18,38 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Passed",
+    "PatchPlan",
+    "PatchResult",
     "Process",
     "Side",
+    "apply_patch",
     "count_symbols",
     "find_providers",
     "json_schema",
     "list_symbols",
     "open_elf",
+    "plan_patch",
     "resolve",
     "resolve_all",
+    "undo_patch",
 ]
 
 _HOMES = {
     "Passed": "resolving",
+    "PatchPlan": "patching",
+    "PatchResult": "patching",
     "Process": "process",
     "Side": "asking",
+    "apply_patch": "patching",
     "count_symbols": "asking",
     "find_providers": "providing",
     "json_schema": "schemas",
     "list_symbols": "asking",
     "open_elf": "asking",
+    "plan_patch": "patching",
     "resolve": "resolving",
     "resolve_all": "resolving",
+    "undo_patch": "patching",
 }
 
 

@@ -20,13 +20,13 @@ __all__ = ["cli", "main"]
 
 _COMMANDS = {
     "explain": "What a rule means, why it matters and how to repair it.",
+    "patch-needed": "Change what ELF files list (DT_NEEDED, RUNPATH, SONAME), proven, reversible.",
     "providers": "Who exports a symbol.",
     "resolve": "What the dynamic loader would do, and how to repair it.",
     "schema": "The JSON Schema of a command's JSON output.",
     "show": "The dynamic facts of ELF files.",
     "symbols": "The dynamic symbols of one file.",
 }
-_PLANNED = "patch-needed"  # named in the repairs that resolve suggests
 _INTERRUPTED = 130
 _NOBODY_READS = 141
 
@@ -49,20 +49,10 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f".{cmd_name}", __package__)
-        command: click.Command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = import_module(f".{name}", __package__)
+        command: click.Command = getattr(module, name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] == _PLANNED:
-            ctx.fail(
-                f"{_PLANNED!r} comes with the next release. Until then, on an unpacked file: "
-                "patchelf --add-needed NAME FILE (for --add), patchelf --add-rpath DIR FILE "
-                "(for --add-runpath)."
-            )
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -115,6 +105,7 @@ def cli() -> None:
       elfaudit resolve libtorch_hip.so --with /opt/rocm/lib
       elfaudit show /usr/lib/x86_64-linux-gnu/libcurl.so.4
       elfaudit providers rsmi_init --in /opt/rocm/lib
+      elfaudit patch-needed libtorch_hip.so --add librocm_smi64.so.1
 
     A TARGET is a file, a wheel, a directory, or one member of a wheel or directory:
     torch.whl::torch/lib/libc10.so

@@ -2,6 +2,7 @@
 
 from .case import Case
 from .diagnose import diagnose, first_error, verdict
+from .effects import Effects, FilePatch, Rebound
 from .loads_with_siblings import loads_with_siblings
 from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
 from .providers import Catalogue, Place, Provider, exported_symbols, library_places
@@ -16,10 +17,13 @@ __all__ = [
     "Case",
     "Catalogue",
     "Edit",
+    "Effects",
+    "FilePatch",
     "Finding",
     "Fix",
     "Place",
     "Provider",
+    "Rebound",
     "Resolution",
     "Rule",
     "Selection",

@@ -33,6 +33,18 @@ class ObjectStore:
         self._sizes: dict[Hashable, Mapping[str, int] | ElfAuditError] = {}
         self._others: dict[Hashable, object] = {}
 
+    def supposing(self, objects: Mapping[Hashable, ElfObject]) -> ObjectStore:
+        """A store that knows what this one has read, but has other facts for some files.
+
+        Args:
+            objects: the facts, by the identities of the files (``Member.identity``).
+        """
+        other = ObjectStore()
+        other._objects = {**self._objects, **objects}
+        other._indices = {key: row for key, row in self._indices.items() if key[0] not in objects}
+        other._sizes = {key: row for key, row in self._sizes.items() if key not in objects}
+        return other
+
     def read(self, member: Member) -> ElfObject:
         """The facts of a file.
 

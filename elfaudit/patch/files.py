@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 
-from ..errors import PatchError, SourceError
+from ..errors import PatchError
 from ..stream import FileStream
 from .planning import Plan
 from .proof import prove
-from .writing import beside, copy_with, put_in_place, syncing
+from .writing import back_up, beside, copy_with, put_in_place, syncing
 
 __all__ = ["carry_out"]
 
@@ -38,13 +37,6 @@ def carry_out(
             raise PatchError(plan.name, "has changed since the patch was planned")
         with syncing(temporary):
             prove(old, new, plan)
-        if backup is not None:
-            _back_up(target, backup)
+        if backup is not None and os.path.lexists(target):
+            back_up(target, backup)
         put_in_place(temporary, target, path, keep_times=keep_times)
-
-
-def _back_up(path: str, backup: str) -> None:
-    """Keep the old file under another name; one that is taken is refused."""
-    if os.path.lexists(backup):
-        raise SourceError(backup, "is there already, and no backup is written over it")
-    shutil.copy2(path, backup)

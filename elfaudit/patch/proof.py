@@ -145,12 +145,11 @@ def _sections(before: Image, after: Image) -> Iterator[str]:
 
 
 def _goes_on(before: Image, old: Section, after: Image, new: Section) -> bool:
-    """Whether a section that moved begins with what it was; the dynamic section is judged apart."""
-    if old.offset == before.dynamic.offset:
+    """Whether a section that moved is what it was; strings and entries are judged apart."""
+    if old.offset in (before.dynamic.offset, before.strings_offset):
         return True
-    size = min(old.size, new.size)
-    data = before.reader.read(old.offset, size, "sh_offset")
-    return new.size >= old.size and data == after.reader.read(new.offset, size, "sh_offset")
+    data = before.reader.read(old.offset, old.size, "sh_offset")
+    return new.size == old.size and data == after.reader.read(new.offset, new.size, "sh_offset")
 
 
 def _unmoved(before: Image, after: Image, plan: Plan) -> Iterator[str]:

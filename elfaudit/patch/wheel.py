@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ..errors import PatchError, SourceError, WheelError
 from ..sources import WheelSource
@@ -30,10 +29,6 @@ __all__ = ["MemberPlan", "Wheel", "WheelChange", "carry_out_wheel", "read_wheel"
 _CHUNK = 1 << 20
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 _LARGEST_TEXT = 64 << 20
-
-
-class _Planner(Protocol):
-    def __call__(self, stream: ByteStream, name: str) -> Plan: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ class Wheel:
         """The place of a member in the archive's directory."""
         return self._numbers[name]
 
-    def plan(self, name: str, planner: _Planner) -> MemberPlan:
+    def plan(self, name: str, planner: Callable[[ByteStream, str], Plan]) -> MemberPlan:
         """Plan the patch of one member.
 
         Args:

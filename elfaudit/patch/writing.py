@@ -18,7 +18,7 @@ from ..errors import SourceError
 from .compose import Write
 from .copying import copy_range, write_all
 
-__all__ = ["beside", "copy_with", "put_in_place", "syncing"]
+__all__ = ["back_up", "beside", "copy_with", "put_in_place", "syncing"]
 
 
 @contextmanager
@@ -99,3 +99,17 @@ def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = Fal
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def back_up(path: str, backup: str) -> None:
+    """Keep a file under another name, too.
+
+    Raises:
+        SourceError: that name is taken, or cannot be written.
+    """
+    if os.path.lexists(backup):
+        raise SourceError(backup, "is there already, and no backup is written over it")
+    try:
+        shutil.copy2(path, backup)
+    except OSError as error:
+        raise SourceError(backup, f"cannot be written: {error.strerror or error}") from error

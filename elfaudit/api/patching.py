@@ -1,0 +1,318 @@
+"""``patch-needed``: what a file lists is changed, in a file, a wheel or a directory, and proven."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..elf import ElfObject, read_elf
+from ..errors import ElfAuditError, RequestError
+from ..findings import Edit, FilePatch
+from ..loader import ObjectStore
+from ..patch.edits import AddNeeded, AddRunpath, PatchEdit
+from ..patch.overwritten import OverwrittenStream
+from ..patch.planning import Plan, plan, plan_undo
+from ..patch.wheel import Wheel, WheelChange, read_wheel
+from ..sources import FileSource, FolderSource, WheelSource, open_source, split_address
+from ..stream import ByteStream
+from .effects import effects_of
+from .members import matching
+from .patch_jobs import FileJob, Job, Planner, WheelJob
+from .right_name import rightly_named
+from .session import Session
+from .surroundings import Surroundings
+
+__all__ = ["PatchPlan", "PatchResult", "apply_patch", "plan_patch", "undo_patch"]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPlan:
+    """What :func:`apply_patch` would do; nothing is written yet.
+
+    Attributes:
+        target: what is patched, as it was given.
+        files: each ELF file of it.
+        needed: whether anything would change.
+    """
+
+    target: str
+    files: tuple[FilePatch, ...]
+    needed: bool
+    _jobs: tuple[Job, ...] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchResult:
+    """What was written.
+
+    Attributes:
+        plan: what was planned.
+        paths: the files or the wheel that were written, or need not be; in the order of the plan.
+        backups: where what was there before was kept.
+    """
+
+    plan: PatchPlan
+    paths: tuple[str, ...]
+    backups: tuple[str, ...]
+
+
+def plan_patch(
+    target: str | os.PathLike[str],
+    edits: Iterable[PatchEdit | Edit],
+    *,
+    members: Iterable[str] = (),
+    root: str | None = "/",
+    providers: Iterable[str] = (),
+    force: bool = False,
+    check: bool = True,
+    build_tag: str | None = None,
+    local_version: str | None = None,
+    drop_signature: bool = False,
+) -> PatchPlan:
+    """Plan changes of what ELF files list; nothing is written.
+
+    Args:
+        target: a shared object or an executable, ``wheel::member``, a wheel, or a directory.
+        edits: what to change, in order: :class:`AddNeeded` and the like, or the edits of a
+            :class:`Fix`.
+        members: which files of a wheel or a directory: paths, patterns or SONAMEs.
+        root: the directory that is ``/`` for the process; libraries are looked for there.
+        providers: files, directories or wheels that have, or will have, the libraries listed.
+        force: list a name though the library is there by another one only.
+        check: whether names are looked for, and the file is resolved as it is and as it will be.
+        build_tag: gives a wheel this build tag, and so another name.
+        local_version: put behind the version of a wheel, likewise.
+        drop_signature: take a signature of RECORD away, which would be wrong.
+
+    Raises:
+        PatchError: an edit cannot be made, or not safely; or RECORD is wrong already.
+        SourceError, ElfFormatError: something cannot be read, or is no sound ELF file.
+        RequestError: no file is named, or none of that name is there.
+    """
+    wanted = tuple(map(_patch_edit, edits))
+    if not wanted:
+        raise RequestError("say what to change")
+    providers = tuple(providers)
+    target, patterns = _members_of(os.fspath(target), members)
+    checks = _Checks(target, root, providers, force=force) if check else None
+    planner = _Planner(wanted, checks)
+    jobs = _jobs(target, patterns, planner, build_tag, local_version, drop_signature=drop_signature)
+    return _plan(target, jobs, planner)
+
+
+def undo_patch(
+    target: str | os.PathLike[str],
+    *,
+    members: Iterable[str] = (),
+    drop_signature: bool = False,
+) -> PatchPlan:
+    """Plan the way back to what files were before they were first patched, bit for bit.
+
+    Args:
+        target: as for :func:`plan_patch`.
+        members: likewise.
+        drop_signature: likewise.
+
+    Raises:
+        PatchError: a file carries no way back: it was not patched, or changed since (by ``strip``).
+        SourceError, ElfFormatError: something cannot be read, or is no sound ELF file.
+        RequestError: no file is named, or none of that name is there.
+    """
+    target, patterns = _members_of(os.fspath(target), members)
+    planner = _Undoing()
+    return _plan(
+        target, _jobs(target, patterns, planner, None, None, drop_signature=drop_signature), planner
+    )
+
+
+def apply_patch(
+    patch: PatchPlan,
+    *,
+    output: str | None = None,
+    backup: str | None = None,
+    keep_times: bool = False,
+) -> PatchResult:
+    """Carry out a plan: write beside the old file, read again, compare, and only then replace it.
+
+    Args:
+        patch: what to do.
+        output: the file to write, or the directory to write into; None: the old file itself, or for
+            a wheel that gets another name, beside it.
+        backup: what is put behind the name of a file that is replaced to keep it (``.orig``).
+        keep_times: whether new files have the times of the old ones.
+
+    Raises:
+        PatchError: the result is not what it was to be; that file is as it was.
+        SourceError: something cannot be read or written; that file is as it was.
+        RequestError: several files were to be written to one.
+    """
+    if output is not None and len(patch._jobs) > 1:
+        raise RequestError(
+            f"{patch.target}: several files are changed in place, not written to one"
+        )
+    targets = [job.target(output) for job in patch._jobs]
+    backups: list[str] = []
+    for job, target in zip(patch._jobs, targets, strict=True):
+        kept = None
+        if backup is not None and job.is_needed and os.path.lexists(target):
+            kept = target + backup
+            backups.append(kept)
+        job.apply(target, kept, keep_times=keep_times)
+    return PatchResult(patch, tuple(targets), tuple(backups))
+
+
+def _patch_edit(edit: PatchEdit | Edit) -> PatchEdit:
+    """An edit of a fix as one that can be carried out.
+
+    Raises:
+        RequestError: there is none of its kind.
+    """
+    if not isinstance(edit, Edit):
+        return edit
+    match edit.kind:
+        case "add-needed":
+            return AddNeeded(edit.value)
+        case "add-runpath":
+            return AddRunpath(edit.value)
+    raise RequestError(f"{edit.kind}: there is no such edit")
+
+
+def _members_of(target: str, members: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """The file, wheel or directory, and what is meant of it."""
+    container, inside = split_address(target)
+    patterns = (members,) if isinstance(members, str) else tuple(members)
+    return container, patterns if inside is None else (inside, *patterns)
+
+
+class _Checks:
+    """Where libraries are looked for, and the process that a file is resolved in.
+
+    Args:
+        target: the file, wheel or directory.
+        root, providers, force: as for :func:`plan_patch`.
+    """
+
+    def __init__(
+        self, target: str, root: str | None, providers: Sequence[str], *, force: bool
+    ) -> None:
+        folders = [each for each in providers if os.path.isdir(each)]
+        folders += [os.path.dirname(each) or "." for each in providers if os.path.isfile(each)]
+        self.surroundings = Surroundings(
+            root=root,
+            with_=tuple(providers),
+            library_path=tuple(dict.fromkeys(os.path.abspath(each) for each in folders)),
+        )
+        self.store = ObjectStore()
+        self.libraries = Session([target], self.surroundings, self.store).catalogue
+        self.force = force
+        self.notes: dict[str, tuple[str, ...]] = {}
+
+    def named(
+        self, name: str, edits: Sequence[PatchEdit], stream: ByteStream
+    ) -> Sequence[PatchEdit]:
+        """The edits with the names that are there; what there is to say is kept.
+
+        Raises:
+            PatchError: a library is there by another name only.
+        """
+        model = read_elf(stream, name=name)
+        found = rightly_named(name, edits, model, self.libraries, force=self.force)
+        self.notes[name] = found.notes
+        return found.edits
+
+
+class _Planner:
+    """Plans the same edits for any number of files."""
+
+    def __init__(self, edits: Sequence[PatchEdit], checks: _Checks | None) -> None:
+        self._edits = edits
+        self.checks = checks
+
+    def __call__(self, stream: ByteStream, name: str) -> Plan:
+        edits = self._edits
+        if self.checks is not None:
+            edits = self.checks.named(name, edits, stream)
+        return plan(stream, name, edits)
+
+
+class _Undoing:
+    """Plans the way back of any number of files; nothing is looked for."""
+
+    checks = None
+
+    def __call__(self, stream: ByteStream, name: str) -> Plan:
+        return plan_undo(stream, name)
+
+
+def _jobs(
+    target: str,
+    patterns: Sequence[str],
+    planner: Planner,
+    build_tag: str | None,
+    local_version: str | None,
+    *,
+    drop_signature: bool,
+) -> tuple[Job, ...]:
+    source = open_source(target)
+    if not isinstance(source, WheelSource) and (build_tag or local_version):
+        raise RequestError(f"{target}: only a wheel has a build tag or a version of its own")
+    if isinstance(source, FileSource):
+        if patterns:
+            raise RequestError(f"{target}: is a file, and has no {patterns[0]} in it")
+        return (FileJob.of(target, planner),)
+    if not patterns:
+        raise RequestError(f"{target}: holds many files; say which: --member 'PATTERN'")
+    names = matching(source, patterns)
+    if isinstance(source, FolderSource):
+        return tuple(FileJob.of(os.path.join(target, name), planner) for name in names)
+    wheel: Wheel = read_wheel(target)
+    members = [wheel.plan(name, planner) for name in names]
+    change = WheelChange.of(
+        wheel, members, build_tag=build_tag, local_version=local_version,
+        drop_signature=drop_signature,
+    )  # fmt: skip
+    return (WheelJob(change),)
+
+
+def _plan(target: str, jobs: tuple[Job, ...], planner: _Planner | _Undoing) -> PatchPlan:
+    plans = [each for job in jobs for each in job.plans]
+    changed = _changed(plans) if planner.checks is not None else {}
+    files = tuple(_told(each, changed, planner.checks) for each in plans)
+    return PatchPlan(target, files, any(job.is_needed for job in jobs), jobs)
+
+
+def _told(each: Plan, changed: Mapping[Hashable, ElfObject], checks: _Checks | None) -> FilePatch:
+    """One file of a plan for whoever asks."""
+    effects, notes = None, () if checks is None else checks.notes.get(each.name, ())
+    if checks is not None and each.is_needed:
+        try:
+            effects = effects_of(each.name, changed, checks.surroundings, checks.store)
+        except ElfAuditError as error:
+            notes = (*notes, f"what becomes of its process cannot be told: {error}")
+    return FilePatch(
+        each.name,
+        each.is_needed,
+        each.change.told,
+        each.how,
+        notes,
+        each.image.size,
+        each.size,
+        sum(len(write.data) for write in each.writes),
+        effects,
+    )
+
+
+def _changed(plans: Sequence[Plan]) -> dict[Hashable, ElfObject]:
+    """The facts that files will have, by the identities that their sources give them."""
+    found: dict[Hashable, ElfObject] = {}
+    for each in plans:
+        container, inside = split_address(each.name)
+        source = open_source(container)
+        member = source.find(f"/{inside}") if inside is not None else None
+        if isinstance(source, FileSource):
+            member = source.member
+        if member is not None:
+            stream = OverwrittenStream(each.image.reader, each.size, each.writes, each.kept)
+            found[member.identity] = read_elf(stream, name=each.name)
+    return found
