@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asking import Side, count_symbols, list_symbols, open_elf
-    from .patching import PatchPlan, PatchResult, apply_patch, plan_patch, undo_patch
+    from .patching import PatchPlan, PatchResult, apply_patch, plan_fixes, plan_patch, undo_patch
     from .process import Process
     from .providing import find_providers
     from .resolving import Passed, resolve, resolve_all
@@ -28,6 +28,7 @@ __all__ = [
     "json_schema",
     "list_symbols",
     "open_elf",
+    "plan_fixes",
     "plan_patch",
     "resolve",
     "resolve_all",
@@ -46,6 +47,7 @@ _HOMES = {
     "json_schema": "schemas",
     "list_symbols": "asking",
     "open_elf": "asking",
+    "plan_fixes": "patching",
     "plan_patch": "patching",
     "resolve": "resolving",
     "resolve_all": "resolving",

@@ -141,8 +141,9 @@ def _is_recorded(owner: Owner, stream: FileStream) -> bool:
 
 def _inside(output: str, name: str) -> str:
     """A path, or one in it if it is a directory."""
-    is_directory = output.endswith("/") or os.path.isdir(output)
-    return os.path.join(output, name) if is_directory else output
+    if output.endswith("/"):
+        os.makedirs(output, exist_ok=True)
+    return os.path.join(output, name) if os.path.isdir(output) else output
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..elf import ElfObject, read_elf
 from ..errors import ElfAuditError, RequestError
-from ..findings import Edit, FilePatch
+from ..findings import Applicability, Edit, FilePatch, Finding
 from ..loader import ObjectStore
 from ..patch.edits import AddNeeded, AddRunpath, PatchEdit
 from ..patch.overwritten import OverwrittenStream
@@ -23,7 +23,7 @@ from .right_name import rightly_named
 from .session import Session
 from .surroundings import Surroundings
 
-__all__ = ["PatchPlan", "PatchResult", "apply_patch", "plan_patch", "undo_patch"]
+__all__ = ["PatchPlan", "PatchResult", "apply_patch", "plan_fixes", "plan_patch", "undo_patch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,53 @@ def plan_patch(
     providers = tuple(providers)
     target, patterns = _members_of(os.fspath(target), members)
     checks = _Checks(target, root, providers, force=force) if check else None
-    planner = _Planner(wanted, checks)
+    planner = _Planner(lambda _: wanted, checks)
     jobs = _jobs(target, patterns, planner, build_tag, local_version, drop_signature=drop_signature)
     return _plan(target, jobs, planner)
+
+
+def plan_fixes(
+    findings: Iterable[Finding],
+    *,
+    unsafe: bool = False,
+    root: str | None = "/",
+    drop_signature: bool = False,
+) -> tuple[PatchPlan, ...]:
+    """Plan the repairs that findings suggest: of each the first one that changes a file.
+
+    Args:
+        findings: of any number of files; each file or wheel is changed once for all of them.
+        unsafe: whether those that ask for a look first (``Applicability.UNSAFE``) are made, too.
+        root: as for :func:`plan_patch`.
+        drop_signature: likewise.
+
+    Raises:
+        PatchError, SourceError, ElfFormatError: as :func:`plan_patch`.
+    """
+    wanted: dict[str, dict[str, dict[PatchEdit, None]]] = {}
+    for edit in _repairs(findings, unsafe=unsafe):
+        container, inside = split_address(edit.target)
+        if inside is not None and not container.endswith((".whl", ".zip")):
+            container, inside = edit.target.replace("::", "/"), None
+        name = container if inside is None else f"{container}::{inside}"
+        wanted.setdefault(container, {}).setdefault(name, {})[_patch_edit(edit)] = None
+    plans: list[PatchPlan] = []
+    for target, files in wanted.items():
+        edits = {name: tuple(some) for name, some in files.items()}
+        planner = _Planner(edits.__getitem__, _Checks(target, root, (), force=False))
+        members = [name.partition("::")[2] for name in files if name != target]
+        jobs = _jobs(target, members, planner, None, None, drop_signature=drop_signature)
+        plans.append(_plan(target, jobs, planner))
+    return tuple(plans)
+
+
+def _repairs(findings: Iterable[Finding], *, unsafe: bool) -> Iterator[Edit]:
+    """The edits of the first repair of each finding that changes a file and may be made."""
+    allowed = {Applicability.SAFE, Applicability.UNSAFE} if unsafe else {Applicability.SAFE}
+    for finding in findings:
+        fixes = (fix for fix in finding.fixes if fix.edits and fix.applicability in allowed)
+        fix = next(fixes, None)
+        yield from fix.edits if fix is not None else ()
 
 
 def undo_patch(
@@ -223,14 +267,21 @@ class _Checks:
 
 
 class _Planner:
-    """Plans the same edits for any number of files."""
+    """Plans edits of any number of files.
 
-    def __init__(self, edits: Sequence[PatchEdit], checks: _Checks | None) -> None:
-        self._edits = edits
+    Args:
+        edits_of: what is to be done to a file, by its name.
+        checks: where libraries are looked for; None: nowhere.
+    """
+
+    def __init__(
+        self, edits_of: Callable[[str], Sequence[PatchEdit]], checks: _Checks | None
+    ) -> None:
+        self._edits_of = edits_of
         self.checks = checks
 
     def __call__(self, stream: ByteStream, name: str) -> Plan:
-        edits = self._edits
+        edits = self._edits_of(name)
         if self.checks is not None:
             edits = self.checks.named(name, edits, stream)
         return plan(stream, name, edits)

@@ -26,7 +26,7 @@ from ..report.patch import Outcome, patch_document, patch_text
 from .options import demangle_option, format_option
 from .output import Progress, terminal_style, write
 
-__all__ = ["outcome_of", "patch_needed"]
+__all__ = ["patch_needed"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -176,7 +176,7 @@ def patch_needed(
         ctx.exit(1)
 
 
-def outcome_of(
+def _outcome(
     plan: PatchPlan,
     paths: tuple[str, ...] | None,
     backups: tuple[str, ...] = (),
@@ -206,11 +206,11 @@ def _planned(target: str, edits: tuple[PatchEdit, ...], given: dict[str, Any]) -
 
 def _carried_out(plan: PatchPlan, given: dict[str, Any]) -> Outcome:
     if given["dry_run"]:
-        return outcome_of(plan, None, undo=given["undo"])
+        return _outcome(plan, None, undo=given["undo"])
     result = apply_patch(
         plan, output=given["output"], backup=given["backup"], keep_times=given["keep_times"]
     )
-    return outcome_of(plan, result.paths, result.backups, undo=given["undo"])
+    return _outcome(plan, result.paths, result.backups, undo=given["undo"])
 
 
 def _edits_of(given: dict[str, Any]) -> Iterator[PatchEdit]:

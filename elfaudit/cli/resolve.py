@@ -13,6 +13,7 @@ from ..api.resolving import Passed, resolve_all
 from ..errors import RequestError
 from ..findings import Resolution, Selection, Severity, Verdict, choose
 from ..report.document import OPENING, SEPARATOR, ending, file_document
+from ..report.patch import patch_text
 from ..report.rows import FileRow, Tally, unreadable
 from ..report.style import Style
 from ..report.table import file_report, many_report, tally_line
@@ -20,6 +21,7 @@ from ..report.tree import tree_report
 from .options import demangle_option, format_option, loader_inputs, rule_options, surroundings
 from .output import Progress, terminal_style, write
 from .questions import question_options, write_bindings, write_why
+from .repairs import repaired
 
 __all__ = ["resolve"]
 
@@ -82,6 +84,14 @@ class _Results:
 @click.option(
     "-v", "--verbose", is_flag=True, help="Leave nothing out; in JSON, list all bindings."
 )
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="First make the repairs that are safe (patch-needed), then say what is left.",
+)
+@click.option(
+    "--unsafe-fixes", is_flag=True, help="With --fix: also those that ask for a look first."
+)
 @click.pass_context
 def resolve(
     ctx: click.Context,
@@ -97,6 +107,8 @@ def resolve(
     fail_on: str,
     quiet: bool,
     verbose: bool,
+    fix: bool,
+    unsafe_fixes: bool,
     **surrounding: Any,
 ) -> None:
     """Say what the dynamic loader would do with files: LOADS, FAILS or UNDECIDED.
@@ -117,17 +129,17 @@ def resolve(
       elfaudit resolve libtorch_hip.so --bindings rsmi_
       elfaudit resolve _C.so --host /usr/bin/python3 --dlopen ./libtorch_global_deps.so:global
       elfaudit resolve dist/*.whl --quiet --fail-on warning --ignore duplicate-definition
+      elfaudit resolve dist/torch.whl --fix
     """  # noqa: D301
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
     selection = choose(select, ignore)
+    inputs = loader_inputs(**surrounding)
     with Progress() as progress:
-        stream = resolve_all(
-            targets,
-            select=select,
-            ignore=ignore,
-            progress=progress,
-            **loader_inputs(**surrounding),
-        )
+        if fix or unsafe_fixes:
+            made = repaired(targets, inputs, progress, selection, unsafe=unsafe_fixes)
+            if form != "json" and made:
+                write("\n".join(patch_text(each, style) for each in made) + "\n\n")
+        stream = resolve_all(targets, select=select, ignore=ignore, progress=progress, **inputs)
         results = _Results(stream, progress, targets, selection)
         if form == "json":
             _write_json(results, style, bindings)
