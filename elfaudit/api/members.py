@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from ..elf import read_elf
 from ..errors import ElfAuditError, RequestError
 from ..sources import Source
-from .subject import TEXT_SUFFIXES
+from .filenames import TEXT_SUFFIXES
 
 __all__ = ["matching"]
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ..elf import ElfObject, read_elf
 from ..errors import ElfAuditError, RequestError
 from ..findings import Applicability, Edit, FilePatch, Finding
-from ..loader import ObjectStore
 from ..patch.edits import AddNeeded, AddRunpath, PatchEdit
-from ..patch.overwritten import OverwrittenStream
 from ..patch.planning import Plan, plan, plan_undo
 from ..patch.wheel import Wheel, WheelChange, read_wheel
 from ..sources import FileSource, FolderSource, WheelSource, open_source, split_address
 from ..stream import ByteStream
-from .effects import effects_of
 from .members import matching
 from .patch_jobs import FileJob, Job, Planner, WheelJob
-from .right_name import rightly_named
-from .session import Session
-from .surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from ..elf import ElfObject
+    from .patch_checks import Checks
 
 __all__ = ["PatchPlan", "PatchResult", "apply_patch", "plan_fixes", "plan_patch", "undo_patch"]
 
@@ -95,7 +93,7 @@ def plan_patch(
         raise RequestError("say what to change")
     providers = tuple(providers)
     target, patterns = _members_of(os.fspath(target), members)
-    checks = _Checks(target, root, providers, force=force) if check else None
+    checks = _checks(target, root, providers, force=force) if check else None
     planner = _Planner(lambda _: wanted, checks)
     jobs = _jobs(target, patterns, planner, build_tag, local_version, drop_signature=drop_signature)
     return _plan(target, jobs, planner)
@@ -129,7 +127,7 @@ def plan_fixes(
     plans: list[PatchPlan] = []
     for target, files in wanted.items():
         edits = {name: tuple(some) for name, some in files.items()}
-        planner = _Planner(edits.__getitem__, _Checks(target, root, (), force=False))
+        planner = _Planner(edits.__getitem__, _checks(target, root, (), force=False))
         members = [name.partition("::")[2] for name in files if name != target]
         jobs = _jobs(target, members, planner, None, None, drop_signature=drop_signature)
         plans.append(_plan(target, jobs, planner))
@@ -229,41 +227,10 @@ def _members_of(target: str, members: Iterable[str]) -> tuple[str, tuple[str, ..
     return container, patterns if inside is None else (inside, *patterns)
 
 
-class _Checks:
-    """Where libraries are looked for, and the process that a file is resolved in.
+def _checks(target: str, root: str | None, providers: Sequence[str], *, force: bool) -> Checks:
+    from .patch_checks import Checks  # noqa: PLC0415  brings the loader, 150 ms
 
-    Args:
-        target: the file, wheel or directory.
-        root, providers, force: as for :func:`plan_patch`.
-    """
-
-    def __init__(
-        self, target: str, root: str | None, providers: Sequence[str], *, force: bool
-    ) -> None:
-        folders = [each for each in providers if os.path.isdir(each)]
-        folders += [os.path.dirname(each) or "." for each in providers if os.path.isfile(each)]
-        self.surroundings = Surroundings(
-            root=root,
-            with_=tuple(providers),
-            library_path=tuple(dict.fromkeys(os.path.abspath(each) for each in folders)),
-        )
-        self.store = ObjectStore()
-        self.libraries = Session([target], self.surroundings, self.store).catalogue
-        self.force = force
-        self.notes: dict[str, tuple[str, ...]] = {}
-
-    def named(
-        self, name: str, edits: Sequence[PatchEdit], stream: ByteStream
-    ) -> Sequence[PatchEdit]:
-        """The edits with the names that are there; what there is to say is kept.
-
-        Raises:
-            PatchError: a library is there by another name only.
-        """
-        model = read_elf(stream, name=name)
-        found = rightly_named(name, edits, model, self.libraries, force=self.force)
-        self.notes[name] = found.notes
-        return found.edits
+    return Checks(target, root, providers, force=force)
 
 
 class _Planner:
@@ -275,7 +242,7 @@ class _Planner:
     """
 
     def __init__(
-        self, edits_of: Callable[[str], Sequence[PatchEdit]], checks: _Checks | None
+        self, edits_of: Callable[[str], Sequence[PatchEdit]], checks: Checks | None
     ) -> None:
         self._edits_of = edits_of
         self.checks = checks
@@ -328,17 +295,18 @@ def _jobs(
 
 def _plan(target: str, jobs: tuple[Job, ...], planner: _Planner | _Undoing) -> PatchPlan:
     plans = [each for job in jobs for each in job.plans]
-    changed = _changed(plans) if planner.checks is not None else {}
-    files = tuple(_told(each, changed, planner.checks) for each in plans)
+    checks = planner.checks
+    changed = checks.changed(plans) if checks is not None else {}
+    files = tuple(_told(each, changed, checks) for each in plans)
     return PatchPlan(target, files, any(job.is_needed for job in jobs), jobs)
 
 
-def _told(each: Plan, changed: Mapping[Hashable, ElfObject], checks: _Checks | None) -> FilePatch:
+def _told(each: Plan, changed: Mapping[Hashable, ElfObject], checks: Checks | None) -> FilePatch:
     """One file of a plan for whoever asks."""
     effects, notes = None, () if checks is None else checks.notes.get(each.name, ())
     if checks is not None and each.is_needed:
         try:
-            effects = effects_of(each.name, changed, checks.surroundings, checks.store)
+            effects = checks.effects(each.name, changed)
         except ElfAuditError as error:
             notes = (*notes, f"what becomes of its process cannot be told: {error}")
     return FilePatch(
@@ -352,18 +320,3 @@ def _told(each: Plan, changed: Mapping[Hashable, ElfObject], checks: _Checks | N
         sum(len(write.data) for write in each.writes),
         effects,
     )
-
-
-def _changed(plans: Sequence[Plan]) -> dict[Hashable, ElfObject]:
-    """The facts that files will have, by the identities that their sources give them."""
-    found: dict[Hashable, ElfObject] = {}
-    for each in plans:
-        container, inside = split_address(each.name)
-        source = open_source(container)
-        member = source.find(f"/{inside}") if inside is not None else None
-        if isinstance(source, FileSource):
-            member = source.member
-        if member is not None:
-            stream = OverwrittenStream(each.image.reader, each.size, each.writes, each.kept)
-            found[member.identity] = read_elf(stream, name=each.name)
-    return found

@@ -18,10 +18,11 @@ from ..findings import Case, Resolution, Selection, choose, diagnose, first_erro
 from ..loader import LinkMap, LinkMapEntry, Loader, Mode, ObjectStore
 from ..loader.lookup import SymbolIndex
 from ..loader.python import python_symbols
+from .filenames import is_library_name
 from .refusing import resolve_refused
 from .session import Session
 from .siblings import Siblings
-from .subject import Subject, is_library_name
+from .subject import Subject
 from .surroundings import Surroundings
 
 __all__ = ["Passed", "resolve", "resolve_all", "resolve_name", "resolve_one"]

@@ -23,10 +23,11 @@ from ..sources import (
     open_source,
     split_address,
 )
+from .filenames import TEXT_SUFFIXES, is_library_name
 from .paths import Paths
 from .places import places_of
 from .processes import Processes
-from .subject import TEXT_SUFFIXES, Subject, Target, is_library_name
+from .subject import Subject, Target
 from .surroundings import Surroundings
 
 __all__ = ["Session"]

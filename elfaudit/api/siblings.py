@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from ..elf import ElfObject
 from ..errors import ElfAuditError
-from ..findings import Finding, Resolution, Verdict, loads_with_siblings
+from ..findings import Finding, Resolution, Verdict
+from ..findings.loads_with_siblings import loads_with_siblings
 from ..loader.python import is_extension_name
 from .session import Session
 from .subject import Subject

@@ -7,6 +7,7 @@ relocations and notes when they are first asked for.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -216,6 +217,14 @@ class ElfObject:
     @cached_property
     def symbols(self) -> SymbolTable:
         """The dynamic symbol table; empty without one."""
+        return self._symbol_table(self._dynsym.names_of)
+
+    @cached_property
+    def symbol_columns(self) -> SymbolTable:
+        """The same without its strings, for who has no need of names: those can be megabytes."""
+        return self._symbol_table(lambda _: b"")
+
+    def _symbol_table(self, strings_of: Callable[[bytes], bytes]) -> SymbolTable:
         count = self._symbol_count
         if not count:
             return SymbolTable(self.layout, b"", b"", None, self.versions, None, name=self.path)
@@ -223,7 +232,7 @@ class ElfObject:
         return SymbolTable(
             self.layout,
             rows,
-            self._dynsym.names_of(rows),
+            strings_of(rows),
             self._dynsym.version_indices(count),
             self.versions,
             self._dynsym.hash_table,

@@ -1,14 +1,21 @@
-"""What it means: rules over a resolved file, the providers and the fixes."""
+"""What it means: rules over a resolved file, the providers and the fixes.
 
-from .case import Case
-from .diagnose import diagnose, first_error, verdict
-from .effects import Effects, FilePatch, Rebound
-from .loads_with_siblings import loads_with_siblings
-from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
-from .providers import Catalogue, Place, Provider, exported_symbols, library_places
-from .registry import DEFAULT, RULES, Selection, choose, rule_named
-from .rule import Rule
-from .unreadable_file import unreadable_file
+The names are imported when they are first asked for: what only tells of findings needs no loader.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .diagnose import diagnose, first_error, verdict
+    from .effects import Effects, FilePatch, Rebound
+    from .model import Applicability, Edit, Finding, Fix, Resolution, Severity, Verdict
+    from .providers import Catalogue, Place, Provider, exported_symbols, library_places
+    from .registry import DEFAULT, RULES, Selection, choose, rule_named
+    from .rule import Rule
 
 __all__ = [
     "DEFAULT",
@@ -34,8 +41,42 @@ __all__ = [
     "exported_symbols",
     "first_error",
     "library_places",
-    "loads_with_siblings",
     "rule_named",
-    "unreadable_file",
     "verdict",
 ]
+
+_HOMES = {
+    "DEFAULT": "registry",
+    "RULES": "registry",
+    "Applicability": "model",
+    "Case": "case",
+    "Catalogue": "providers",
+    "Edit": "model",
+    "Effects": "effects",
+    "FilePatch": "effects",
+    "Finding": "model",
+    "Fix": "model",
+    "Place": "providers",
+    "Provider": "providers",
+    "Rebound": "effects",
+    "Resolution": "model",
+    "Rule": "rule",
+    "Selection": "registry",
+    "Severity": "model",
+    "Verdict": "model",
+    "choose": "registry",
+    "diagnose": "diagnose",
+    "exported_symbols": "providers",
+    "first_error": "diagnose",
+    "library_places": "providers",
+    "rule_named": "registry",
+    "verdict": "diagnose",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value

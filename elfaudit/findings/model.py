@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
 
-from ..loader import Bindings, LinkMap, LinkMapEntry
+if TYPE_CHECKING:  # the loader is no small thing to import, and nothing here asks it
+    from ..loader import Bindings, LinkMap, LinkMapEntry
 
 __all__ = [
     "Applicability",

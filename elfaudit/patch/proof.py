@@ -178,23 +178,24 @@ _STAYING = {
 
 def _names(before: Image, after: Image, old: ElfObject, new: ElfObject) -> Iterator[str]:
     """Symbols with other names, and whatever else our reader finds different."""
-    offsets = old.symbols.name_offsets
-    if offsets != new.symbols.name_offsets:
+    ours, theirs = old.symbol_columns, new.symbol_columns
+    if ours.name_offsets != theirs.name_offsets:
         yield "the names of the symbols are elsewhere"
-    end = before.strings.find(0, max(offsets, default=0)) + 1
-    if before.strings[:end] != after.strings[:end]:
-        yield "the names of the symbols have changed"
+    if not after.strings.startswith(before.strings):  # which is copied for nothing else
+        end = before.strings.find(0, max(ours.name_offsets, default=0)) + 1
+        if before.strings[:end] != after.strings[:end]:
+            yield "the names of the symbols have changed"
+    if ours.info != theirs.info or ours.sizes != theirs.sizes:
+        yield "the symbols have changed"
+    if ours.sections != theirs.sections:
+        yield "the sections of the symbols have changed"
+    if ours.version_indices != theirs.version_indices:
+        yield "the versions of the symbols have changed"
     yield from _facts(old, new)
 
 
 def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
     """Tables that our reader, which goes by addresses as the loader does, finds different."""
-    if old.symbols.info != new.symbols.info:
-        yield "the symbols have changed"
-    if old.symbols.sections != new.symbols.sections or old.symbols.sizes != new.symbols.sizes:
-        yield "the sections or sizes of the symbols have changed"
-    if old.symbols.version_indices != new.symbols.version_indices:
-        yield "the versions of the symbols have changed"
     if old.versions.definitions != new.versions.definitions:
         yield "the versions that are defined have changed"
     if old.notes != new.notes:

@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import PatchError, SourceError, WheelError
 from ..sources import WheelSource
@@ -20,9 +21,11 @@ from .distribution import Owner, digest_of, refuse_lie
 from .planning import Plan
 from .proof import prove
 from .record import Digest, put_right, rows_of
-from .release import Release, released
 from .unpacked import Unpacked, Window
 from .writing import beside, put_in_place
+
+if TYPE_CHECKING:
+    from .release import Release
 
 __all__ = ["MemberPlan", "Wheel", "WheelChange", "carry_out_wheel", "read_wheel"]
 
@@ -221,6 +224,8 @@ class WheelChange:
         if build_tag is None and local_version is None:
             return cls(wheel, tuple(members), name, None, {}, dropped)
         paths = [f"{wheel.dist_info}/{each}" for each in ("METADATA", "WHEEL")]
+        from .release import released  # noqa: PLC0415  brings packaging, 20 ms
+
         release = released(
             name, wheel.dist_info, wheel.text(paths[0]), wheel.text(paths[1]), build_tag,
             local_version,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..findings import Finding, Resolution, Verdict, unreadable_file
+from ..findings import Finding, Resolution, Verdict
+from ..findings.unreadable_file import unreadable_file
 from ..loader import LinkMap, LinkMapEntry, Origin, Status
 
 __all__ = ["FilePlace", "FileRow", "LibraryRow", "Tally", "found_by", "unreadable"]
