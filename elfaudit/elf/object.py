@@ -217,24 +217,26 @@ class ElfObject:
     @cached_property
     def symbols(self) -> SymbolTable:
         """The dynamic symbol table; empty without one."""
-        return self._symbol_table(self._dynsym.names_of)
+        return self._symbol_table(self._dynsym.names_of, self.versions)
 
     @cached_property
     def symbol_columns(self) -> SymbolTable:
-        """The same without its strings, for who has no need of names: those can be megabytes."""
-        return self._symbol_table(lambda _: b"")
+        """The same without any names, for who has no need of those: they can be megabytes."""
+        return self._symbol_table(lambda _: b"", Versions((), (), {}))
 
-    def _symbol_table(self, strings_of: Callable[[bytes], bytes]) -> SymbolTable:
+    def _symbol_table(
+        self, strings_of: Callable[[bytes], bytes], versions: Versions
+    ) -> SymbolTable:
         count = self._symbol_count
         if not count:
-            return SymbolTable(self.layout, b"", b"", None, self.versions, None, name=self.path)
+            return SymbolTable(self.layout, b"", b"", None, versions, None, name=self.path)
         rows, offset = self._dynsym.rows(count)
         return SymbolTable(
             self.layout,
             rows,
             strings_of(rows),
             self._dynsym.version_indices(count),
-            self.versions,
+            versions,
             self._dynsym.hash_table,
             name=self.path,
             offset=offset,

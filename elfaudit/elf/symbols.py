@@ -166,6 +166,10 @@ class SymbolTable:
         """Every row, the null symbol included."""
         return (self._symbol(index) for index in range(len(self)))
 
+    def has_rows_of(self, other: SymbolTable) -> bool:
+        """Whether two tables of one layout are the same, byte by byte, strings aside."""
+        return self._raw == other._raw
+
     @cached_property
     def sections(self) -> array[int]:
         """``st_shndx`` of every symbol."""

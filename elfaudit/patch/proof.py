@@ -58,7 +58,9 @@ def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
     yield from _unmoved(before, after, plan)
     yield from _segments(after)
     yield from _sections(before, after)
-    yield from _names(before, after, read_elf(old, name=plan.name), read_elf(new, name=plan.name))
+    one, other = read_elf(old, name=plan.name), read_elf(new, name=plan.name)
+    yield from _names(before, after, one, other)
+    yield from _facts(one, other)
     yield from other_opinions(new, after)
 
 
@@ -177,27 +179,27 @@ _STAYING = {
 
 
 def _names(before: Image, after: Image, old: ElfObject, new: ElfObject) -> Iterator[str]:
-    """Symbols with other names, and whatever else our reader finds different."""
+    """Symbols that are others, or have other names; where a section moved, its symbols do."""
     ours, theirs = old.symbol_columns, new.symbol_columns
-    if ours.name_offsets != theirs.name_offsets:
-        yield "the names of the symbols are elsewhere"
-    if not after.strings.startswith(before.strings):  # which is copied for nothing else
+    if not ours.has_rows_of(theirs):
+        if ours.name_offsets != theirs.name_offsets:
+            yield "the names of the symbols are elsewhere"
+        if ours.info != theirs.info or ours.sizes != theirs.sizes:
+            yield "the symbols have changed"
+        if ours.sections != theirs.sections:
+            yield "the sections of the symbols have changed"
+    if ours.version_indices != theirs.version_indices:
+        yield "the versions of the symbols have changed"
+    if not after.strings.startswith(before.strings):  # the usual case, which copies nothing
         end = before.strings.find(0, max(ours.name_offsets, default=0)) + 1
         if before.strings[:end] != after.strings[:end]:
             yield "the names of the symbols have changed"
-    if ours.info != theirs.info or ours.sizes != theirs.sizes:
-        yield "the symbols have changed"
-    if ours.sections != theirs.sections:
-        yield "the sections of the symbols have changed"
-    if ours.version_indices != theirs.version_indices:
-        yield "the versions of the symbols have changed"
-    yield from _facts(old, new)
 
 
 def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
     """Tables that our reader, which goes by addresses as the loader does, finds different."""
-    if old.versions.definitions != new.versions.definitions:
-        yield "the versions that are defined have changed"
+    if old.dynamic is None or new.dynamic is None:
+        yield "the dynamic section is gone"
     if old.notes != new.notes:
         yield "the notes have changed"
     if (old.interp, old.tls, old.relro) != (new.interp, new.tls, new.relro):
