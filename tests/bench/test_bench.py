@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .bench import Command, Pair, Row, Run, main, measure, run_pair, table, write_between_markers
+from .bench import main, measure, run_pair, table, write_between_markers
+from .pair import Command, Pair, Row, Run
 
 
 def _pair(**bounds: float) -> Pair:
