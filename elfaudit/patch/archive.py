@@ -18,9 +18,11 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import WheelError
+from ..sources.inflate import InflatedStream
+from ..stream import ByteStream, FileStream
 from .copying import copy_range
 
-__all__ = ["Archive", "Entry", "Replacement", "read_archive", "write_archive"]
+__all__ = ["Archive", "Entry", "Replacement", "open_entry", "read_archive", "write_archive"]
 
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
@@ -29,7 +31,8 @@ _END_64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _FULL, _FULL_16 = 0xFFFFFFFF, 0xFFFF
 _ZIP64, _VERSION_64 = 1, 45
-_DESCRIPTOR, _ENCRYPTED = 0x8, 0x1
+_DESCRIPTOR, _ENCRYPTED, _UTF_8 = 0x8, 0x1, 0x800
+_OFFSET = slice(42, 46)  # of the local header, in a record of the directory
 _DEFLATED, _STORED = 8, 0
 _LEVEL = 6
 _LARGEST_DIRECTORY = 1 << 30
@@ -41,7 +44,7 @@ class Entry:
 
     Attributes:
         record: its record there.
-        raw_name: its name.
+        raw_name, name: its name, and as :mod:`zipfile` decodes it.
         flags, method: general purpose bits, compression.
         checksum, packed, size: CRC-32, bytes in the archive and outside it.
         offset: of its local header in the file.
@@ -49,17 +52,13 @@ class Entry:
 
     record: bytes
     raw_name: bytes
+    name: str
     flags: int
     method: int
     checksum: int
     packed: int
     size: int
     offset: int
-
-    @property
-    def name(self) -> str:
-        """The name as :mod:`zipfile` decodes it."""
-        return self.raw_name.decode("utf-8" if self.flags & 0x800 else "cp437", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,11 @@ def _entries(path: str, raw: bytes, shift: int) -> Iterator[Entry]:
         if end > len(raw) or values is None:
             raise WheelError(path, f"has a damaged record in its directory, at {at:#x}")
         size, packed, offset = values
+        raw_name = raw[names : names + name]
+        plain = flags & _UTF_8 or raw_name.isascii()
+        decoded = raw_name.decode("utf-8" if plain else "cp437", "replace")
         yield Entry(
-            record, raw[names : names + name], flags, method, checksum, packed, size, offset + shift
+            record, raw_name, decoded, flags, method, checksum, packed, size, offset + shift
         )
         at = end
 
@@ -173,6 +175,32 @@ def _extras(raw: bytes) -> Iterator[tuple[int, bytes]]:
         kind, size = struct.unpack_from("<HH", raw, at)
         yield kind, raw[at + 4 : at + 4 + size]
         at += 4 + size
+
+
+def open_entry(archive: Archive, entry: Entry) -> ByteStream:
+    """The bytes of a member, which may only be read forward at ease.
+
+    Raises:
+        WheelError: its local header is damaged, or it is encrypted or compressed in another way.
+        SourceError: the archive cannot be opened.
+    """
+    display = f"{archive.path}::{entry.name}"
+    if entry.flags & _ENCRYPTED:
+        raise WheelError(display, "is encrypted")
+    if entry.method not in (_STORED, _DEFLATED):
+        raise WheelError(display, f"is compressed with method {entry.method}")
+    head = FileStream(archive.path, start=entry.offset, name=display)
+    raw = head.read(_LOCAL.size)
+    if len(raw) < _LOCAL.size or not raw.startswith(b"PK\3\4"):
+        raise WheelError(display, f"has no local header at {entry.offset:#x}")
+    *_, name_size, extra_size = _LOCAL.unpack(raw)
+    start = entry.offset + _LOCAL.size + name_size + extra_size
+    if start + entry.packed > archive.directory or head.read(name_size) != entry.raw_name:
+        raise WheelError(display, f"does not have the local header at {entry.offset:#x}")
+    if entry.method == _STORED:
+        return FileStream(archive.path, start=start, size=entry.size, name=display)
+    window = FileStream(archive.path, start=start, size=entry.packed, name=display)
+    return InflatedStream(window, entry.size, display)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +336,8 @@ def _record(old: Entry, now: Entry, offset: int) -> bytes:
 
     A value stands in the zip64 extra field where it stood there before, or does not fit.
     """
+    if now is old and offset < _FULL and old.record[_OFFSET] != b"\xff" * 4:
+        return old.record[: _OFFSET.start] + struct.pack("<I", offset) + old.record[_OFFSET.stop :]
     fields = list(_CENTRAL.unpack_from(old.record))
     name_size, extra_size = fields[10], fields[11]
     rest = old.record[_CENTRAL.size + name_size :]

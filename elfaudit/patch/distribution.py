@@ -58,7 +58,7 @@ def owner_of(path: str) -> Owner | None:
     while True:
         for record in sorted(glob.glob(os.path.join(glob.escape(directory), "*.dist-info/RECORD"))):
             listed, text = os.path.relpath(place, directory), _text(record)
-            row = rows_of(text).get(listed) if os.path.basename(place) in text else None
+            row = rows_of(text, (listed,)).get(listed)
             if row is not None:
                 return Owner(record, listed, *row)
         if directory == os.path.dirname(directory):

@@ -41,16 +41,28 @@ class Digest:
         return f"sha256={digest},{self.size}"
 
 
-def rows_of(text: str) -> dict[str, tuple[str, str]]:
-    """Path to (hash, size) of every row, as written."""
-    return {row[0]: (row[1], row[2]) for row in csv.reader(text.splitlines()) if len(row) == 3}
+def rows_of(text: str, paths: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Path to (hash, size) of the rows of some files, as written."""
+    found = (_row(line) for line in text.splitlines() if _may_be_of(line, paths))
+    return {row[0]: (row[1], row[2]) for row in found if row[0] in paths}
+
+
+def _may_be_of(line: str, paths: Collection[str]) -> bool:
+    """Whether a row is to be looked at: most of thousands are not."""
+    return line.startswith('"') or line.partition(",")[0] in paths
+
+
+def _row(line: str) -> list[str]:
+    """The columns of a row; three empty ones if it is none."""
+    row = next(csv.reader([line.rstrip("\r\n")]), [])
+    return row if len(row) == 3 else [""] * 3
 
 
 def put_right(
     name: str,
     text: str,
     files: Mapping[str, Digest],
-    renamed: Callable[[str], str] = str,
+    renamed: Callable[[str], str] | None = None,
     dropped: Collection[str] = (),
 ) -> str:
     """RECORD with other digests for some files; every other character stays as it is.
@@ -59,18 +71,20 @@ def put_right(
         name: how the user names the distribution.
         text: RECORD.
         files: path to what the file is now.
-        renamed: gives the path that a file has afterwards.
+        renamed: gives the path that a file has afterwards; None: the one it has.
         dropped: paths of files that are no more.
 
     Raises:
         PatchError: a file has no row.
     """
-    left = set(files)
+    left, named = set(files), {*files, *dropped}
     lines: list[str] = []
     for line in text.splitlines(keepends=True):
-        body = line.rstrip("\r\n")
-        row = next(csv.reader([body]), [])
-        if len(row) != 3:
+        if renamed is None and not _may_be_of(line, named):
+            lines.append(line)
+            continue
+        body, row = line.rstrip("\r\n"), _row(line)
+        if not row[0]:
             lines.append(line)
         elif row[0] not in dropped:
             lines.append(_put_right(row, body, files, renamed) + line[len(body) :])
@@ -82,13 +96,14 @@ def put_right(
 
 
 def _put_right(
-    row: list[str], body: str, files: Mapping[str, Digest], renamed: Callable[[str], str]
+    row: list[str], body: str, files: Mapping[str, Digest], renamed: Callable[[str], str] | None
 ) -> str:
     """One row; a path keeps its quotes unless it becomes another one."""
     path, columns = body.rsplit(",", 2)[0], f"{row[1]},{row[2]}"
-    if renamed(row[0]) != row[0]:
+    new = row[0] if renamed is None else renamed(row[0])
+    if new != row[0]:
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow([renamed(row[0])])
+        csv.writer(buffer, lineterminator="").writerow([new])
         path = buffer.getvalue()
     elif row[0] not in files:
         return body

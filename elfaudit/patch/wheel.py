@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import PatchError, SourceError, WheelError
-from ..sources import WheelSource
 from ..stream import ByteStream
-from .archive import Archive, Replacement, read_archive, write_archive
+from .archive import Archive, Replacement, open_entry, read_archive, write_archive
 from .distribution import Owner, digest_of, refuse_lie
 from .planning import Plan
 from .proof import prove
@@ -62,7 +61,6 @@ class Wheel:
         self.path = path
         self.archive = archive
         self.dist_info = dist_info
-        self._source = WheelSource(path)
         self._numbers = {each.name: n for n, each in enumerate(archive.entries)}
         self._unpacked = Unpacked(os.path.dirname(path), path)
         if len(self._numbers) != len(archive.entries):
@@ -133,10 +131,7 @@ class Wheel:
     def _chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of a member, whose checksum must be right."""
         entry = self.archive.entries[self._numbers[name]]
-        member = self._source.find(f"/{name}")
-        if member is None:
-            raise WheelError(f"{self.path}::{name}", "has a name that leads out of the archive")
-        stream, checksum = member.open(), 0
+        stream, checksum = open_entry(self.archive, entry), 0
         while chunk := stream.read(_CHUNK):
             checksum = zlib.crc32(chunk, checksum)
             yield chunk
@@ -306,7 +301,8 @@ class _Again:
 
 def _refuse_lies(wheel: Wheel, members: Iterable[MemberPlan]) -> None:
     """Refuse a RECORD that does not describe the members that change."""
-    rows = rows_of(_decoded(wheel.text(f"{wheel.dist_info}/RECORD")))
+    names = {wheel.archive.entries[member.number].name for member in members}
+    rows = rows_of(_decoded(wheel.text(f"{wheel.dist_info}/RECORD")), names)
     for member in members:
         name = wheel.archive.entries[member.number].name
         where = f"{wheel.path}::{wheel.dist_info}/RECORD"
@@ -323,7 +319,8 @@ def _record(change: WheelChange, patched: Mapping[int, Window]) -> bytes:
     for name, data in change.texts.items():
         files[name] = Digest.of(data)
     old = _decoded(wheel.text(f"{wheel.dist_info}/RECORD"))
-    text = put_right(wheel.path, old, files, change.renamed, change.dropped)
+    renamed = None if change.release is None else change.release.renamed
+    text = put_right(wheel.path, old, files, renamed, change.dropped)
     return text.encode("utf-8", "surrogateescape")
 
 
