@@ -22,6 +22,7 @@ from .reader import Reader
 __all__ = ["DynamicSymbols"]
 
 _MAX_SYMBOLS = 1 << 21  # libtorch has 75,000; a sparse file may claim anything
+_UNASSIGNED = (3, 9)  # STB_ values
 _TABLES = frozenset(
     (
         DynamicTag.STRTAB,
@@ -130,7 +131,8 @@ class DynamicSymbols:
         """As many entries as there can be where nothing counts them.
 
         The table ends where the next one begins, or at least behind the last symbol that a
-        relocation names.
+        relocation names. Where an editor has moved the next one away, its old bytes stand there,
+        or those of padding: what no linker would write as a symbol is none.
 
         Args:
             referenced: indices of the symbols that relocations name.
@@ -138,7 +140,28 @@ class DynamicSymbols:
         count = self._room(DynamicTag.SYMTAB, self._layout.symbol_size)
         if self.dynamic.value(DynamicTag.VERSYM) is not None:
             count = min(count, self._room(DynamicTag.VERSYM, 2))
-        return max(max(referenced, default=-1) + 1, count)
+        known = max(referenced, default=-1) + 1
+        first = max(known, 1)
+        return first + self._plausible(first, count) if first < count else max(known, count)
+
+    def _plausible(self, first: int, count: int) -> int:
+        """How many entries from one on may be symbols: their name is in the table, the bind one.
+
+        Source: System V gABI, "Symbol Table": ``STB_`` 3 to 9 are not assigned; letters, of which
+        string tables are made, would give 4 to 7.
+        """
+        layout, size = self._layout, self._layout.symbol_size
+        if count > _MAX_SYMBOLS:
+            return count - first
+        offset, _ = self.dynamic.locate(DynamicTag.SYMTAB, self.addresses)
+        raw = self.reader.read_available(offset + first * size, (count - first) * size)
+        names = layout.words(raw[: len(raw) // size * size], 4)[:: size // 4]
+        infos = raw[4 if layout.bits == 64 else 12 :: size]
+        longest = self.dynamic.value(DynamicTag.STRSZ) or 0
+        pairs = zip(names, infos, strict=False)
+        sound = (name < longest and not _UNASSIGNED[0] <= info >> 4 <= _UNASSIGNED[1]
+                 for name, info in pairs)  # fmt: skip
+        return next((n for n, each in enumerate(sound) if not each), count - first)
 
     def rows(self, count: int) -> tuple[bytes, int]:
         """So many entries of the table, and where in the file they are.

@@ -15,8 +15,9 @@ from ..elf.dynamic import DynamicTag
 from ..elf.header import Segment, SegmentType
 from ..errors import PatchError
 from .edits import Change
+from .eviction import Piece
 from .image import Image, Row, Section, section_struct
-from .placement import Moved, Piece, Placement, place
+from .placement import Moved, Placement, place
 from .strings import placed
 from .symbols import moved_symbols
 from .tags import ADDRESSES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,13 +45,28 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def other_opinions(stream: ByteStream, image: Image) -> Iterator[str]:
-    """Where another reader sees something else than ours, a clause each.
+def other_opinions(old: ByteStream, before: Image, new: ByteStream, after: Image) -> Iterator[str]:
+    """Where another reader sees something else in a new file than we do, a clause each.
+
+    What one of them has against the old file as well is no news: LIEF takes the attributes of
+    RISC-V for a broken segment, and the hash tables of s390x, which are twice as wide, for short.
 
     Args:
-        stream: the file.
-        image: what we see.
+        old: the file before.
+        before: what we see in it.
+        new: the file after.
+        after: what we see in that.
     """
+    found = list(_opinions(new, after))
+    known = {_NUMBER.sub("", each) for each in _opinions(old, before)} if found else set()
+    yield from (each for each in found if _NUMBER.sub("", each) not in known)
+
+
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
+
+
+def _opinions(stream: ByteStream, image: Image) -> Iterator[str]:
+    """Where another reader sees something else than ours, a clause each."""
     needed = [text.decode("utf-8", "replace") for text in image.texts(DynamicTag.NEEDED)]
     yield from _pyelftools(stream, image, needed)
     if image.size <= _LARGEST_FOR_LIEF:

@@ -15,35 +15,16 @@ from dataclasses import dataclass, replace
 from ..elf.dynamic import DynamicTag, Flags1
 from ..elf.header import FileType, Segment, SegmentType
 from ..errors import PatchError
-from .image import Image, Section, SectionType, used_ranges
+from .eviction import Piece, evictable
+from .image import Image, Section, used_ranges
 from .pages import largest_page
 from .tags import ADDRESSES
 
-__all__ = ["Moved", "Piece", "Placement", "place"]
+__all__ = ["Moved", "Placement", "place"]
 
 _READ, _WRITE, _EXECUTE = 4, 2, 1
 _MOST_PADDING = 64 << 20
 _ALLOC = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Bytes of the file that need another place.
-
-    Attributes:
-        offset, size: where they are, and how many.
-        address: where they are in memory.
-        new_size: how many there will be.
-        align: what the new place is a multiple of.
-        writable: whether the loader writes to it.
-    """
-
-    offset: int
-    size: int
-    address: int
-    new_size: int
-    align: int
-    writable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +159,17 @@ def _for_a_gap(image: Image, pieces: Sequence[Piece]) -> Placement | None:
 def _for_evicted(image: Image, pieces: Sequence[Piece]) -> Placement | None:
     """A new segment, its program header in the place of tables that are put into it."""
     start, entry = _end_of_table(image), image.header.segment_size
-    if not image.sections or not _table_is_mapped(image, entry):
+    if not _table_is_mapped(image, entry):
         return None
     moving = list(pieces)
     while (limit := _next_used(image, start, moving)) < start + entry:
-        piece = _evictable(image, limit)
+        piece = evictable(image, limit)
         if piece is None:
             return None
         moving.append(piece)
     if _is_addressed(image, start, start + entry, moving):
+        return None
+    if not image.sections and not _is_all_known(image, start, start + entry, moving):
         return None
     how = "a new segment; what stood behind the program headers is in it"
     return _with_longer_table(image, moving, how)
@@ -351,6 +334,20 @@ def _is_load(image: Image, begin: int, end: int) -> bool:
     return any(load.offset == begin and load.offset + load.file_size == end for load in image.loads)
 
 
+def _is_all_known(image: Image, begin: int, end: int, pieces: Iterable[Piece]) -> bool:
+    """Whether all between two offsets is in some pieces, but for zeros that align the next one.
+
+    Without section headers nobody says what else there is.
+    """
+    for piece in sorted(pieces, key=lambda each: each.offset):
+        if piece.offset + piece.size > begin and begin < end:
+            gap = piece.offset - begin
+            if gap >= piece.align or (gap > 0 and any(image.reader.read(begin, gap, "e_phoff"))):
+                return False
+            begin = piece.offset + piece.size
+    return begin >= end
+
+
 def _is_within(begin: int, end: int, pieces: Iterable[Piece]) -> bool:
     return any(piece.offset <= begin and end <= piece.offset + piece.size for piece in pieces)
 
@@ -363,40 +360,3 @@ def _is_addressed(image: Image, begin: int, end: int, moving: Sequence[Piece] = 
         offset is not None and begin <= offset < end and not _is_within(offset, offset + 1, moving)
         for offset in offsets
     )
-
-
-def _evictable(image: Image, start: int) -> Piece | None:
-    """What begins at an offset, as a piece, if it may be somewhere else; None if it may not.
-
-    The notes of one segment go together, as they are.
-    """
-    section = next((s for s in image.sections if s.file_size and s.offset == start), None)
-    if section is None or not section.flags & _ALLOC or not _may_move(image, section):
-        return None
-    begin, end, align = section.offset, section.end, max(section.align, 1)
-    for segment in image.segments:
-        if segment.type in _TOGETHER and segment.offset < end:
-            stop = segment.offset + segment.file_size
-            if segment.offset >= begin or stop > begin:
-                begin, end = min(begin, segment.offset), max(end, stop)
-                align = max(align, segment.align)
-    inside = [s for s in image.sections if s.file_size and begin <= s.offset < end]
-    if begin != start or not all(s.end <= end and _may_move(image, s) for s in inside):
-        return None
-    return Piece(begin, end - begin, section.address, end - begin, align)
-
-
-def _may_move(image: Image, section: Section) -> bool:
-    """Whether a section is only ever found through tables that are corrected."""
-    if section.type in _MOVABLE:
-        return True
-    interps = (each for each in image.segments if each.type == SegmentType.INTERP)
-    return any((i.offset, i.file_size) == (section.offset, section.size) for i in interps)
-
-
-_TOGETHER = (SegmentType.NOTE, SegmentType.GNU_PROPERTY)
-_MOVABLE = (
-    SectionType.NOTE, SectionType.HASH, SectionType.GNU_HASH, SectionType.DYNSYM,
-    SectionType.GNU_VERSYM, SectionType.GNU_VERDEF, SectionType.GNU_VERNEED,
-    SectionType.MIPS_REGINFO, SectionType.MIPS_ABIFLAGS,
-)  # fmt: skip

@@ -61,7 +61,7 @@ def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
     one, other = read_elf(old, name=plan.name), read_elf(new, name=plan.name)
     yield from _names(before, after, one, other)
     yield from _facts(one, other)
-    yield from other_opinions(new, after)
+    yield from other_opinions(old, before, new, after)
 
 
 def _other_bytes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:

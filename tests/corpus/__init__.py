@@ -1,0 +1,1 @@
+"""Files of many linkers and machines, patched by several tools, and really loaded."""
