@@ -29,7 +29,7 @@ _SPARE_ROWS = 4
 _MIPS_RLD_MAP_REL = 0x70000035
 _PN_XNUM = 0xFFFF
 _STAYING = (SegmentType.LOAD, SegmentType.PHDR, SegmentType.GNU_RELRO, SegmentType.TLS)
-_EXECUTE = 1
+_WRITE, _EXECUTE = 2, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,15 @@ class _Composition:
         rows = len(self._change.rows) + 1 + _SPARE_ROWS
         return Piece(
             dynamic.offset, dynamic.file_size, dynamic.address, rows * layout.dynamic.size,
-            layout.word_size, writable=True,
+            layout.word_size, writable=self._is_writable(dynamic.address),
         )  # fmt: skip
+
+    def _is_writable(self, address: int) -> bool:
+        """Whether a loader may write there: on MIPS it must not to the dynamic section."""
+        return any(
+            load.flags & _WRITE and load.address <= address < load.address + load.memory_size
+            for load in self._image.loads
+        )
 
     def _was_relro(self, piece: Piece) -> bool:
         return any(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..elf.dynamic import DynamicTag
-from ..elf.header import FileType, Segment
+from ..elf.dynamic import DynamicTag, Flags1
+from ..elf.header import FileType, Segment, SegmentType
 from ..errors import PatchError
 from .image import Image, SectionType
 
@@ -30,7 +30,16 @@ def validate(image: Image) -> None:
 def _problem(image: Image) -> str | None:
     if image.header.type not in (FileType.DYN, FileType.EXEC):
         return "it is neither a shared object nor an executable"
+    if _is_static(image):
+        return "it is a static program: no loader reads its dynamic section"
     return _problem_of_loads(image) or _problem_of_dynamic(image) or _problem_of_sections(image)
+
+
+def _is_static(image: Image) -> bool:
+    """Whether a program relocates itself (``-static-pie``), or is not relocated at all."""
+    flags = image.value(DynamicTag.FLAGS_1) or 0
+    program = image.header.type == FileType.EXEC or flags & Flags1.PIE
+    return bool(program) and all(each.type != SegmentType.INTERP for each in image.segments)
 
 
 def _problem_of_loads(image: Image) -> str | None:
