@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
@@ -134,8 +135,8 @@ def _left_out(verdicts: Iterable[Verdict], skipped: Iterable[tuple[str, str]]) -
         for each in verdicts
         if each.baseline.problem is not None
     ]
-    for name, reason in (*skipped, *unloadable):
-        reason = reason.replace(name.rpartition("/")[2], "…")[:160]  # noqa: PLW2901
+    for name, told in (*skipped, *unloadable):
+        reason = _in_general(told)
         reasons[reason] += 1
         example.setdefault(reason, name)
     if not reasons:
@@ -146,3 +147,20 @@ def _left_out(verdicts: Iterable[Verdict], skipped: Iterable[tuple[str, str]]) -
         for reason, count in reasons.most_common()
     ]
     return "\n".join(lines)
+
+
+def _in_general(reason: str) -> str:
+    """A reason without what only one file has in it."""
+    for pattern, text in _IN_GENERAL:
+        reason = re.sub(pattern, text, reason)
+    return reason[:120]
+
+
+_IN_GENERAL = (
+    (r"exit \d+: .*(undefined symbol): .*", r"\1: its host has it, or another library"),
+    (r"exit \d+: (?!file\.so)\S+: (cannot open shared object file).*", "a library is not here"),
+    (r"exit \d+: file\.so: ", ""),
+    (r"/\S*/", ""),
+    (r":\([^)]*\)", ""),
+    (r"\S*crt1\.o", "crt1.o"),
+)
