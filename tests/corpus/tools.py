@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -81,24 +85,34 @@ class Patchelf:
 
 
 _LIEF = """
-import sys, lief
-how, source, target, *names = sys.argv[1:]
-binary = lief.ELF.parse(source)
-if binary is None: sys.exit("not parsed")
-for name in names:
-    binary.add_library(name) if how == "add" else binary.remove_library(name)
-binary.write(target)
+import json, os, signal, sys, lief
+print(lief.__version__.split("-")[0], flush=True)
+for line in sys.stdin:
+    how, source, target, *names = json.loads(line)
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        binary = lief.ELF.parse(source)
+        for name in names:
+            binary.add_library(name) if how == "add" else binary.remove_library(name)
+        binary.write(target)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 class Lief:
-    """LIEF, in a process of its own: it may abort."""
+    """LIEF, in a process of its own that forks for each file: it may abort, and is long to load."""
 
     def __init__(self) -> None:
-        done = run([sys.executable, "-c", "import lief; print(lief.__version__)"])
-        if done.problem is not None:
-            raise Missing(f"LIEF: {done.problem}")
-        self.name = f"LIEF {done.output.strip().split('-')[0]}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _LIEF],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        version = self._answer()
+        if not version:
+            raise Missing("no LIEF")
+        self.name = f"LIEF {version}"
 
     def add(self, source: Path, target: Path, library: str) -> str | None:
         return self._edit("add", source, target, [library])
@@ -107,16 +121,27 @@ class Lief:
         return self._edit("remove", source, target, libraries)
 
     def _edit(self, how: str, source: Path, target: Path, names: Sequence[str]) -> str | None:
-        command = [sys.executable, "-c", _LIEF, how, str(source), str(target), *names]
-        return run(command, timeout=60).problem
+        question = json.dumps([how, str(source), str(target), *names])
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{question}\n")
+        self._process.stdin.flush()
+        code = self._answer()
+        if code == "0":
+            return None
+        return f"signal {code[1:]}" if code.startswith("-") else f"exit {code}"
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
-def tools() -> Iterator[Tool]:
+@cache
+def tools() -> tuple[Tool, ...]:
     """All that are here; several versions of patchelf where ``CORPUS_PATCHELF`` lists their paths.
 
     ``CORPUS_PATCHELF`` is separated by colons; what PATH has comes first.
     """
-    yield Ours()
+    tools: list[Tool] = [Ours()]
     found = [shutil.which("patchelf"), *os.environ.get("CORPUS_PATCHELF", "").split(":")]
     known: set[str] = set()
     for path in filter(None, found):
@@ -126,8 +151,7 @@ def tools() -> Iterator[Tool]:
             continue
         if tool.name not in known:
             known.add(tool.name)
-            yield tool
-    try:
-        yield Lief()
-    except Missing:
-        return
+            tools.append(tool)
+    with suppress(Missing):
+        tools.append(Lief())
+    return tuple(tools)
