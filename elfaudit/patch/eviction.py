@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..elf.header import SegmentType
 from .image import Image, Section, SectionType
 
-__all__ = ["Piece", "evictable"]
+__all__ = ["TOGETHER", "Piece", "evictable"]
 
 _ALLOC = 2
 
@@ -46,7 +46,7 @@ def evictable(image: Image, start: int) -> Piece | None:
 
 def _segment_at(image: Image, start: int) -> Piece | None:
     """The interpreter's name or the notes that begin at an offset: all segments of those bytes."""
-    kinds = (*_TOGETHER, SegmentType.INTERP)
+    kinds = (*TOGETHER, SegmentType.INTERP)
     found = [each for each in image.segments if each.type in kinds and each.file_size]
     first = next((each for each in found if each.offset == start), None)
     if first is None:
@@ -67,7 +67,7 @@ def _section_at(image: Image, start: int) -> Piece | None:
         return None
     begin, end, align = section.offset, section.end, max(section.align, 1)
     for segment in image.segments:
-        if segment.type in _TOGETHER and segment.offset < end:
+        if segment.type in TOGETHER and segment.offset < end:
             stop = segment.offset + segment.file_size
             if segment.offset >= begin or stop > begin:
                 begin, end = min(begin, segment.offset), max(end, stop)
@@ -86,7 +86,7 @@ def _may_move(image: Image, section: Section) -> bool:
     return any((i.offset, i.file_size) == (section.offset, section.size) for i in interps)
 
 
-_TOGETHER = (SegmentType.NOTE, SegmentType.GNU_PROPERTY)
+TOGETHER = (SegmentType.NOTE, SegmentType.GNU_PROPERTY)
 _MOVABLE = (
     SectionType.NOTE, SectionType.HASH, SectionType.GNU_HASH, SectionType.DYNSYM,
     SectionType.GNU_VERSYM, SectionType.GNU_VERDEF, SectionType.GNU_VERNEED,

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from ..elf.dynamic import DynamicTag, Flags1
 from ..elf.header import FileType, Segment, SegmentType
 from ..errors import PatchError
+from .emptied import emptied, guarding, is_relro_of, is_within
 from .eviction import Piece, evictable
-from .image import Image, Section, used_ranges
+from .image import Image, used_ranges
 from .pages import largest_page
 from .tags import ADDRESSES
 
@@ -24,7 +25,6 @@ __all__ = ["Moved", "Placement", "place"]
 
 _READ, _WRITE, _EXECUTE = 4, 2, 1
 _MOST_PADDING = 64 << 20
-_ALLOC = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def place(image: Image, pieces: Sequence[Piece]) -> Placement:
     for way in _WAYS:
         found = way(image, pieces)
         if found is not None:
-            return found
+            return _without_empty(image, found)
     raise PatchError(
         image.name,
         "has no room for another program header: the table cannot grow, no entry of it is free, "
@@ -116,16 +116,18 @@ def _behind_a_readable(image: Image, pieces: Sequence[Piece]) -> Placement | Non
     return None
 
 
-def _in_place_of_the_last(image: Image, pieces: Sequence[Piece]) -> Placement | None:
-    """Point the last segment somewhere else where all that is in it moves anyway."""
-    last = image.loads[-1]
-    inside = [each for each in image.sections if _lies_in(each, last)]
-    if not inside or not all(_has_moved(each, pieces) for each in inside):
+def _in_place_of_an_empty(image: Image, pieces: Sequence[Piece]) -> Placement | None:
+    """A new segment, its program header in the place of one whose sections all move."""
+    empty = emptied(image, pieces)
+    if not empty:
         return None
-    others = [each for each in image.loads if each is not last]
-    segment, moved, end = _new_segment(image, pieces, others or [last])
-    segments = tuple(segment if each is last else each for each in image.segments)
-    how = "the last segment, which held nothing else, is put at the end of the file"
+    others = [each for each in image.loads if each not in empty]
+    segment, moved, end = _new_segment(image, pieces, others or empty)
+    rows = [guarding(segment) if is_relro_of(each, empty) else each for each in image.segments]
+    segments = tuple(segment if each is empty[-1] else each for each in rows)
+    if others:
+        segments = _with_load(segment, [each for each in rows if each is not empty[-1]])
+    how = "a segment, which held nothing else, is put at the end of the file"
     return Placement(moved, segments, image.header.segment_offset, end, how)
 
 
@@ -212,14 +214,22 @@ def _with_moved_table(image: Image, pieces: Sequence[Piece]) -> Placement | None
 
 
 _WAYS: tuple[Callable[[Image, Sequence[Piece]], Placement | None], ...] = (
+    _in_place_of_an_empty,
     _behind_the_last,
-    _in_place_of_the_last,
     _behind_a_readable,
     _for_a_free_entry,
     _for_a_gap,
     _for_evicted,
     _with_moved_table,
 )
+
+
+def _without_empty(image: Image, placement: Placement) -> Placement:
+    """A placement with the program headers of segments that hold nothing any more unused."""
+    empty = emptied(image, [each.piece for each in placement.moved])
+    unused = Segment(SegmentType.NULL, 0, 0, 0, 0, 0, 0)
+    segments = tuple(unused if each in empty else each for each in placement.segments)
+    return replace(placement, segments=segments)
 
 
 def _with_longer_table(image: Image, pieces: Sequence[Piece], how: str) -> Placement:
@@ -309,22 +319,12 @@ def _is_moving(load: Segment, pieces: Iterable[Piece]) -> bool:
     return any(load.offset <= p.offset < load.offset + load.file_size for p in pieces)
 
 
-def _lies_in(section: Section, load: Segment) -> bool:
-    """Whether a section is loaded by a segment."""
-    inside = load.address <= section.address < load.address + max(load.memory_size, 1)
-    return bool(section.flags & _ALLOC) and inside
-
-
-def _has_moved(section: Section, pieces: Iterable[Piece]) -> bool:
-    return any(p.offset <= section.offset and section.end <= p.offset + p.size for p in pieces)
-
-
 def _next_used(image: Image, start: int, moving: Sequence[Piece] = ()) -> int:
     """The first offset from one on that something other than a PT_LOAD has, or the file's end."""
     found = (
         max(begin, start)
         for begin, end in used_ranges(image)
-        if end > start and not _is_within(begin, end, moving) and not _is_load(image, begin, end)
+        if end > start and not is_within(begin, end, moving) and not _is_load(image, begin, end)
     )
     starts = (load.offset for load in image.loads if load.offset > start)
     return min((*found, *starts), default=image.size)
@@ -348,15 +348,11 @@ def _is_all_known(image: Image, begin: int, end: int, pieces: Iterable[Piece]) -
     return begin >= end
 
 
-def _is_within(begin: int, end: int, pieces: Iterable[Piece]) -> bool:
-    return any(piece.offset <= begin and end <= piece.offset + piece.size for piece in pieces)
-
-
 def _is_addressed(image: Image, begin: int, end: int, moving: Sequence[Piece] = ()) -> bool:
     """Whether an entry of the dynamic section gives an address between two offsets."""
     addresses = (row.value for row in image.rows if row.tag in ADDRESSES)
     offsets = (image.offset_of(address) for address in addresses)
     return any(
-        offset is not None and begin <= offset < end and not _is_within(offset, offset + 1, moving)
+        offset is not None and begin <= offset < end and not is_within(offset, offset + 1, moving)
         for offset in offsets
     )

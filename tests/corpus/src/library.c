@@ -1,6 +1,9 @@
 /* A library with something of everything that an editor of its tables could break. It is built in
    many ways; corpus_selftest() says whether all of it still works in the process it is loaded to. */
 #define _GNU_SOURCE
+#ifdef BARE
+int corpus_selftest(void) { return 0; }
+#else
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,4 +81,5 @@ int main(void)
     tell_objects();
     return wrong ? 3 : 0;
 }
+#endif
 #endif
