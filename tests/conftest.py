@@ -52,9 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With ``ELFAUDIT_REQUIRED`` set, as in CI, only tests of fetched files may skip."""
+    """With ``ELFAUDIT_REQUIRED`` set, as in CI, only tests of fetched files and mounts may skip."""
     report = yield
-    required = os.environ.get("ELFAUDIT_REQUIRED") and not item.get_closest_marker("real")
+    optional = item.get_closest_marker("real") or item.get_closest_marker("mount")
+    required = os.environ.get("ELFAUDIT_REQUIRED") and not optional
     if required and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"must not skip here: {report.longrepr}"

@@ -11,8 +11,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
 from ..errors import SourceError
 from .compose import Write
@@ -35,7 +34,8 @@ def beside(path: str) -> Iterator[str]:
     except OSError as error:
         raise SourceError(path, f"cannot be written: {error.strerror or error}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, mostly: renamed, or never made
+            os.unlink(temporary)
 
 
 def copy_with(source: str, target: str, size: int, writes: Iterable[Write], kept: int) -> None:
