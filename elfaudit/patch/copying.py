@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 
 __all__ = ["copy_range", "write_all"]
 
@@ -12,18 +13,44 @@ _NO_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPE
 
 
 def copy_range(source: int, begin: int, target: int, place: int, size: int) -> None:
-    """Copy a range of one file to a place in another (copy_file_range(2), else read and write).
+    """Copy a range of one file behind what another has (copy_file_range(2), else read and write).
+
+    What is a hole in the one becomes one in the other.
 
     Args:
         source: descriptor of the one.
         begin: where the range begins in it.
         target: descriptor of the other.
-        place: where it goes in that.
+        place: where it goes in that: its end.
         size: in bytes.
 
     Raises:
         OSError: as the system says; EIO where the range is not all there.
     """
+    if os.fstat(source).st_size < begin + size:
+        raise OSError(errno.EIO, "the file became shorter while it was copied")
+    for start, end in _data(source, begin, begin + size):
+        _copy(source, start, target, place + start - begin, end - start)
+    if os.fstat(target).st_size < place + size:
+        os.ftruncate(target, place + size)
+
+
+def _data(descriptor: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The parts of a range that are no holes (lseek(2), SEEK_DATA)."""
+    while begin < end:
+        try:
+            start = os.lseek(descriptor, begin, os.SEEK_DATA)
+            stop = os.lseek(descriptor, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # where no hole is told from data, all is data
+                yield begin, end
+            return
+        if start < end:
+            yield start, min(stop, end)
+        begin = stop
+
+
+def _copy(source: int, begin: int, target: int, place: int, size: int) -> None:
     done = 0
     while done < size:
         try:

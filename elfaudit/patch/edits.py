@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..elf.dynamic import DynamicTag
+from ..elf.header import SegmentType
 from ..errors import PatchError
 from .image import Image, Row
 
@@ -29,6 +30,9 @@ __all__ = [
     "SetSoname",
     "changed",
 ]
+
+
+_EXECUTE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class _Draft:
             case RpathToRunpath():
                 self._rpath_to_runpath()
             case ClearExecstack():
-                self.clear = True
+                self._clear_execstack()
 
     def _text(self, row: Row) -> bytes:
         return row.text if row.text is not None else self._image.string(row.value)
@@ -288,6 +292,16 @@ class _Draft:
             self.told.append("there is no RPATH")
             return
         self._set_runpath(self._text(self.rows[places[-1]]))
+
+    def _clear_execstack(self) -> None:
+        stacks = [each for each in self._image.segments if each.type == SegmentType.GNU_STACK]
+        if not stacks:
+            raise self._refusal(
+                "has no PT_GNU_STACK, which alone could say that the stack is not executable"
+            )
+        self.clear = any(each.flags & _EXECUTE for each in stacks)
+        told = "is not executable any more" if self.clear else "is not executable already"
+        self.told.append(f"the stack {told}")
 
     def _refusal(self, problem: str) -> PatchError:
         return PatchError(self._image.name, problem)
