@@ -16,7 +16,7 @@ from ..elf.header import Segment, SegmentType
 from ..errors import PatchError
 from .edits import Change
 from .eviction import Piece
-from .image import Image, Row, Section, section_struct
+from .image import Image, Row, Section, SectionType, section_struct
 from .placement import Moved, Placement, place
 from .strings import placed
 from .symbols import moved_symbols
@@ -102,7 +102,9 @@ class _Composition:
         image = self._image
         size = len(image.strings)
         address = image.value(DynamicTag.STRTAB) or 0
-        return Piece(image.strings_offset, size, address, size + len(self._appended), 1)
+        section = image.section_at(address, (SectionType.STRTAB,))
+        align = max(section.align, 1) if section is not None else 1
+        return Piece(image.strings_offset, size, address, size + len(self._appended), align)
 
     def _dynamic_piece(self) -> Piece:
         dynamic, layout = self._image.dynamic, self._image.layout

@@ -143,6 +143,8 @@ def _sections(before: Image, after: Image) -> Iterator[str]:
             yield f"section {new.index} is another one"
         if new.file_size and new.flags & _ALLOC and after.offset_of(new.address) != new.offset:
             yield f"section {new.index} is not where its address is"
+        if new.address % max(new.align, 1) and not old.address % max(old.align, 1):
+            yield f"section {new.index} is not aligned any more"
         if old.offset != new.offset and old.file_size and not _goes_on(before, old, after, new):
             yield f"section {new.index} does not have the bytes it had"
 
