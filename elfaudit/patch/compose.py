@@ -83,6 +83,7 @@ class _Composition:
         self._dynamic = self._dynamic_piece() if len(change.rows) >= image.capacity else None
         pieces = [piece for piece in (self._strings, self._dynamic) if piece is not None]
         self._placement = place(image, pieces) if pieces else _unmoved(image)
+        _require_room(image, self._placement)
 
     def rewrite(self) -> Rewrite:
         self._write_rows()
@@ -269,6 +270,19 @@ class _Composition:
         }
         for offset, data in moved_symbols(self._image, shifts):
             self._put(offset, data)
+
+
+def _require_room(image: Image, placement: Placement) -> None:
+    """Refuse places that a header of the file's class has no number for.
+
+    Raises:
+        PatchError: a new place is one.
+    """
+    ends = [moved.offset + moved.piece.new_size for moved in placement.moved]
+    ends += [each.address + each.memory_size for each in placement.segments]
+    if max(ends, default=0) >> image.layout.bits:
+        problem = f"would need a place that {image.layout.bits}-bit ELF has no number for"
+        raise PatchError(image.name, problem)
 
 
 def _unmoved(image: Image) -> Placement:
