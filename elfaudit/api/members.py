@@ -22,30 +22,47 @@ def matching(source: Source, patterns: Sequence[str]) -> list[str]:
 
     Args:
         source: the wheel or the directory.
-        patterns: each a path in it or a pattern of one (``torch/lib/*.so``), of the last part of
-            one if it has no slash (``libc10*.so``), or else a SONAME.
+        patterns: each a path in it, or else a pattern (``torch/lib/*.so``; of the last part of a
+            path if it has no slash, ``libc10*.so``) of which the ELF files count, or else a SONAME.
 
     Raises:
         RequestError: a pattern means none of the files.
+        SourceError: one that a pattern means cannot be read.
     """
     names = [name.lstrip("/") for name in source.names()]
     found: dict[str, None] = {}
     for pattern in patterns:
-        some = list(_named(names, pattern)) or list(_with_soname(source, names, pattern))
-        if not some:
-            raise RequestError(
-                f"{source.label}: there is no {pattern} in it{_hint(names, pattern)}"
-            )
-        found.update(dict.fromkeys(some))
+        found.update(dict.fromkeys(_meant(source, names, pattern)))
     return sorted(found)
+
+
+def _meant(source: Source, names: Sequence[str], pattern: str) -> Sequence[str]:
+    """The files that one pattern means."""
+    if pattern.lstrip("/") in names:
+        return [pattern.lstrip("/")]
+    some = list(_named(names, pattern))
+    if some:
+        files = [name for name in some if _is_elf(source, name)]
+        if not files:
+            raise RequestError(f"{source.label}: nothing that {pattern} means is an ELF file")
+        return files
+    files = list(_with_soname(source, names, pattern))
+    if not files:
+        raise RequestError(f"{source.label}: there is no {pattern} in it{_hint(names, pattern)}")
+    return files
 
 
 def _named(names: Iterable[str], pattern: str) -> Iterator[str]:
     wanted = pattern.lstrip("/")
     for name in names:
         place = name if "/" in wanted else name.rpartition("/")[2]
-        if name == wanted or fnmatchcase(place, wanted):
+        if fnmatchcase(place, wanted):
             yield name
+
+
+def _is_elf(source: Source, name: str) -> bool:
+    member = None if name.endswith(TEXT_SUFFIXES) else source.find(f"/{name}")
+    return member is not None and member.open().read(len(_MAGIC)) == _MAGIC
 
 
 def _with_soname(source: Source, names: Iterable[str], soname: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ __all__ = ["Named", "rightly_named"]
 
 
 class _Libraries(Protocol):
-    def same_stem(self, name: str, model: ElfObject) -> Iterable[Provider]: ...
+    def names_of_stem(self, name: str, model: ElfObject) -> Iterable[Provider]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _right(
     """The name to list for one that was given, and what there is to say."""
     if "/" in wanted:
         return wanted, f"{wanted} is a path: no search is done for it"
-    near = list(libraries.same_stem(wanted, model))
+    near = list(libraries.names_of_stem(wanted, model))
     if any(each.elf.soname in (wanted, None) and _base(each) == wanted for each in near):
         return wanted, None
     if any(each.elf.soname == wanted for each in near):
@@ -86,7 +86,7 @@ def _right(
             return wanted, f"{wanted} is a name of {linked.path}, whose SONAME is {linked.soname}"
         return linked.soname, f"{wanted} is {linked.soname} by its SONAME, which is listed"
     if near and not force:
-        there = near[0]
+        there = next((each for each in near if _base(each) == each.soname), near[0])
         raise PatchError(
             name,
             f"{wanted} is nowhere, but {there.soname} is ({there.path}): say {there.soname}, or "

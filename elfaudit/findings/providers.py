@@ -183,10 +183,19 @@ class Catalogue:
             model: of the machine.
             beside: a place to look in before the others.
         """
+        seen: set[Hashable] = set()
+        for provider in self.names_of_stem(name, model, beside):
+            if provider.member.identity not in seen:
+                seen.add(provider.member.identity)
+                yield provider
+
+    def names_of_stem(
+        self, name: str, model: ElfObject, beside: Place | None = None
+    ) -> Iterator[Provider]:
+        """The same, each by all names that it has: a link in front of it is one, too."""
         stem = _stem(posixpath.basename(name))
         if stem is None:
             return
-        seen: set[Hashable] = set()
         near = [(beside, path) for path in beside.paths()] if beside is not None else []
         for place, path in (*near, *self._stems.get(stem, ())):
             if _stem(posixpath.basename(path)) != stem:
@@ -196,9 +205,8 @@ class Catalogue:
                 elf = self._store.read(member) if member is not None else None
             except ElfAuditError:
                 continue
-            if member is None or elf is None or elf.dynamic is None or member.identity in seen:
+            if member is None or elf is None or elf.dynamic is None:
                 continue
-            seen.add(member.identity)
             soname = elf.soname or posixpath.basename(path)
             if (elf.machine, elf.layout) == (model.machine, model.layout) and _is_taken(elf):
                 yield Provider(None, member, place.base + path, elf, soname)
