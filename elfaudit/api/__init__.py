@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asking import Side, count_symbols, list_symbols, open_elf
-    from .patching import PatchPlan, PatchResult, apply_patch, plan_fixes, plan_patch, undo_patch
+    from .fixes import plan_fixes
+    from .patching import PatchPlan, PatchResult, apply_patch, plan_patch, undo_patch
     from .process import Process
     from .providing import find_providers
     from .resolving import Passed, resolve, resolve_all
@@ -47,7 +48,7 @@ _HOMES = {
     "json_schema": "schemas",
     "list_symbols": "asking",
     "open_elf": "asking",
-    "plan_fixes": "patching",
+    "plan_fixes": "fixes",
     "plan_patch": "patching",
     "resolve": "resolving",
     "resolve_all": "resolving",

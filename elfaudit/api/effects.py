@@ -67,14 +67,19 @@ def _rebound(before: Resolution, after: Resolution) -> Iterator[Rebound]:
         entry = new.get(old.identity)
         if old.elf is None or entry is None or names == frozenset():
             continue
-        answers = {(each.name, each.version): each for each in _asked(after, entry, names)}
+        answers = {_key(each): each for each in _asked(after, entry, names)}
         for one in _asked(before, old, names):
-            other = answers.get((one.name, one.version), one)
+            other = answers.get(_key(one), one)
             if _identity(one.provider) != _identity(other.provider):
                 yield Rebound(
                     old.display, one.name, one.version, _named(one.provider),
                     _named(other.provider),
                 )  # fmt: skip
+
+
+def _key(binding: Binding) -> Hashable:
+    """A reference of an object: a program may call a name and copy it, from two libraries."""
+    return binding.name, binding.version, binding.copied
 
 
 def _asked(

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ElfAuditError, RequestError
-from ..findings import Applicability, Edit, FilePatch, Finding
+from ..findings import Edit, FilePatch
 from ..patch.edits import AddNeeded, AddRunpath, PatchEdit
 from ..patch.planning import Plan, plan, plan_undo
-from ..patch.wheel import Wheel, WheelChange, read_wheel
 from ..sources import FileSource, FolderSource, WheelSource, open_source, split_address
 from ..stream import ByteStream
 from .members import matching
@@ -21,7 +20,15 @@ if TYPE_CHECKING:
     from ..elf import ElfObject
     from .patch_checks import Checks
 
-__all__ = ["PatchPlan", "PatchResult", "apply_patch", "plan_fixes", "plan_patch", "undo_patch"]
+__all__ = [
+    "PatchPlan",
+    "PatchResult",
+    "apply_patch",
+    "patch_edit",
+    "plan_many",
+    "plan_patch",
+    "undo_patch",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,10 @@ def plan_patch(
         SourceError, ElfFormatError: something cannot be read, or is no sound ELF file.
         RequestError: no file is named, or none of that name is there.
     """
-    wanted = tuple(map(_patch_edit, edits))
+    wanted = tuple(map(patch_edit, edits))
     if not wanted:
         raise RequestError("say what to change")
-    providers = tuple(providers)
+    providers = (providers,) if isinstance(providers, str) else tuple(providers)
     target, patterns = _members_of(os.fspath(target), members)
     checks = _checks(target, root, providers, force=force) if check else None
     planner = _Planner(lambda _: wanted, checks)
@@ -99,48 +106,39 @@ def plan_patch(
     return _plan(target, jobs, planner)
 
 
-def plan_fixes(
-    findings: Iterable[Finding],
+def plan_many(
+    target: str,
+    edits: Mapping[str, Sequence[PatchEdit]],
     *,
-    unsafe: bool = False,
-    root: str | None = "/",
-    drop_signature: bool = False,
-) -> tuple[PatchPlan, ...]:
-    """Plan the repairs that findings suggest: of each the first one that changes a file.
-
-    Args:
-        findings: of any number of files; each file or wheel is changed once for all of them.
-        unsafe: whether those that ask for a look first (``Applicability.UNSAFE``) are made, too.
-        root: as for :func:`plan_patch`.
-        drop_signature: likewise.
+    root: str | None,
+    providers: Sequence[str],
+    drop_signature: bool,
+) -> PatchPlan:
+    """The same with other edits for each file, by the name that a plan has it under.
 
     Raises:
-        PatchError, SourceError, ElfFormatError: as :func:`plan_patch`.
+        PatchError, SourceError, ElfFormatError, RequestError: as :func:`plan_patch`.
     """
-    wanted: dict[str, dict[str, dict[PatchEdit, None]]] = {}
-    for edit in _repairs(findings, unsafe=unsafe):
-        container, inside = split_address(edit.target)
-        if inside is not None and not container.endswith((".whl", ".zip")):
-            container, inside = edit.target.replace("::", "/"), None
-        name = container if inside is None else f"{container}::{inside}"
-        wanted.setdefault(container, {}).setdefault(name, {})[_patch_edit(edit)] = None
-    plans: list[PatchPlan] = []
-    for target, files in wanted.items():
-        edits = {name: tuple(some) for name, some in files.items()}
-        planner = _Planner(edits.__getitem__, _checks(target, root, (), force=False))
-        members = [name.partition("::")[2] for name in files if name != target]
-        jobs = _jobs(target, members, planner, None, None, drop_signature=drop_signature)
-        plans.append(_plan(target, jobs, planner))
-    return tuple(plans)
+    planner = _Planner(edits.__getitem__, _checks(target, root, providers, force=False))
+    members = [name.removeprefix(f"{target}::") for name in edits if name != target]
+    jobs = _jobs(target, members, planner, None, None, drop_signature=drop_signature)
+    return _plan(target, jobs, planner)
 
 
-def _repairs(findings: Iterable[Finding], *, unsafe: bool) -> Iterator[Edit]:
-    """The edits of the first repair of each finding that changes a file and may be made."""
-    allowed = {Applicability.SAFE, Applicability.UNSAFE} if unsafe else {Applicability.SAFE}
-    for finding in findings:
-        fixes = (fix for fix in finding.fixes if fix.edits and fix.applicability in allowed)
-        fix = next(fixes, None)
-        yield from fix.edits if fix is not None else ()
+def patch_edit(edit: PatchEdit | Edit) -> PatchEdit:
+    """An edit of a fix as one that can be carried out.
+
+    Raises:
+        RequestError: there is none of its kind.
+    """
+    if not isinstance(edit, Edit):
+        return edit
+    match edit.kind:
+        case "add-needed":
+            return AddNeeded(edit.value)
+        case "add-runpath":
+            return AddRunpath(edit.value)
+    raise RequestError(f"{edit.kind}: there is no such edit")
 
 
 def undo_patch(
@@ -177,6 +175,9 @@ def apply_patch(
 ) -> PatchResult:
     """Carry out a plan: write beside the old file, read again, compare, and only then replace it.
 
+    Of several files each is replaced by itself; an error of a later one has a note that names those
+    that were written before.
+
     Args:
         patch: what to do.
         output: the file to write, or the directory to write into; None: the old file itself, or for
@@ -195,29 +196,20 @@ def apply_patch(
         )
     targets = [job.target(output) for job in patch._jobs]
     backups: list[str] = []
+    done: list[str] = []
     for job, target in zip(patch._jobs, targets, strict=True):
         kept = None
-        if backup is not None and job.is_needed and os.path.lexists(target):
+        if backup is not None and job.writes(target) and os.path.lexists(target):
             kept = target + backup
-            backups.append(kept)
-        job.apply(target, kept, keep_times=keep_times)
+        try:
+            job.apply(target, kept, keep_times=keep_times)
+        except ElfAuditError as error:
+            if done:
+                error.add_note(f"written before that: {', '.join(done)}")
+            raise
+        backups += [kept] if kept is not None else []
+        done += [target] if job.is_needed else []
     return PatchResult(patch, tuple(targets), tuple(backups))
-
-
-def _patch_edit(edit: PatchEdit | Edit) -> PatchEdit:
-    """An edit of a fix as one that can be carried out.
-
-    Raises:
-        RequestError: there is none of its kind.
-    """
-    if not isinstance(edit, Edit):
-        return edit
-    match edit.kind:
-        case "add-needed":
-            return AddNeeded(edit.value)
-        case "add-runpath":
-            return AddRunpath(edit.value)
-    raise RequestError(f"{edit.kind}: there is no such edit")
 
 
 def _members_of(target: str, members: Iterable[str]) -> tuple[str, tuple[str, ...]]:
@@ -283,14 +275,21 @@ def _jobs(
         raise RequestError(f"{target}: holds many files; say which: --member 'PATTERN'")
     names = matching(source, patterns)
     if isinstance(source, FolderSource):
-        return tuple(FileJob.of(os.path.join(target, name), planner) for name in names)
-    wheel: Wheel = read_wheel(target)
-    members = [wheel.plan(name, planner) for name in names]
-    change = WheelChange.of(
-        wheel, members, build_tag=build_tag, local_version=local_version,
+        return tuple(FileJob.of(path, planner) for path in _files(target, names))
+    job = WheelJob.of(
+        target, names, planner, build_tag=build_tag, local_version=local_version,
         drop_signature=drop_signature,
     )  # fmt: skip
-    return (WheelJob(change),)
+    return (job,)
+
+
+def _files(directory: str, names: Iterable[str]) -> Iterator[str]:
+    """The files of some names, each once: what a link leads to is patched by its own name."""
+    paths = [os.path.join(directory, name) for name in names]
+    seen: dict[str, str] = {}
+    for path in sorted(paths, key=os.path.islink):
+        seen.setdefault(os.path.realpath(path), path)
+    yield from sorted(seen.values())
 
 
 def _plan(target: str, jobs: tuple[Job, ...], planner: _Planner | _Undoing) -> PatchPlan:
@@ -319,4 +318,5 @@ def _told(each: Plan, changed: Mapping[Hashable, ElfObject], checks: Checks | No
         each.size,
         sum(len(write.data) for write in each.writes),
         effects,
+        each.is_needed and each.size > each.kept,
     )

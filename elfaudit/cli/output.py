@@ -9,9 +9,10 @@ import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from ..errors import ElfAuditError
 from ..report.style import Style, clean, shorten_path
 
-__all__ = ["Progress", "printable", "terminal_style", "write"]
+__all__ = ["Progress", "complain", "printable", "terminal_style", "told", "write"]
 
 _UNLIMITED = 10_000  # into a file or a pipe nothing is broken or shortened
 _INTERVAL = 0.1
@@ -21,6 +22,16 @@ _CLEAR = "\r\x1b[K"
 def write(text: str) -> None:
     """Write to standard output; characters that its encoding does not have are escaped."""
     sys.stdout.write(printable(text, sys.stdout))
+
+
+def told(error: ElfAuditError) -> str:
+    """What an error says, and what was added to it."""
+    return "; ".join([str(error), *getattr(error, "__notes__", ())])
+
+
+def complain(text: str) -> None:
+    """Write one line about what could not be done to standard error."""
+    sys.stderr.write(printable(f"elfaudit: {text}\n", sys.stderr))
 
 
 def printable(text: str, stream: TextIO) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import click
 
 from ..api.patching import PatchPlan, apply_patch, plan_patch, undo_patch
 from ..elf import read_elf
+from ..errors import ElfAuditError
 from ..patch.edits import (
     AddNeeded,
     AddRunpath,
@@ -22,9 +24,9 @@ from ..patch.edits import (
     SetRunpath,
     SetSoname,
 )
-from ..report.patch import Outcome, patch_document, patch_text
+from ..report.patch import Failure, Outcome, patch_document, patch_text
 from .options import demangle_option, format_option
-from .output import Progress, terminal_style, write
+from .output import Progress, complain, terminal_style, told, write
 
 __all__ = ["patch_needed"]
 
@@ -147,7 +149,8 @@ def patch_needed(
     does it take the old one's place. No code or data moves. RECORD is put right. Edits are made in
     this order: --rpath-to-runpath, --remove, --replace, --add, --set-soname, --remove-runpath,
     --set-runpath, --add-runpath, --clear-execstack. Exits with 1 if a symbol that is supplied now
-    would come from another library, or from none; 2 if nothing was written.
+    would come from another library, or from none, or a file that loads would load no more; 2 if a
+    target was refused: it is as it was, and the others are done.
 
     \b
     Examples:
@@ -162,16 +165,26 @@ def patch_needed(
     edits = () if given["undo"] else tuple(_edits_of(given))
     _require_sense(targets, edits, given)
     outcomes: list[Outcome] = []
+    failures: list[Failure] = []
     with Progress() as progress:
         for target in targets:
             progress(target)
-            plan = _planned(target, edits, given)
-            outcomes.append(_carried_out(plan, given))
-            progress.clear()
+            try:
+                outcomes.append(_carried_out(_planned(target, edits, given), given))
+            except ElfAuditError as error:
+                failures.append(Failure(target, told(error)))
+                continue
+            finally:
+                progress.clear()
             if form == "table" and (text := patch_text(outcomes[-1], style)):
                 write(text + "\n")
+                sys.stdout.flush()
     if form == "json":
-        write(patch_document(outcomes, demangled=demangle))
+        write(patch_document(outcomes, failures, demangled=demangle))
+    for failure in failures:
+        complain(failure.error)
+    if failures:
+        ctx.exit(2)
     if any(file.warns for outcome in outcomes for file in outcome.files):
         ctx.exit(1)
 
@@ -250,6 +263,9 @@ def _require_sense(
         raise click.UsageError("--undo restores a file; it goes with no other change.")
     if not edits and not given["undo"]:
         raise click.UsageError("Say what to change: --add NAME, say.")
+    placed = given["before"] is not None or given["first"]
+    if placed and not any(isinstance(each, AddNeeded) for each in edits):
+        raise click.UsageError("--before and --first say where --add puts a library.")
     if given["before"] is not None and given["first"]:
         raise click.UsageError("--before and --first are two places.")
     if output is not None and given["in_place"]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..api.patching import apply_patch, plan_fixes
+from ..api.fixes import each_fix
+from ..api.patching import apply_patch
 from ..api.resolving import resolve_all
+from ..errors import ElfAuditError
 from ..findings import Finding, Resolution, Selection
 from ..report.patch import Outcome
-from .output import Progress
+from .output import Progress, told
 
 __all__ = ["repaired"]
 
@@ -21,7 +23,7 @@ def repaired(
     selection: Selection,
     *,
     unsafe: bool,
-) -> list[Outcome]:
+) -> tuple[list[Outcome], list[str]]:
     """Make the repairs that resolving some targets suggests.
 
     Args:
@@ -31,16 +33,26 @@ def repaired(
         selection: the rules whose findings count.
         unsafe: whether repairs that ask for a look first are made, too.
 
+    Returns:
+        What was made, and why what could not be made could not.
+
     Raises:
-        ElfAuditError: a target cannot be read, or a repair not be made.
+        ElfAuditError: a target cannot be read.
     """
     found = _findings(targets, inputs, progress, selection)
     made: list[Outcome] = []
-    for plan in plan_fixes(found, unsafe=unsafe, root=inputs["root"]):
-        result = apply_patch(plan)
-        made.append(Outcome(plan.target, plan.files, plan.needed, result.paths))
+    refused: list[str] = []
+    for plan in each_fix(found, unsafe=unsafe, root=inputs["root"], providers=inputs["with_"]):
+        try:
+            if isinstance(plan, ElfAuditError):
+                raise plan
+            result = apply_patch(plan)
+        except ElfAuditError as error:
+            refused.append(told(error))
+        else:
+            made.append(Outcome(plan.target, plan.files, plan.needed, result.paths))
     progress.clear()
-    return made
+    return made, refused
 
 
 def _findings(

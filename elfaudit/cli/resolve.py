@@ -19,7 +19,7 @@ from ..report.style import Style
 from ..report.table import file_report, many_report, tally_line
 from ..report.tree import tree_report
 from .options import demangle_option, format_option, loader_inputs, rule_options, surroundings
-from .output import Progress, terminal_style, write
+from .output import Progress, complain, terminal_style, write
 from .questions import question_options, write_bindings, write_why
 from .repairs import repaired
 
@@ -134,11 +134,12 @@ def resolve(
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
     selection = choose(select, ignore)
     inputs = loader_inputs(**surrounding)
+    refused: list[str] = []
     with Progress() as progress:
         if fix or unsafe_fixes:
-            made = repaired(targets, inputs, progress, selection, unsafe=unsafe_fixes)
-            if form != "json" and made:
-                write("\n".join(patch_text(each, style) for each in made) + "\n\n")
+            made, refused = repaired(targets, inputs, progress, selection, unsafe=unsafe_fixes)
+            if form != "json" and (text := "\n".join(patch_text(each, style) for each in made)):
+                write(text + "\n\n")
         stream = resolve_all(targets, select=select, ignore=ignore, progress=progress, **inputs)
         results = _Results(stream, progress, targets, selection)
         if form == "json":
@@ -147,6 +148,10 @@ def resolve(
             _answer(results, why, bindings, style)
         else:
             _WRITERS[form](results, style)
+    for error in refused:
+        complain(error)
+    if refused:
+        ctx.exit(2)
     if results.worst >= Severity[fail_on.upper()]:
         ctx.exit(1)
 

@@ -74,6 +74,7 @@ class FilePatch:
         new_size: of the file then.
         written: how many bytes are written over what is there, or behind it.
         effects: what becomes of its process; None where that was not asked or cannot be told.
+        reversible: whether the new file carries the way back to what it was first.
     """
 
     name: str
@@ -85,6 +86,7 @@ class FilePatch:
     new_size: int
     written: int
     effects: Effects | None
+    reversible: bool = False
 
     @property
     def warns(self) -> bool:

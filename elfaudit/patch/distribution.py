@@ -17,7 +17,7 @@ from ..stream import ByteStream
 from .record import Digest, put_right, rows_of
 from .writing import beside, put_in_place
 
-__all__ = ["Owner", "digest_of", "owner_of", "refuse_lie", "write_row"]
+__all__ = ["Owner", "digest_of", "owners_of", "refuse_lie", "write_row"]
 
 _CHUNK = 1 << 20
 
@@ -47,23 +47,49 @@ class Owner:
         return right and self.size in ("", size)
 
 
-def owner_of(path: str) -> Owner | None:
-    """The distribution whose RECORD lists a file, or None.
+# Where a directory that holds a file has RECORDs that may list it: modules lie beside them,
+# programs in the ``bin`` of a prefix.
+_PLACES = ("", "lib*/python3*/site-packages/", "lib*/python3*/dist-packages/")
+
+
+def owners_of(path: str) -> tuple[Owner, ...]:
+    """The rows of RECORDs that list a file: by the name that it has, and by a link to it.
+
+    Args:
+        path: the file, or a link to it.
 
     Raises:
         SourceError: a RECORD near it cannot be read.
     """
-    place = os.path.abspath(path)
+    names = dict.fromkeys((os.path.realpath(path), _really_in(path)))
+    found = (_owner_of(name) for name in names)
+    return tuple(dict.fromkeys(owner for owner in found if owner is not None))
+
+
+def _really_in(path: str) -> str:
+    """A path without links but perhaps the file itself."""
+    directory, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(directory), name)
+
+
+def _owner_of(place: str) -> Owner | None:
     directory = os.path.dirname(place)
     while True:
-        for record in sorted(glob.glob(os.path.join(glob.escape(directory), "*.dist-info/RECORD"))):
-            listed, text = os.path.relpath(place, directory), _text(record)
+        for record in _records(directory):
+            root = os.path.dirname(os.path.dirname(record))
+            listed, text = os.path.relpath(place, root), _text(record)
             row = rows_of(text, (listed,)).get(listed)
             if row is not None:
                 return Owner(record, listed, *row)
         if directory == os.path.dirname(directory):
             return None
         directory = os.path.dirname(directory)
+
+
+def _records(directory: str) -> Iterator[str]:
+    for place in _PLACES:
+        pattern = os.path.join(glob.escape(directory), place, "*.dist-info", "RECORD")
+        yield from sorted(glob.glob(pattern))
 
 
 def write_row(owner: Owner, digest: Digest) -> None:

@@ -10,7 +10,7 @@ from .planning import Plan
 from .proof import prove
 from .writing import back_up, beside, copy_with, put_in_place, syncing
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "copy_file"]
 
 
 def carry_out(
@@ -37,6 +37,29 @@ def carry_out(
             raise PatchError(plan.name, "has changed since the patch was planned")
         with syncing(temporary):
             prove(old, new, plan)
+        if backup is not None and os.path.lexists(target):
+            back_up(target, backup)
+        put_in_place(temporary, target, path, keep_times=keep_times)
+
+
+def copy_file(
+    path: str, target: str, *, backup: str | None = None, keep_times: bool = False
+) -> None:
+    """Write a file as it is to another place, as safely as a changed one.
+
+    Args:
+        path: the file.
+        target: where it goes.
+        backup: where a copy of what was at ``target`` before goes.
+        keep_times: whether the new file has the times of the old one.
+
+    Raises:
+        SourceError: it cannot be read or written.
+    """
+    with beside(target) as temporary:
+        copy_with(path, temporary, os.path.getsize(path), (), os.path.getsize(path))
+        with syncing(temporary):
+            pass
         if backup is not None and os.path.lexists(target):
             back_up(target, backup)
         put_in_place(temporary, target, path, keep_times=keep_times)

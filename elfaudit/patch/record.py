@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -43,8 +44,13 @@ class Digest:
 
 def rows_of(text: str, paths: Collection[str]) -> dict[str, tuple[str, str]]:
     """Path to (hash, size) of the rows of some files, as written."""
-    found = (_row(line) for line in text.splitlines() if _may_be_of(line, paths))
+    found = (_row(line) for line in _lines(text) if _may_be_of(line, paths))
     return {row[0]: (row[1], row[2]) for row in found if row[0] in paths}
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends; unlike ``splitlines`` nothing but line ends ends one."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _may_be_of(line: str, paths: Collection[str]) -> bool:
@@ -54,7 +60,10 @@ def _may_be_of(line: str, paths: Collection[str]) -> bool:
 
 def _row(line: str) -> list[str]:
     """The columns of a row; three empty ones if it is none."""
-    row = next(csv.reader([line.rstrip("\r\n")]), [])
+    try:
+        row = next(csv.reader([line.rstrip("\r\n")]), [])
+    except csv.Error:
+        row = []
     return row if len(row) == 3 else [""] * 3
 
 
@@ -79,7 +88,7 @@ def put_right(
     """
     left, named = set(files), {*files, *dropped}
     lines: list[str] = []
-    for line in text.splitlines(keepends=True):
+    for line in _lines(text):
         if renamed is None and not _may_be_of(line, named):
             lines.append(line)
             continue
@@ -107,6 +116,7 @@ def _put_right(
         path = buffer.getvalue()
     elif row[0] not in files:
         return body
-    if row[0] in files and row[1]:  # a row without a hash asks for none
-        columns = str(files[row[0]])
+    if row[0] in files:  # a column that is empty asks for nothing
+        right = str(files[row[0]]).split(",")
+        columns = ",".join(now if old else "" for old, now in zip(row[1:], right, strict=True))
     return f"{path},{columns}"

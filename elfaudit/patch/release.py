@@ -18,9 +18,9 @@ from ..errors import PatchError
 __all__ = ["Release", "released"]
 
 _BUILD_TAG = re.compile(r"[0-9][0-9A-Za-z_.]*")
-_BUILD = re.compile(rb"(?mi)^Build:[^\r\n]*(\r?\n)")
+_BUILD = re.compile(rb"(?mi)^Build:[^\r\n]*(\r?\n|\Z)")
 _FIRST_LINE = re.compile(rb"[^\r\n]*(\r?\n)")
-_VERSION = re.compile(rb"(?mi)^(Version:[ \t]*)([^\r\n]*?)([ \t]*)$")
+_VERSION = re.compile(rb"(?mi)^(Version:[ \t]*)([^\r\n]*?)[ \t]*\r?$")
 
 
 @dataclass(frozen=True, slots=True)

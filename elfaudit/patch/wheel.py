@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from .planning import Plan
 from .proof import prove
 from .record import Digest, put_right, rows_of
 from .unpacked import Unpacked, Window
-from .writing import beside, put_in_place
+from .writing import back_up, beside, put_in_place
 
 if TYPE_CHECKING:
     from .release import Release
@@ -88,6 +88,8 @@ class Wheel:
             WheelError: it cannot be read.
             ElfAuditError: whatever the planner raises.
         """
+        if name not in self._numbers:
+            raise WheelError(f"{self.path}::{name}", "is called otherwise in the directory")
         window = self._unpacked.append(self._chunks(name))
         plan = planner(window, f"{self.path}::{name}")
         return MemberPlan(self._numbers[name], window, plan)
@@ -207,16 +209,20 @@ class WheelChange:
             if build_tag is not None or local_version is not None:
                 raise PatchError(wheel.path, "is no wheel: it has neither build tag nor version")
             return cls(wheel, tuple(members), name)
-        _refuse_lies(wheel, members)
+        entries = wheel.archive.entries
+        _refuse_lies(wheel, {entries[m.number].name: digest_of(m.old) for m in members})
         signatures = [f"{wheel.dist_info}/{each}" for each in _SIGNATURES]
         dropped = tuple(each for each in signatures if each in wheel.names)
+        renamed = build_tag is not None or local_version is not None
+        if not renamed and not any(each.plan.is_needed for each in members):
+            return cls(wheel, tuple(members), name)
         if dropped and not drop_signature:
             raise PatchError(
                 wheel.path,
                 f"is signed ({', '.join(dropped)}), and no signature survives a change: "
                 "--drop-signature takes it away",
             )
-        if build_tag is None and local_version is None:
+        if not renamed:
             return cls(wheel, tuple(members), name, None, {}, dropped)
         paths = [f"{wheel.dist_info}/{each}" for each in ("METADATA", "WHEEL")]
         from .release import released  # noqa: PLC0415  brings packaging, 20 ms
@@ -227,6 +233,7 @@ class WheelChange:
         )  # fmt: skip
         new = zip(paths, (release.metadata, release.wheel), strict=True)
         texts = {path: data for path, data in new if data is not None}
+        _refuse_lies(wheel, {path: wheel.digest(path) for path in texts})
         return cls(wheel, tuple(members), release.file_name, release, texts, dropped)
 
     @property
@@ -239,12 +246,15 @@ class WheelChange:
         return path if self.release is None else self.release.renamed(path)
 
 
-def carry_out_wheel(change: WheelChange, target: str, *, keep_times: bool = False) -> None:
+def carry_out_wheel(
+    change: WheelChange, target: str, *, backup: str | None = None, keep_times: bool = False
+) -> None:
     """Write the changed wheel.
 
     Args:
         change: what changes.
         target: where it goes; may be the old wheel, which is whole until the new one is.
+        backup: where a copy of what was at ``target`` before goes.
         keep_times: whether the new file has the times of the old one.
 
     Raises:
@@ -261,6 +271,8 @@ def carry_out_wheel(change: WheelChange, target: str, *, keep_times: bool = Fals
         dropped = frozenset(map(wheel.number, change.dropped))
         write_archive(wheel.archive, temporary, _replacements(change, patched, texts), dropped)
         _prove(change, temporary, patched, texts)
+        if backup is not None and os.path.lexists(target):
+            back_up(target, backup)
         put_in_place(temporary, target, wheel.path, keep_times=keep_times)
 
 
@@ -299,16 +311,14 @@ class _Again:
             yield chunk
 
 
-def _refuse_lies(wheel: Wheel, members: Iterable[MemberPlan]) -> None:
+def _refuse_lies(wheel: Wheel, files: Mapping[str, Digest]) -> None:
     """Refuse a RECORD that does not describe the members that change."""
-    names = {wheel.archive.entries[member.number].name for member in members}
-    rows = rows_of(_decoded(wheel.text(f"{wheel.dist_info}/RECORD")), names)
-    for member in members:
-        name = wheel.archive.entries[member.number].name
-        where = f"{wheel.path}::{wheel.dist_info}/RECORD"
+    rows = rows_of(_decoded(wheel.text(f"{wheel.dist_info}/RECORD")), files)
+    where = f"{wheel.path}::{wheel.dist_info}/RECORD"
+    for name, digest in files.items():
         if name not in rows:
             raise PatchError(where, f"has no row for {name}: it does not describe the wheel")
-        refuse_lie(Owner(where, name, *rows[name]), digest_of(member.old))
+        refuse_lie(Owner(where, name, *rows[name]), digest)
 
 
 def _record(change: WheelChange, patched: Mapping[int, Window]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -74,7 +75,10 @@ def syncing(path: str) -> Iterator[None]:
 
 
 def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = False) -> None:
-    """Give a new file owner, mode and attributes of an old one, and the name of one.
+    """Give a new file mode and attributes of an old one, and the name of one.
+
+    Where it takes the place of the old one it takes its owner, too; elsewhere it belongs to whoever
+    writes it, as a copy does, and does not run as somebody else.
 
     Args:
         temporary: the new file.
@@ -88,9 +92,13 @@ def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = Fal
     target = os.path.realpath(path)
     status = os.stat(like)
     own = os.stat(temporary)
-    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+    others = (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid)
+    in_place = os.path.realpath(like) == target
+    if others and in_place:
         os.chown(temporary, status.st_uid, status.st_gid)
     shutil.copystat(like, temporary)
+    if others and not in_place:
+        os.chmod(temporary, stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
     if not keep_times:
         os.utime(temporary)
     os.replace(temporary, target)
@@ -112,4 +120,5 @@ def back_up(path: str, backup: str) -> None:
     try:
         shutil.copy2(path, backup)
     except OSError as error:
+        Path(backup).unlink(missing_ok=True)  # what there is of it is none
         raise SourceError(backup, f"cannot be written: {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from ..findings import Effects, FilePatch, Rebound
 from .jsontext import SCHEMA_VERSION, dump, named
 from .style import Style, clean, plural, wrap
 
-__all__ = ["Outcome", "patch_document", "patch_text"]
+__all__ = ["Failure", "Outcome", "patch_document", "patch_text"]
 
 _MOST = 8
 
@@ -34,6 +34,19 @@ class Outcome:
     paths: tuple[str, ...] | None
     backups: tuple[str, ...] = ()
     undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A target that could not be patched.
+
+    Attributes:
+        target: as it was given.
+        error: why not.
+    """
+
+    target: str
+    error: str
 
 
 def patch_text(outcome: Outcome, style: Style) -> str:
@@ -142,23 +155,32 @@ def _ending(outcome: Outcome, style: Style) -> Iterator[str]:
             yield f"written: {clean(path)}"
     for path in outcome.backups:
         yield f"kept: {clean(path)}"
-    if outcome.needed and not outcome.undo:
+    if any(file.reversible for file in outcome.files):
         yield style.paint("the way back is in the file:", "dim")
         yield f"  elfaudit patch-needed {_command(outcome)} --undo"
 
 
 def _command(outcome: Outcome) -> str:
-    """The target, and what is meant of it, as the command takes them."""
-    paths = outcome.paths or ()
-    members = [name for each in outcome.files if (name := each.name.partition("::")[2])]
+    """What was changed, as the command takes it."""
+    paths = list(outcome.paths or ())
+    files = [each for each in outcome.files if each.reversible]
+    if len(paths) == len(outcome.files):
+        paths = [path for path, each in zip(paths, outcome.files, strict=True) if each.reversible]
+    members = [name for each in files if (name := each.name.partition("::")[2])]
     words = [*paths, *(word for name in members for word in ("--member", name))]
     return " ".join(shlex.quote(clean(word)) for word in words)
 
 
-def patch_document(outcomes: Sequence[Outcome], *, demangled: bool = False) -> str:
+def patch_document(
+    outcomes: Sequence[Outcome], failures: Sequence[Failure] = (), *, demangled: bool = False
+) -> str:
     """The output of ``patch-needed`` as JSON."""
-    rows = [_plan_row(each, demangled=demangled) for each in outcomes]
-    return dump({"schema_version": SCHEMA_VERSION, "targets": rows}, indent=1) + "\n"
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "targets": [_plan_row(each, demangled=demangled) for each in outcomes],
+        "refused": [{"target": each.target, "error": each.error} for each in failures],
+    }
+    return dump(document, indent=1) + "\n"
 
 
 def _plan_row(outcome: Outcome, *, demangled: bool) -> dict[str, object]:
@@ -182,6 +204,7 @@ def _file_row(file: FilePatch, *, demangled: bool) -> dict[str, object]:
         "old_size": file.old_size,
         "new_size": file.new_size,
         "bytes_written": file.written,
+        "reversible": file.reversible,
         "effects": None if effects is None else _effects_row(effects, demangled=demangled),
     }
 

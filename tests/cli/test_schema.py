@@ -14,11 +14,12 @@ import pytest
 
 import elfaudit
 from elfaudit import json_schema
+from elfaudit.api.schemas import SCHEMAS
 from elfaudit.report.jsontext import identifier
 
 from .conftest import Run
 
-COMMANDS = ("providers", "resolve", "show", "symbols")
+COMMANDS = SCHEMAS
 
 
 def check(text: str, command: str) -> Any:
