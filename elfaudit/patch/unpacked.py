@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterable
 from io import FileIO
 
@@ -32,6 +33,7 @@ class Unpacked:
     def __init__(self, directory: str, name: str) -> None:
         self._name = name
         self._file = self._opened(directory)
+        weakref.finalize(self, self._file.close)
         self._size = 0
 
     def _opened(self, directory: str) -> FileIO:

@@ -120,5 +120,6 @@ def back_up(path: str, backup: str) -> None:
     try:
         shutil.copy2(path, backup)
     except OSError as error:
-        Path(backup).unlink(missing_ok=True)  # what there is of it is none
+        with suppress(OSError):
+            os.unlink(backup)  # a part of one is none
         raise SourceError(backup, f"cannot be written: {error.strerror or error}") from error
