@@ -78,7 +78,8 @@ def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator
         file = ELFFile(io.BufferedReader(_Raw(stream)))
         segments = list(file.iter_segments())
         (dynamic,) = (each for each in segments if isinstance(each, DynamicSegment))
-        found = [_text(tag) for tag in dynamic.iter_tags("DT_NEEDED")]
+        listed: list[Any] = list(dynamic.iter_tags("DT_NEEDED"))
+        found = [_decoded(tag.needed) for tag in listed]
         sections = file.num_sections()
     except (ELFError, ValueError, UnicodeError) as error:
         yield f"pyelftools cannot read it: {error}"
@@ -89,9 +90,9 @@ def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator
         yield f"pyelftools finds {len(segments)} segments and {sections} sections"
 
 
-def _text(tag: Any) -> str:
-    text = tag.needed
-    return text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
+def _decoded(text: str | bytes) -> str:
+    """A name as both give it: as bytes where it is no UTF-8."""
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")
 
 
 def _lief(stream: ByteStream, needed: list[str]) -> Iterator[str]:
@@ -106,6 +107,6 @@ def _lief(stream: ByteStream, needed: list[str]) -> Iterator[str]:
     fine, problem = lief.ELF.check_layout(binary)
     if not fine:
         yield f"LIEF: {problem}"
-    found = [str(each) for each in binary.libraries]
+    found = [_decoded(each) for each in binary.libraries]
     if found != needed:
         yield f"LIEF finds {found} in DT_NEEDED"
