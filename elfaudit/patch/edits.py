@@ -9,7 +9,7 @@ for a symbol that several have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..elf.dynamic import DynamicTag
 from ..elf.header import SegmentType
@@ -142,7 +142,7 @@ def changed(image: Image, edits: Iterable[PatchEdit], required: Sequence[bytes])
     draft = _Draft(image, list(image.rows), list(required))
     for edit in edits:
         draft.apply(edit)
-    return Change(tuple(draft.rows), tuple(draft.renamed), draft.clear, tuple(draft.told))
+    return Change(tuple(draft.rows), draft.renamed, draft.clear, tuple(draft.told))
 
 
 class _Draft:
@@ -151,25 +151,31 @@ class _Draft:
     def __init__(self, image: Image, rows: list[Row], required: list[bytes]) -> None:
         self._image = image
         self.rows = rows
-        self.renamed: list[tuple[bytes, bytes]] = []
         self.clear = False
         self.told: list[str] = []
+        self._required_first = tuple(required)
         self._required = required
+
+    @property
+    def renamed(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What versions were required from, and what they are required from now."""
+        pairs = dict(zip(self._required_first, self._required, strict=True))
+        return tuple((old, new) for old, new in pairs.items() if old != new)
 
     def apply(self, edit: PatchEdit) -> None:
         match edit:
             case AddNeeded():
                 self._add(edit)
             case RemoveNeeded(name):
-                self._remove(_bytes(name))
+                self._remove(self._bytes(name))
             case ReplaceNeeded(old, new):
-                self._replace(_bytes(old), _bytes(new))
+                self._replace(self._bytes(old), self._bytes(new))
             case SetSoname(name):
-                self._set(DynamicTag.SONAME, _bytes(name), "the SONAME")
+                self._set(DynamicTag.SONAME, self._bytes(name), "the SONAME")
             case SetRunpath(path):
-                self._set_runpath(_bytes(path))
+                self._set_runpath(self._bytes(path))
             case AddRunpath(path):
-                self._add_runpath(_bytes(path))
+                self._add_runpath(self._bytes(path))
             case RemoveRunpath():
                 self._drop_paths()
             case RpathToRunpath():
@@ -189,13 +195,13 @@ class _Draft:
         ]
 
     def _add(self, edit: AddNeeded) -> None:
-        name = _bytes(edit.name)
+        name = self._bytes(edit.name)
         listed = self._places(DynamicTag.NEEDED)
         if self._places(DynamicTag.NEEDED, name):
             self.told.append(f"{edit.name} is listed already")
             return
         if edit.before is not None:
-            before = self._places(DynamicTag.NEEDED, _bytes(edit.before))
+            before = self._places(DynamicTag.NEEDED, self._bytes(edit.before))
             if not before:
                 raise self._refusal(f"{edit.before} is not listed, nothing can stand before it")
             place = before[0]
@@ -227,20 +233,18 @@ class _Draft:
         if old == new:
             self.told.append(f"{_text(old)} is listed already")
             return
-        already = self._places(DynamicTag.NEEDED, new)
-        if old in self._required and (already or new in self._required):
+        if old in self._required and new in self._required:
             raise self._refusal(
                 f"{_text(old)} cannot become {_text(new)}, which is listed as well: versions are "
                 "required from both"
             )
+        already = self._places(DynamicTag.NEEDED, new)
         for place in reversed(places):
             if already or place != places[0]:
                 del self.rows[place]
             else:
                 self.rows[place] = Row(DynamicTag.NEEDED, 0, new)
-        if old in self._required:
-            self.renamed.append((old, new))
-            self._required[self._required.index(old)] = new
+        self._required = [new if name == old else name for name in self._required]
         self.told.append(f"{_text(new)} is listed in the place of {_text(old)}")
 
     def _set(self, tag: DynamicTag, text: bytes, what: str) -> None:
@@ -264,12 +268,14 @@ class _Draft:
             del self.rows[place]
         return text
 
-    def _set_runpath(self, path: bytes) -> None:
+    def _set_runpath(self, path: bytes, told: str | None = None) -> None:
         rpath = self._places(DynamicTag.RPATH)
         if rpath and not self._places(DynamicTag.RUNPATH):
-            self.rows[rpath[-1]] = replace(self.rows[rpath[-1]], tag=int(DynamicTag.RUNPATH))
+            self.rows[rpath[-1]] = Row(DynamicTag.RUNPATH, 0, path)
+            self.told.append(told or f"the RUNPATH is {_text(path)}")
+        else:
+            self._set(DynamicTag.RUNPATH, path, "the RUNPATH")
         self._drop(DynamicTag.RPATH)
-        self._set(DynamicTag.RUNPATH, path, "the RUNPATH")
 
     def _add_runpath(self, path: bytes) -> None:
         runpath = self._places(DynamicTag.RUNPATH)
@@ -291,7 +297,30 @@ class _Draft:
         if not places:
             self.told.append("there is no RPATH")
             return
-        self._set_runpath(self._text(self.rows[places[-1]]))
+        path = self._text(self.rows[places[-1]])
+        if self._places(DynamicTag.RUNPATH):  # _dl_init_paths: RPATH is not looked at then
+            self._drop(DynamicTag.RPATH)
+            told = f"the RPATH {_text(path)}, which counts for nothing, is removed"
+            self.told.append(told)
+            return
+        self._set_runpath(path, f"the RPATH {_text(path)} is the RUNPATH")
+
+    def _clear_execstack(self) -> None:
+        if not any(each.type == SegmentType.GNU_STACK for each in self._image.segments):
+            raise self._refusal("has no PT_GNU_STACK that could say the stack is not executable")
+        is_news = self._image.has_execstack and not self.clear
+        self.told.append(f"the stack is not executable {'any more' if is_news else 'already'}")
+        self.clear = True
+
+    def _bytes(self, text: str) -> bytes:
+        """A name as the file has it; one that no dynamic section can hold is refused."""
+        try:
+            raw = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raw = b""
+        if not raw or 0 in raw:
+            raise self._refusal(f"{text!r} is no name that a dynamic section can hold")
+        return raw
 
     def _clear_execstack(self) -> None:
         stacks = [each for each in self._image.segments if each.type == SegmentType.GNU_STACK]
@@ -305,18 +334,6 @@ class _Draft:
 
     def _refusal(self, problem: str) -> PatchError:
         return PatchError(self._image.name, problem)
-
-
-def _bytes(text: str) -> bytes:
-    """A name as the file has it; one that no dynamic section can hold is refused.
-
-    Raises:
-        PatchError: it is empty, or has a NUL in it.
-    """
-    raw = text.encode("utf-8", "surrogateescape")
-    if not raw or 0 in raw:
-        raise PatchError(repr(text), "is no name that a dynamic section can hold")
-    return raw
 
 
 def _text(raw: bytes) -> str:

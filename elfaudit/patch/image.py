@@ -131,6 +131,12 @@ class Image:
         """The ``PT_LOAD`` segments."""
         return tuple(each for each in self.segments if each.type == SegmentType.LOAD)
 
+    @property
+    def has_execstack(self) -> bool:
+        """Whether it asks for an executable stack (``PT_GNU_STACK`` with PF_X)."""
+        stacks = (each for each in self.segments if each.type == SegmentType.GNU_STACK)
+        return any(each.flags & _EXECUTE for each in stacks)
+
     def value(self, tag: int) -> int | None:
         """The value of the last entry with a tag, which is the one that counts."""
         return next((row.value for row in reversed(self.rows) if row.tag == tag), None)
@@ -168,6 +174,7 @@ class Image:
 
 
 _SHF_ALLOC = 2
+_EXECUTE = 1
 
 
 def section_struct(layout: Layout) -> str:

@@ -7,11 +7,9 @@ gives the old file back, bit for bit.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..elf.header import SegmentType
 from ..elf.reader import Reader
 from ..errors import PatchError
 from ..stream import ByteStream
@@ -25,8 +23,6 @@ from .validate import validate
 from .verneed import requirements
 
 __all__ = ["Plan", "plan", "plan_undo"]
-
-_EXECUTE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,11 @@ def plan_undo(stream: ByteStream, name: str) -> Plan:
         )
     image = read_image(stream, name)
     first = read_image(OverwrittenStream(reader, journal.size, journal.writes), name)
-    change = Change(first.rows, told=("the file is what it was before it was patched",))
+    change = Change(
+        tuple(_by_text(first, row) for row in first.rows),
+        tuple((now, old) for old, now in _libraries(first, image) if old != now),
+        told=("the file is what it was before it was patched",),
+    )
     return Plan(name, image, change, journal.size, journal.size, journal.writes, ())
 
 
@@ -114,13 +114,8 @@ def _differs(image: Image, change: Change) -> bool:
     return (
         change.rows != image.rows
         or bool(change.renamed)
-        or (change.clear_execstack and _has_execstack(image))
+        or (change.clear_execstack and image.has_execstack)
     )
-
-
-def _has_execstack(image: Image) -> bool:
-    stacks = (each for each in image.segments if each.type == SegmentType.GNU_STACK)
-    return any(each.flags & _EXECUTE for each in stacks)
 
 
 def _rebased(image: Image, change: Change, first: Image) -> Change:
@@ -128,27 +123,42 @@ def _rebased(image: Image, change: Change, first: Image) -> Change:
 
     Texts that the first state has not are given as texts; addresses are those of the first state.
     """
-    values: dict[int, list[int]] = defaultdict(list)
-    for row in first.rows:
-        values[row.tag].append(row.value)
-    seen: dict[int, int] = defaultdict(int)
-    rows: list[Row] = []
-    for row in change.rows:
-        if row.tag in TEXTS:
-            rows.append(_as_text(image, row, first))
-            continue
-        rows.append(Row(row.tag, values[row.tag][seen[row.tag]]))
-        seen[row.tag] += 1
+    values: dict[int, Iterator[int]] = {
+        tag: iter([row.value for row in first.rows if row.tag == tag])
+        for tag in {row.tag for row in change.rows}
+    }
+    rows = [
+        _as_text(image, row, first)
+        if row.tag in TEXTS
+        else Row(row.tag, next(values[row.tag], row.value))
+        for row in change.rows
+    ]
     renamed = dict(change.renamed)
-    pairs = zip(requirements(first), requirements(image), strict=True)
-    finally_ = [(old.library, renamed.get(now.library, now.library)) for old, now in pairs]
-    cleared = _has_execstack(first) and not _has_execstack(image)
+    finally_ = [(old, renamed.get(now, now)) for old, now in _libraries(first, image)]
+    cleared = first.has_execstack and not image.has_execstack
     return replace(
         change,
         rows=tuple(rows),
         renamed=tuple((old, new) for old, new in finally_ if old != new),
         clear_execstack=change.clear_execstack or cleared,
     )
+
+
+def _libraries(first: Image, image: Image) -> list[tuple[bytes, bytes]]:
+    """Whose versions a file required in its first state, and whose it requires now.
+
+    Raises:
+        PatchError: one is without the other: no patch of ours has made the one out of the other.
+    """
+    before, now = requirements(first), requirements(image)
+    if len(before) != len(now):
+        raise PatchError(image.name, "is not what was made of the file that its way back leads to")
+    return [(old.library, new.library) for old, new in zip(before, now, strict=True)]
+
+
+def _by_text(image: Image, row: Row) -> Row:
+    """A row with the text that it stands for, if it does."""
+    return replace(row, text=image.string(row.value)) if row.tag in TEXTS else row
 
 
 def _as_text(image: Image, row: Row, first: Image) -> Row:
