@@ -34,7 +34,7 @@ def requirements(image: Image) -> tuple[Requirement, ...]:
     """What a file requires, library by library.
 
     Raises:
-        ElfFormatError: the records are not in the file.
+        ElfFormatError: the records are not in the file, or are none.
     """
     address, count = image.value(DynamicTag.VERNEED), image.value(DynamicTag.VERNEEDNUM)
     if address is None or not count:
@@ -49,7 +49,9 @@ def requirements(image: Image) -> tuple[Requirement, ...]:
     found: list[Requirement] = []
     for _ in range(count):
         record = image.reader.read(position, layout.size, "DT_VERNEED")
-        _, _, name, _, step = layout.unpack(record)
+        version, _, name, _, step = layout.unpack(record)
+        if version != 1:
+            raise image.error(position, "vn_version", f"is {version}, the only one there is is 1")
         found.append(Requirement(image.string(name), position + 4))
         if not step:
             break
