@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 
 from ..elf.dynamic import DynamicTag
+from ..errors import ElfAuditError
 from ..stream import ByteStream
 from .image import Image
 
@@ -81,8 +81,10 @@ def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator
         listed: list[Any] = list(dynamic.iter_tags("DT_NEEDED"))
         found = [_decoded(tag.needed) for tag in listed]
         sections = file.num_sections()
-    except (ELFError, ValueError, UnicodeError) as error:
-        yield f"pyelftools cannot read it: {error}"
+    except ElfAuditError:
+        raise
+    except Exception as error:  # noqa: BLE001  of a damaged file it may raise anything
+        yield f"pyelftools cannot read it: {error or type(error).__name__}"
         return
     if found != needed:
         yield f"pyelftools finds {found} in DT_NEEDED"

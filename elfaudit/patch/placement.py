@@ -166,7 +166,7 @@ def _for_evicted(image: Image, pieces: Sequence[Piece]) -> Placement | None:
     moving = list(pieces)
     while (limit := _next_used(image, start, moving)) < start + entry:
         piece = evictable(image, limit)
-        if piece is None:
+        if piece is None or piece in moving:  # something else lies over it
             return None
         moving.append(piece)
     if _is_addressed(image, start, start + entry, moving):

@@ -37,6 +37,7 @@ class Plan:
         kept: how many bytes of the file as it is now the new one begins with, but for ``writes``.
         writes: what is written over them and behind them, in this order.
         how: where what has grown goes, for whoever asks.
+        restores: whether the new file is what the file was before it was first patched.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Plan:
     kept: int
     writes: tuple[Write, ...]
     how: tuple[str, ...]
+    restores: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -82,7 +84,8 @@ def plan(stream: ByteStream, name: str, edits: Sequence[PatchEdit]) -> Plan:
     if _differs(first, rebased):
         rewrite = with_journal(compose(first, rebased), first.reader)
     writes = (*journal.writes, *rewrite.writes)
-    return Plan(name, image, change, rewrite.size, first.size, writes, rewrite.how)
+    restores = not rewrite.writes
+    return Plan(name, image, change, rewrite.size, first.size, writes, rewrite.how, restores)
 
 
 def plan_undo(stream: ByteStream, name: str) -> Plan:
@@ -106,7 +109,9 @@ def plan_undo(stream: ByteStream, name: str) -> Plan:
         tuple((now, old) for old, now in _libraries(first, image) if old != now),
         told=("the file is what it was before it was patched",),
     )
-    return Plan(name, image, change, journal.size, journal.size, journal.writes, ())
+    return Plan(
+        name, image, change, journal.size, journal.size, journal.writes, (), restores=True
+    )
 
 
 def _differs(image: Image, change: Change) -> bool:

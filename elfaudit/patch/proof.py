@@ -18,6 +18,7 @@ from ..errors import ElfAuditError, PatchError
 from ..stream import ByteStream
 from .image import Image, Section, read_image
 from .opinions import other_opinions
+from .overwritten import OverwrittenStream
 from .planning import Plan
 from .tags import ADDRESSES, TEXTS
 from .verneed import requirements
@@ -32,6 +33,8 @@ _WRITE_EXECUTE = 3
 def prove(old: ByteStream, new: ByteStream, plan: Plan) -> None:
     """Check a new file against the old one and the plan; a difference is refused.
 
+    What was there before it was first patched has whatever faults it had: only its bytes count.
+
     Args:
         old: the file that was patched.
         new: what was written.
@@ -41,7 +44,8 @@ def prove(old: ByteStream, new: ByteStream, plan: Plan) -> None:
         PatchError: the first difference that was not intended.
     """
     try:
-        difference = next(_differences(old, new, plan), None)
+        differences = _unrestored if plan.restores else _differences
+        difference = next(differences(old, new, plan), None)
     except ElfAuditError as error:
         raise PatchError(plan.name, f"the patched file cannot be read again: {error}") from error
     if difference is not None:
@@ -62,6 +66,18 @@ def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
     yield from _names(before, after, one, other)
     yield from _facts(one, other)
     yield from other_opinions(old, before, new, after)
+
+
+def _unrestored(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
+    """Where a new file is not what it was before it was patched."""
+    reader = Reader(new, plan.name)
+    if reader.size != plan.size:
+        yield f"it has {reader.size} bytes, not {plan.size}"
+    first = OverwrittenStream(Reader(old, plan.name), plan.size, plan.writes, plan.kept)
+    for position in range(0, plan.size, _CHUNK):
+        first.seek(position)
+        if first.read(_CHUNK) != reader.read_available(position, _CHUNK):
+            yield f"bytes near offset {position:#x} are not what they were"
 
 
 def _other_bytes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
