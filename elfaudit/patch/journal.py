@@ -30,6 +30,7 @@ _HEAD = struct.Struct(">QI")
 _PLACE = struct.Struct(">QI")
 _NEW = struct.Struct(">II")  # checksum and length of what was written
 _LARGEST = 64 << 20
+_CHUNK = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,31 @@ def read_journal(reader: Reader) -> Journal | None:
     if body is None:
         return None
     size, _ = _HEAD.unpack_from(body)
-    writes = []
+    end = reader.size - _FOOTER.size - len(body)
+    writes: list[Write] = []
+    behind = 0
     try:
         for offset, before, length, checksum in _places(body):
-            if zlib.crc32(reader.read_available(offset, length)) != checksum:
+            # As they are written: ascending, none over another, in the file then and now.
+            if offset < behind or offset + length > end or (before and offset + len(before) > size):
                 return None
+            if _checksum(reader, offset, length) != checksum:
+                return None
+            behind = offset + max(length, len(before))
             writes.append(Write(offset, before))
     except struct.error:
         return None
-    return Journal(size, tuple(write for write in writes if write.data))
+    return Journal(size, tuple(write for write in writes if write.data)) if size <= end else None
+
+
+def _checksum(reader: Reader, offset: int, length: int) -> int:
+    """CRC-32 of some bytes of the file, however many."""
+    checksum, end = 0, offset + length
+    while offset < end:
+        data = reader.read_available(offset, min(_CHUNK, end - offset))
+        checksum = zlib.crc32(data, checksum)
+        offset += len(data) or length
+    return checksum
 
 
 def _body(reader: Reader) -> bytes | None:
@@ -104,7 +121,7 @@ def _places(body: bytes) -> Iterator[tuple[int, bytes, int, int]]:
     """(offset, old bytes, number of new bytes, their checksum) of each place.
 
     Raises:
-        struct.error: the body ends too early.
+        struct.error: the body ends too early, or too late.
     """
     _, count = _HEAD.unpack_from(body)
     at = _HEAD.size
@@ -115,3 +132,5 @@ def _places(body: bytes) -> Iterator[tuple[int, bytes, int, int]]:
         checksum, new = _NEW.unpack_from(body, at + length)
         at += length + _NEW.size
         yield offset, before, new, checksum
+    if at != len(body):
+        raise struct.error("bytes behind the last place")

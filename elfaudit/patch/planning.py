@@ -109,9 +109,7 @@ def plan_undo(stream: ByteStream, name: str) -> Plan:
         tuple((now, old) for old, now in _libraries(first, image) if old != now),
         told=("the file is what it was before it was patched",),
     )
-    return Plan(
-        name, image, change, journal.size, journal.size, journal.writes, (), restores=True
-    )
+    return Plan(name, image, change, journal.size, journal.size, journal.writes, (), restores=True)
 
 
 def _differs(image: Image, change: Change) -> bool:
