@@ -32,9 +32,6 @@ __all__ = [
 ]
 
 
-_EXECUTE = 1
-
-
 @dataclass(frozen=True, slots=True)
 class AddNeeded:
     """List a library: behind all others, or in front of ``before``, or in front of all.
@@ -321,16 +318,6 @@ class _Draft:
         if not raw or 0 in raw:
             raise self._refusal(f"{text!r} is no name that a dynamic section can hold")
         return raw
-
-    def _clear_execstack(self) -> None:
-        stacks = [each for each in self._image.segments if each.type == SegmentType.GNU_STACK]
-        if not stacks:
-            raise self._refusal(
-                "has no PT_GNU_STACK, which alone could say that the stack is not executable"
-            )
-        self.clear = any(each.flags & _EXECUTE for each in stacks)
-        told = "is not executable any more" if self.clear else "is not executable already"
-        self.told.append(f"the stack {told}")
 
     def _refusal(self, problem: str) -> PatchError:
         return PatchError(self._image.name, problem)

@@ -149,7 +149,7 @@ def test_what_is_no_elf_file(content: bytes, tmp_path: Path) -> None:
     assert str(caught.value).startswith(str(path))
     with pytest.raises(ElfAuditError) as caught:
         undone(path)
-        assert str(caught.value).startswith(str(path))
+    assert str(caught.value).startswith(str(path))
 
 
 def test_the_refusal_of_one_edit_refuses_all(tmp_path: Path) -> None:
