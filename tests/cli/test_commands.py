@@ -6,13 +6,14 @@ import json
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from elfaudit.cli import cli
 
 from .conftest import Run
 
-COMMANDS = sorted(cli.commands or ["providers", "resolve", "schema", "show", "symbols"])
+COMMANDS = sorted(cli.list_commands(click.Context(cli)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -30,7 +31,7 @@ def test_the_command_lists_all_commands(run: Run) -> None:
     assert run("--version").output.startswith("elfaudit ")
 
 
-@pytest.mark.parametrize("command", ["resolve", "show", "symbols", "providers"])
+@pytest.mark.parametrize("command", ["patch-needed", "providers", "resolve", "show", "symbols"])
 def test_a_command_without_arguments_shows_its_help(run: Run, command: str) -> None:
     result = run(command)
     assert result.exit_code == 2
