@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..errors import ElfAuditError
+from ..errors import ElfAuditError, PatchError
 from ..findings import Applicability, Edit, Finding
 from ..patch.edits import PatchEdit
 from ..sources import split_address
@@ -32,7 +32,9 @@ def plan_fixes(
         drop_signature: likewise.
 
     Raises:
-        PatchError, SourceError, ElfFormatError: as :func:`plan_patch`.
+        PatchError: as :func:`plan_patch`; or a file of another root has to be changed, which has
+            the name of one of this machine.
+        SourceError, ElfFormatError: as :func:`plan_patch`.
     """
     plans: list[PatchPlan] = []
     for plan in each_fix(
@@ -55,12 +57,18 @@ def each_fix(
 ) -> Iterator[PatchPlan | ElfAuditError]:
     """The same one by one; where a file cannot be repaired, why."""
     wanted: dict[str, dict[str, dict[PatchEdit, None]]] = {}
+    refused: dict[str, ElfAuditError] = {}
     for edit in _repairs(findings, unsafe=unsafe):
+        if _is_of_root(edit.target, root):
+            why = f"is a file of {root}: name it as {os.path.join(root or '', edit.target[1:])}"
+            refused[edit.target] = PatchError(edit.target, why)
+            continue
         container, inside = split_address(edit.target)
         if inside is not None and os.path.isdir(container):
             container, inside = os.path.join(container, inside), None
         name = container if inside is None else f"{container}::{inside}"
         wanted.setdefault(container, {}).setdefault(name, {})[patch_edit(edit)] = None
+    yield from refused.values()
     for target, files in wanted.items():
         edits = {name: tuple(some) for name, some in files.items()}
         try:
@@ -71,6 +79,12 @@ def each_fix(
             yield error
         else:
             yield plan
+
+
+def _is_of_root(target: str, root: str | None) -> bool:
+    """Whether a path is one of another root, and would be that of another file here."""
+    elsewhere = root is not None and os.path.realpath(root) != "/"
+    return elsewhere and target.startswith("/") and os.path.lexists(f"{root}{target}")
 
 
 def _repairs(findings: Iterable[Finding], *, unsafe: bool) -> Iterator[Edit]:

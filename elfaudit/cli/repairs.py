@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..api.fixes import each_fix
 from ..api.patching import apply_patch
 from ..api.resolving import resolve_all
 from ..errors import ElfAuditError
-from ..findings import Finding, Resolution, Selection
+from ..findings import Edit, Finding, Resolution, Selection
 from ..report.patch import Outcome
+from ..sources import split_address
 from .output import Progress, told
 
 __all__ = ["repaired"]
@@ -24,7 +27,7 @@ def repaired(
     *,
     unsafe: bool,
 ) -> tuple[list[Outcome], list[str]]:
-    """Make the repairs that resolving some targets suggests.
+    """Make the repairs of some targets that resolving them suggests.
 
     Args:
         targets: files, wheels, directories.
@@ -60,4 +63,22 @@ def _findings(
 ) -> Iterator[Finding]:
     for result in resolve_all(targets, progress=progress, **inputs):
         if isinstance(result, Resolution):
-            yield from (each for each in result.findings if each.rule in selection)
+            found = (each for each in result.findings if each.rule in selection)
+            yield from (_of_subject(each, result.subject) for each in found)
+
+
+def _of_subject(finding: Finding, subject: str) -> Finding:
+    """A finding with those fixes only that change what was asked about, or its own archive.
+
+    Nobody asked for a library of the system to be changed; and that of another root has the name
+    that one of this machine has.
+    """
+    archive, inside = split_address(subject)
+    inside = None if os.path.isdir(archive) else inside
+
+    def is_asked(edit: Edit) -> bool:
+        return edit.target == subject or (
+            inside is not None and edit.target.startswith(f"{archive}::")
+        )
+
+    return replace(finding, fixes=tuple(f for f in finding.fixes if all(map(is_asked, f.edits))))

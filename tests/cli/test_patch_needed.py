@@ -478,3 +478,34 @@ def test_a_repair_that_is_refused_is_told_and_the_others_are_made(
     assert "7 load, 1 fail" in result.stdout
     document_ = run("resolve", folders[1], "--root", "none", "--fix", "--format", "json")
     assert json.loads(document_.stdout)["summary"]["fails"] == 0
+
+
+def test_only_what_was_asked_about_is_repaired(run: Run, story: Path, tmp_path: Path) -> None:
+    """A library of another root has the path of one of this machine, which is another file."""
+    here = Path(shutil.copytree(story / "site-packages/torch/lib", tmp_path / "here/lib"))
+    root = Path(shutil.copytree(story / "root", tmp_path / "root", symlinks=True))
+    shutil.copytree(here, f"{root}{here}")
+    extension = tmp_path / "_C.so"
+    (compiled,) = (story / "site-packages/torch").glob("_C.*.so")
+    shutil.copy(compiled, extension)
+    path = ("--set-runpath", here, "--no-check")
+    assert run("patch-needed", extension, *path).exit_code == 0
+    before = {each: each.read_bytes() for each in tmp_path.rglob("*.so")}
+    options = {"root": str(root)}
+    result = run("resolve", extension, "--root", root, "--unsafe-fixes")
+    assert result.exit_code == 1
+    assert f"{here}/libtorch_hip.so: undefined symbol: rsmi_init" in result.output
+    assert {each: each.read_bytes() for each in before} == before
+    found = elfaudit.resolve(str(extension), **options).findings  # type: ignore[arg-type]
+    with pytest.raises(elfaudit.PatchError, match=f"is a file of {root}: name it as {root}{here}"):
+        elfaudit.plan_fixes(found, unsafe=True, root=str(root))
+
+
+def test_a_member_brought_along_is_repaired_with_the_one_asked_about(
+    run: Run, dist: Path, root: str
+) -> None:
+    with zipfile.ZipFile(dist) as archive:
+        (name,) = (each for each in archive.namelist() if each.startswith("torch/_C"))
+    result = run("resolve", f"{dist}::{name}", "--root", root, "--unsafe-fixes")
+    assert result.exit_code == 0
+    assert f"{dist}::{HIP}: patched" in result.output
