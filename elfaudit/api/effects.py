@@ -41,7 +41,6 @@ def effects_of(
     rebound = tuple(_rebound(before, after))
     missed = {entry.name for entry in before.link_map.entries if entry.missing}
     missing = (entry.name for entry in after.link_map.entries if entry.missing)
-    known = {entry.identity for entry in before.link_map.entries}
     return Effects(
         before.verdict,
         before.error,
@@ -49,9 +48,7 @@ def effects_of(
         after.error,
         tuple(dict.fromkeys(name for name in missing if name not in missed)),
         tuple(
-            entry.name
-            for entry in after.link_map.entries
-            if entry.origin is Origin.LD_LIBRARY_PATH and entry.identity not in known
+            entry.name for entry in after.link_map.entries if entry.origin is Origin.LD_LIBRARY_PATH
         ),
         tuple(each for each in rebound if each.before is None),
         tuple(each for each in rebound if each.before is not None and each.after is not None),

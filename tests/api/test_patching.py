@@ -472,6 +472,18 @@ def test_what_only_a_provider_has_is_told_apart(workshop: Workshop, host: Path) 
     assert dlopen(host, user).error is None
 
 
+def test_what_was_lent_before_is_told_too(workshop: Workshop, host: Path) -> None:
+    """The file lists it already, but without the provider it would not be found."""
+    workshop.library("far/libone.so", ONE)
+    workshop.library("far/libtwo.so", "int two;")
+    user = workshop.library("libuser.so", CALLS, needed=["libone.so"])
+    place = str(workshop.directory / "far")
+    effects = plan_patch(user, [AddNeeded("libtwo.so")], providers=[place]).files[0].effects
+    assert effects is not None
+    assert effects.lent == ("libone.so", "libtwo.so")
+    assert "libone.so: cannot open" in str(dlopen(host, user).error)
+
+
 @pytest.mark.parametrize("source", ["workshop", "wheel"])
 def test_the_same_is_told_of_members(workshop: Workshop, source: str, tmp_path: Path) -> None:
     workshop.library("pkg/libone.so", ONE)
@@ -528,6 +540,7 @@ def test_a_library_that_versions_are_required_from_is_not_removed(versioned: Pat
 def test_what_is_required_of_its_versions_goes_with_a_replaced_library(
     versioned: Path, host: Path, readelf: str
 ) -> None:
+    was = versioned.read_bytes()
     apply_patch(plan_patch(versioned, [ReplaceNeeded("libdep.so.1", "libdep.so.2")]))
     answer = dlopen(host, versioned)
     assert answer.error is None
@@ -537,6 +550,8 @@ def test_what_is_required_of_its_versions_goes_with_a_replaced_library(
     shown = subprocess.run([readelf, "-VW", versioned], capture_output=True, text=True, check=True)
     assert "File: libdep.so.2" in shown.stdout
     assert "libdep.so.1" not in shown.stdout
+    apply_patch(undo_patch(versioned))
+    assert versioned.read_bytes() == was
 
 
 def test_a_replacement_without_the_version_is_foretold(workshop: Workshop, host: Path) -> None:
