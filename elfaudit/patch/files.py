@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from ..errors import PatchError
 from ..stream import FileStream
@@ -33,13 +36,17 @@ def carry_out(
     with beside(target) as temporary:
         copy_with(path, temporary, plan.size, plan.writes, plan.kept)
         old, new = FileStream(path, name=plan.name), FileStream(temporary, name=plan.name)
-        if old.size != plan.image.size:
-            raise PatchError(plan.name, "has changed since the patch was planned")
-        with syncing(temporary):
-            prove(old, new, plan)
-        if backup is not None and os.path.lexists(target):
-            back_up(target, backup)
-        put_in_place(temporary, target, path, keep_times=keep_times)
+        try:
+            if old.size != plan.image.size:
+                raise PatchError(plan.name, "has changed since the patch was planned")
+            with syncing(temporary):
+                prove(old, new, plan)
+        finally:
+            old.release()
+            new.release()
+        _refuse_another(plan)
+        with _backed_up(target, backup):
+            put_in_place(temporary, target, path, keep_times=keep_times)
 
 
 def copy_file(
@@ -60,6 +67,33 @@ def copy_file(
         copy_with(path, temporary, os.path.getsize(path), (), os.path.getsize(path))
         with syncing(temporary):
             pass
-        if backup is not None and os.path.lexists(target):
-            back_up(target, backup)
-        put_in_place(temporary, target, path, keep_times=keep_times)
+        with _backed_up(target, backup):
+            put_in_place(temporary, target, path, keep_times=keep_times)
+
+
+def _refuse_another(plan: Plan) -> None:
+    """Refuse a file that is not the one that the plan was made for any more.
+
+    Raises:
+        SourceError: another one has its name, or it was written to.
+    """
+    plan.image.reader.release()
+    plan.image.reader.read_available(0, 1)  # opened again: FileStream knows the file
+
+
+@contextmanager
+def _backed_up(target: str, backup: str | None) -> Iterator[None]:
+    """Keep what is at a place under another name, unless what takes that place fails.
+
+    Raises:
+        SourceError: the other name is taken, or cannot be written.
+    """
+    if backup is None or not os.path.lexists(target):
+        yield
+        return
+    back_up(target, backup)
+    try:
+        yield
+    except BaseException:
+        Path(backup).unlink(missing_ok=True)
+        raise

@@ -102,13 +102,18 @@ def _lief(stream: ByteStream, needed: list[str]) -> Iterator[str]:
 
     stream.seek(0)
     lief.logging.disable()
-    binary = lief.ELF.parse(list(stream.read()))
-    if not isinstance(binary, lief.ELF.Binary):
-        yield "LIEF cannot read it"
+    raw = list(stream.read())
+    try:
+        binary = lief.ELF.parse(raw)
+        if not isinstance(binary, lief.ELF.Binary):
+            yield "LIEF cannot read it"
+            return
+        fine, problem = lief.ELF.check_layout(binary)
+        found = [_decoded(each) for each in binary.libraries]
+    except Exception as error:  # noqa: BLE001  of a damaged file it may raise anything
+        yield f"LIEF cannot read it: {error}"
         return
-    fine, problem = lief.ELF.check_layout(binary)
     if not fine:
         yield f"LIEF: {problem}"
-    found = [_decoded(each) for each in binary.libraries]
     if found != needed:
         yield f"LIEF finds {found} in DT_NEEDED"

@@ -67,13 +67,22 @@ def place(image: Image, pieces: Sequence[Piece]) -> Placement:
     """
     for way in _WAYS:
         found = way(image, pieces)
-        if found is not None:
+        if found is not None and _is_sane(image, found):
             return _without_empty(image, found)
     raise PatchError(
         image.name,
         "has no room for another program header: the table cannot grow, no entry of it is free, "
         "and no segment can be extended",
     )
+
+
+def _is_sane(image: Image, placement: Placement) -> bool:
+    """Whether no alignment that the file asks for leads out of memory, or far behind its end."""
+    moved = sum(each.piece.new_size for each in placement.moved)
+    loads = (each for each in placement.segments if each.type == SegmentType.LOAD)
+    ends = (each.address + each.memory_size for each in loads)
+    top = 1 << image.layout.bits
+    return placement.size - image.size - moved <= _MOST_PADDING and max(ends) <= top
 
 
 def _behind_the_last(image: Image, pieces: Sequence[Piece]) -> Placement | None:

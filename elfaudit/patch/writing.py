@@ -20,6 +20,8 @@ from .copying import copy_range, write_all
 
 __all__ = ["back_up", "beside", "copy_with", "put_in_place", "syncing"]
 
+_LONGEST_START = 100  # bytes; a name has 255 at most
+
 
 @contextmanager
 def beside(path: str) -> Iterator[str]:
@@ -29,7 +31,8 @@ def beside(path: str) -> Iterator[str]:
         SourceError: nothing can be written there, or what was written cannot be kept.
     """
     directory, name = os.path.split(os.path.realpath(path))
-    temporary = os.path.join(directory, f".{name[:100]}.{secrets.token_hex(6)}.elfaudit")
+    start = os.fsdecode(os.fsencode(name)[:_LONGEST_START])
+    temporary = os.path.join(directory, f".{start}.{secrets.token_hex(6)}.elfaudit")
     try:
         yield temporary
     except OSError as error:
