@@ -455,6 +455,7 @@ def test_a_full_disk(free: int, small_disk: Path) -> None:
     assert sorted(each.name for each in small_disk.iterdir()) == ["ballast", "libdemo.so"]
 
 
+@pytest.mark.mount
 def test_a_disk_that_is_full_of_the_backup(small_disk: Path) -> None:
     path, backup = copied(X86, small_disk), small_disk / "backup"
     first = path.read_bytes()
@@ -465,6 +466,7 @@ def test_a_disk_that_is_full_of_the_backup(small_disk: Path) -> None:
     assert sorted(each.name for each in small_disk.iterdir()) == ["ballast", "libdemo.so"]
 
 
+@pytest.mark.mount
 def test_another_disk(small_disk: Path, tmp_path: Path) -> None:
     path = copied(X86, tmp_path)
     carry_out(planned(path, ADD), str(path), str(small_disk / "new.so"))
