@@ -22,7 +22,9 @@ __all__ = [
     "Image", "Row", "Section", "SectionType", "read_image", "section_struct", "used_ranges",
 ]  # fmt: skip
 
-_MAX_SECTIONS = 1 << 20
+_MAX_SECTIONS = 1 << 17
+_MAX_ROWS = 1 << 16
+_MAX_STRING = 1 << 20
 _SHN_XINDEX = 0xFFFF
 
 
@@ -147,7 +149,9 @@ class Image:
         Raises:
             ElfFormatError: it does not end inside the table.
         """
-        end = self.strings.find(0, offset) if 0 <= offset < len(self.strings) else -1
+        end = -1
+        if 0 <= offset < len(self.strings):
+            end = self.strings.find(0, offset, offset + _MAX_STRING)
         if end < 0:
             raise self.error(self.dynamic.offset, "DT_STRTAB", f"no string at {offset:#x} in it")
         return self.strings[offset:end]
@@ -229,6 +233,9 @@ def _place_of(segments: tuple[Segment, ...], address: int, size: int) -> int | N
 def _read_rows(reader: Reader, layout: Layout, dynamic: Segment) -> tuple[tuple[Row, ...], int]:
     """The entries, and how many fit; at most those of the segment are looked at."""
     capacity = dynamic.file_size // layout.dynamic.size
+    if capacity > _MAX_ROWS:
+        problem = f"{dynamic.file_size} bytes is more than any real table has"
+        raise ElfFormatError(reader.name, dynamic.offset, "PT_DYNAMIC", problem)
     raw = reader.read(dynamic.offset, capacity * layout.dynamic.size, "PT_DYNAMIC")
     rows: list[Row] = []
     for tag, value in layout.dynamic.iter_unpack(raw):
