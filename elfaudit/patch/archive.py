@@ -72,6 +72,7 @@ class Archive:
         directory: where the central directory begins.
         comment: of the archive.
         wide: whether its end is that of zip64.
+        stamp: what tells the file from others, and from itself once it was written to.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Archive:
     directory: int
     comment: bytes
     wide: bool
+    stamp: tuple[int, int, int, int]
 
 
 def read_archive(path: str) -> Archive:
@@ -90,6 +92,7 @@ def read_archive(path: str) -> Archive:
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
+        stamp = _stamp(file.fileno())
         size = file.seek(0, os.SEEK_END)
         tail_at = max(size - (_FULL_16 + _END.size), 0)
         file.seek(tail_at)
@@ -115,7 +118,12 @@ def read_archive(path: str) -> Archive:
         raise WheelError(f"{path}::{outside.name}", f"is nowhere: {outside.offset:#x} is too far")
     if len(entries) != count:
         raise WheelError(path, f"lists {len(entries)} members, but says {count}")
-    return Archive(path, entries, start - offset, start, text, wide is not None)
+    return Archive(path, entries, start - offset, start, text, wide is not None, stamp)
+
+
+def _stamp(descriptor: int) -> tuple[int, int, int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _wide_end(descriptor: int, path: str, end: int) -> tuple[int, int, int, int] | None:
@@ -233,15 +241,23 @@ def write_archive(
         dropped: members that are left out, likewise.
 
     Raises:
-        WheelError: a local header is damaged, or a member that is to change is encrypted.
+        WheelError: a local header is damaged, a member that is to change is encrypted, members lie
+            over each other, or the old file was changed since it was read.
         OSError: as the system says.
     """
     with open(archive.path, "rb") as old, open(target, "xb") as new:
+        _refuse_another(archive, old.fileno())
         records = _write_members(archive, old.fileno(), new, changed, dropped)
         count = len(archive.entries)
         _write_end(archive, new, [records[n] for n in range(count) if n in records])
+        _refuse_another(archive, old.fileno())
         new.flush()
         os.fsync(new.fileno())
+
+
+def _refuse_another(archive: Archive, descriptor: int) -> None:
+    if _stamp(descriptor) != archive.stamp:
+        raise WheelError(archive.path, "has changed since it was read")
 
 
 def _write_members(
@@ -253,11 +269,13 @@ def _write_members(
 ) -> dict[int, bytes]:
     """Write what stands before the directory; the records of the members by their old places."""
     order = sorted(range(len(archive.entries)), key=lambda n: archive.entries[n].offset)
-    ends = [archive.entries[n].offset for n in order[1:]] + [archive.directory]
+    ends = [*(archive.entries[n].offset for n in order[1:]), archive.directory][: len(order)]
     records: dict[int, bytes] = {}
     begin, shift = 0, 0  # of the old file, what is not copied yet, and how far it moves
     for number, end in zip(order, ends, strict=True):
         entry = archive.entries[number]
+        if entry.offset + _LOCAL.size + len(entry.raw_name) + entry.packed > end:
+            raise WheelError(f"{archive.path}::{entry.name}", "lies over what stands behind it")
         if number not in dropped and number not in changed:
             records[number] = _record(entry, entry, entry.offset + shift - archive.shift)
             continue
