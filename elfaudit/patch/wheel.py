@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import PatchError, SourceError, WheelError
 from ..stream import ByteStream
-from .archive import Archive, Replacement, open_entry, read_archive, write_archive
+from .archive import Archive, open_entry, read_archive
 from .distribution import Owner, digest_of, refuse_lie
 from .planning import Plan
 from .proof import prove
 from .record import Digest, put_right, rows_of
+from .splice import Replacement, write_archive
 from .unpacked import Unpacked, Window
 from .writing import back_up, beside, put_in_place
 

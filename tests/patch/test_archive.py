@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from elfaudit.errors import SourceError, WheelError
-from elfaudit.patch.archive import Replacement, open_entry, read_archive, write_archive
+from elfaudit.patch.archive import open_entry, read_archive
+from elfaudit.patch.splice import Replacement, write_archive
 
 _NEW = b"another text, " * 400
 

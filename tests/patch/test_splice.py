@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from elfaudit.errors import ElfAuditError, WheelError
-from elfaudit.patch.archive import Replacement, open_entry, read_archive, write_archive
+from elfaudit.patch.archive import open_entry, read_archive
+from elfaudit.patch.splice import Replacement, write_archive
 from tests.sources.archives import CENTRAL, LOCAL, archive, patched, streamed, zip64
 
 MEMBERS = {
