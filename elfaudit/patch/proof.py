@@ -14,9 +14,11 @@ from ..elf import ElfObject, read_elf
 from ..elf.dynamic import DynamicTag
 from ..elf.header import Segment, SegmentType
 from ..elf.reader import Reader
+from ..elf.versions import VersionNeed
 from ..errors import ElfAuditError, PatchError
 from ..stream import ByteStream
-from .image import Image, Section, read_image
+from .image import Image, Section, SectionType, read_image
+from .journal import read_journal
 from .opinions import other_opinions
 from .overwritten import OverwrittenStream
 from .planning import Plan
@@ -55,15 +57,20 @@ def prove(old: ByteStream, new: ByteStream, plan: Plan) -> None:
 def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
     """What is wrong with a new file, a clause each; nothing if it is right."""
     before, after = plan.image, read_image(new, plan.name)
+    first = _first(before)
     if after.size != plan.size:
         yield f"it has {after.size} bytes, not {plan.size}"
     yield from _other_bytes(Reader(old, plan.name), after.reader, plan)
+    yield from _written(Reader(old, plan.name), after.reader, plan)
     yield from _dynamic(before, after, plan)
     yield from _unmoved(before, after, plan)
     yield from _segments(after)
+    yield from _programs(first, before, after, plan)
     yield from _sections(before, after)
     one, other = read_elf(old, name=plan.name), read_elf(new, name=plan.name)
-    yield from _names(before, after, one, other)
+    if not (after.strings.startswith(first.strings) and after.strings.endswith(b"\0")):
+        yield "the strings have changed"
+    yield from _names(one, other)
     yield from _facts(one, other)
     yield from other_opinions(old, before, new, after)
 
@@ -92,6 +99,26 @@ def _other_bytes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
                 return
             position += size
         position = max(position, end)
+
+
+def _first(image: Image) -> Image:
+    """A file as it was before it was first patched."""
+    journal = read_journal(image.reader)
+    if journal is None:
+        return image
+    stream = OverwrittenStream(image.reader, journal.size, journal.writes)
+    return read_image(stream, image.name)
+
+
+def _written(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
+    """Places that do not have what was written there, and a way back that is none."""
+    expected = OverwrittenStream(old, plan.size, plan.writes, plan.kept)
+    for write in plan.writes:
+        expected.seek(write.offset)
+        if expected.read(len(write.data)) != new.read_available(write.offset, len(write.data)):
+            yield f"not all that was written to {write.offset:#x} is there"
+    if read_journal(new) is None:
+        yield "there is no way back from it"
 
 
 def _dynamic(before: Image, after: Image, plan: Plan) -> Iterator[str]:
@@ -147,6 +174,46 @@ def _segments(image: Image) -> Iterator[str]:
 _MAPPED = (SegmentType.DYNAMIC, SegmentType.INTERP, SegmentType.NOTE, SegmentType.GNU_PROPERTY)
 
 
+def _programs(first: Image, before: Image, after: Image, plan: Plan) -> Iterator[str]:
+    """Program headers that are not those of the first state, but for what an editor may change."""
+    for old in first.segments:
+        if not any(_serves_for(new, old) for new in after.segments):
+            moved = first.sections and old.type == SegmentType.LOAD  # all that was in it
+            if not moved or any(old.address == each.address for each in after.loads):
+                yield f"the program header of type {old.type:#x} at {old.offset:#x} has changed"
+    known = {each.address for each in first.loads}
+    for each in after.loads:
+        if each.address not in known and each.flags not in _NEW_FLAGS:
+            yield f"the new segment at {each.offset:#x} has the flags {each.flags}"
+    if after.has_execstack != (before.has_execstack and not plan.change.clear_execstack):
+        yield "the stack is not what it was to be"
+    if any(getattr(first.header, name) != getattr(after.header, name) for name in _HEADER):
+        yield "the header has changed"
+
+
+def _serves_for(new: Segment, old: Segment) -> bool:
+    """Whether a program header says what one of the first state said."""
+    if old.type in _FREE:
+        return True
+    if (new.type, new.align) != (old.type, old.align):
+        return False
+    if old.type == SegmentType.GNU_STACK:
+        return new.flags | 1 == old.flags | 1
+    if old.type == SegmentType.LOAD:
+        grown = new.file_size >= old.file_size and new.memory_size >= old.memory_size
+        return grown and (new.offset, new.address, new.flags) == (
+            old.offset, old.address, old.flags,
+        )  # fmt: skip
+    sizes = (new.file_size, new.memory_size) == (old.file_size, old.memory_size)
+    return new.flags == old.flags and (sizes or old.type == SegmentType.DYNAMIC)
+
+
+# What may be used for something else, or is judged apart.
+_FREE = (SegmentType.PHDR, SegmentType.NULL, SegmentType.GNU_RELRO)
+_NEW_FLAGS = (4, 6)
+_HEADER = ("osabi", "abi_version", "type", "machine", "flags", "entry", "version", "padding")
+
+
 def _sections(before: Image, after: Image) -> Iterator[str]:
     """Sections that are gone, lie elsewhere than their segments, or have other bytes."""
     if len(before.sections) != len(after.sections):
@@ -167,7 +234,8 @@ def _sections(before: Image, after: Image) -> Iterator[str]:
 
 def _goes_on(before: Image, old: Section, after: Image, new: Section) -> bool:
     """Whether a section that moved is what it was; strings and entries are judged apart."""
-    if old.offset in (before.dynamic.offset, before.strings_offset):
+    judged_apart = old.offset in (before.dynamic.offset, before.strings_offset)
+    if judged_apart or old.type == SectionType.GNU_VERNEED:
         return True
     data = before.reader.read(old.offset, old.size, "sh_offset")
     return new.size == old.size and data == after.reader.read(new.offset, new.size, "sh_offset")
@@ -184,7 +252,13 @@ def _unmoved(before: Image, after: Image, plan: Plan) -> Iterator[str]:
         end = (begin or 0) + (before.value(size_tag) or 0)
         if begin is not None and any(b < end and begin < e for b, e in written):
             yield f"what entry {tag:#x} of the dynamic section leads to was written to"
+    for tag in ADDRESSES - _FOUND_ANYWHERE:
+        if before.value(tag) != after.value(tag):
+            yield f"entry {tag:#x} of the dynamic section leads elsewhere"
 
+
+# Tables that only have to be found: DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_VER…, …XHASH.
+_FOUND_ANYWHERE = frozenset((4, 5, 6, 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE, 0x70000036))
 
 # Tables that are never moved, each with the entry that has its size in bytes.
 _STAYING = {
@@ -197,8 +271,8 @@ _STAYING = {
 }
 
 
-def _names(before: Image, after: Image, old: ElfObject, new: ElfObject) -> Iterator[str]:
-    """Symbols that are others, or have other names; where a section moved, its symbols do."""
+def _names(old: ElfObject, new: ElfObject) -> Iterator[str]:
+    """Symbols that are others, or have other names or versions; those of a moved section move."""
     ours, theirs = old.symbol_columns, new.symbol_columns
     if not ours.has_rows_of(theirs):
         if ours.name_offsets != theirs.name_offsets:
@@ -209,10 +283,14 @@ def _names(before: Image, after: Image, old: ElfObject, new: ElfObject) -> Itera
             yield "the sections of the symbols have changed"
     if ours.version_indices != theirs.version_indices:
         yield "the versions of the symbols have changed"
-    if not after.strings.startswith(before.strings):  # the usual case, which copies nothing
-        end = before.strings.find(0, max(ours.name_offsets, default=0)) + 1
-        if before.strings[:end] != after.strings[:end]:
-            yield "the names of the symbols have changed"
+    if old.versions.definitions != new.versions.definitions:
+        yield "the versions that are defined have changed"
+    if [*map(_version, old.versions.needs)] != [*map(_version, new.versions.needs)]:
+        yield "the versions that are required have changed"
+
+
+def _version(need: VersionNeed) -> tuple[str, int, bool, bool]:
+    return need.name, need.index, need.weak, need.hidden
 
 
 def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
