@@ -17,6 +17,7 @@ from ..elf.reader import Reader
 from ..elf.versions import VersionNeed
 from ..errors import ElfAuditError, PatchError
 from ..stream import ByteStream
+from .emptied import guarding
 from .image import Image, Section, SectionType, read_image
 from .journal import read_journal
 from .opinions import other_opinions
@@ -66,7 +67,8 @@ def _differences(old: ByteStream, new: ByteStream, plan: Plan) -> Iterator[str]:
     yield from _unmoved(before, after, plan)
     yield from _segments(after)
     yield from _programs(first, before, after, plan)
-    yield from _sections(before, after)
+    yield from _sections(before, after)  # from here on there are as many as there were
+    yield from _found(first, after)
     one, other = read_elf(old, name=plan.name), read_elf(new, name=plan.name)
     if not (after.strings.startswith(first.strings) and after.strings.endswith(b"\0")):
         yield "the strings have changed"
@@ -113,10 +115,13 @@ def _first(image: Image) -> Image:
 def _written(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
     """Places that do not have what was written there, and a way back that is none."""
     expected = OverwrittenStream(old, plan.size, plan.writes, plan.kept)
-    for write in plan.writes:
-        expected.seek(write.offset)
-        if expected.read(len(write.data)) != new.read_available(write.offset, len(write.data)):
-            yield f"not all that was written to {write.offset:#x} is there"
+    behind = (
+        (begin, min(_CHUNK, plan.size - begin)) for begin in range(plan.kept, plan.size, _CHUNK)
+    )
+    for offset, size in (*((each.offset, len(each.data)) for each in plan.writes), *behind):
+        expected.seek(offset)
+        if expected.read(size) != new.read_available(offset, size):
+            yield f"not all that was written to {offset:#x} is there"
     if read_journal(new) is None:
         yield "there is no way back from it"
 
@@ -130,6 +135,8 @@ def _dynamic(before: Image, after: Image, plan: Plan) -> Iterator[str]:
         different = next((pair for pair in zip(wanted, found, strict=False) if pair[0] != pair[1]),
                          (len(wanted), len(found)))  # fmt: skip
         yield f"the dynamic section has {different[1]} where {different[0]} was to be"
+    if len(after.rows) >= after.capacity and len(before.rows) < before.capacity:
+        yield "the dynamic section has no end (DT_NULL)"
     renamed = dict(plan.change.renamed)
     names = [renamed.get(each.library, each.library) for each in requirements(before)]
     if names != [each.library for each in requirements(after)]:
@@ -150,7 +157,7 @@ _BY_PLACE = (DynamicTag.STRSZ, 0x70000035)  # the latter is DT_MIPS_RLD_MAP_REL
 def _segments(image: Image) -> Iterator[str]:
     """Violations of what the loader and the kernel ask of program headers."""
     for each in image.loads:
-        if (each.address - each.offset) % max(each.align, 1):
+        if each.align & (each.align - 1) or (each.address - each.offset) % max(each.align, 1):
             yield f"offset and address of the segment at {each.offset:#x} do not agree"
         if each.offset + each.file_size > image.size or each.file_size > each.memory_size:
             yield f"the segment at {each.offset:#x} has more bytes than there are"
@@ -187,8 +194,21 @@ def _programs(first: Image, before: Image, after: Image, plan: Plan) -> Iterator
             yield f"the new segment at {each.offset:#x} has the flags {each.flags}"
     if after.has_execstack != (before.has_execstack and not plan.change.clear_execstack):
         yield "the stack is not what it was to be"
+    if not _is_guarded(first, after):
+        yield "RELRO has changed"
     if any(getattr(first.header, name) != getattr(after.header, name) for name in _HEADER):
         yield "the header has changed"
+
+
+def _is_guarded(first: Image, after: Image) -> bool:
+    """Whether RELRO is what it was, or went along with the dynamic section, which was all in it."""
+    old, new = (
+        [each for each in image.segments if each.type == SegmentType.GNU_RELRO]
+        for image in (first, after)
+    )
+    place = after.dynamic.offset
+    around = (load for load in after.loads if 0 <= place - load.offset < load.file_size)
+    return old == new or [guarding(load) for load in around] == new
 
 
 def _serves_for(new: Segment, old: Segment) -> bool:
@@ -198,18 +218,23 @@ def _serves_for(new: Segment, old: Segment) -> bool:
     if (new.type, new.align) != (old.type, old.align):
         return False
     if old.type == SegmentType.GNU_STACK:
-        return new.flags | 1 == old.flags | 1
+        return new.flags | 1 == old.flags | 1 and new.memory_size == old.memory_size
     if old.type == SegmentType.LOAD:
         grown = new.file_size >= old.file_size and new.memory_size >= old.memory_size
         return grown and (new.offset, new.address, new.flags) == (
             old.offset, old.address, old.flags,
         )  # fmt: skip
+    if new.flags != old.flags:
+        return False
     sizes = (new.file_size, new.memory_size) == (old.file_size, old.memory_size)
-    return new.flags == old.flags and (sizes or old.type == SegmentType.DYNAMIC)
+    places = (new.offset, new.address) == (old.offset, old.address)
+    return (sizes or old.type == SegmentType.DYNAMIC) and (places or old.type in _MOVABLE)
 
 
 # What may be used for something else, or is judged apart.
 _FREE = (SegmentType.PHDR, SegmentType.NULL, SegmentType.GNU_RELRO)
+_MIPS_TABLES = (0x70000000, 0x70000003)  # PT_MIPS_REGINFO, PT_MIPS_ABIFLAGS
+_MOVABLE = (*_MAPPED, *_MIPS_TABLES)
 _NEW_FLAGS = (4, 6)
 _HEADER = ("osabi", "abi_version", "type", "machine", "flags", "entry", "version", "padding")
 
@@ -257,6 +282,20 @@ def _unmoved(before: Image, after: Image, plan: Plan) -> Iterator[str]:
             yield f"entry {tag:#x} of the dynamic section leads elsewhere"
 
 
+def _found(first: Image, after: Image) -> Iterator[str]:
+    """Tables that an entry of the dynamic section leads to, and their sections do not."""
+    places = {
+        each.address: each.index for each in first.sections if each.size and each.flags & _ALLOC
+    }
+    for tag in _FOUND_ANYWHERE:
+        old, new = first.value(tag), after.value(tag)
+        index = places.get(old or 0)
+        if index is None and tag == DynamicTag.STRTAB:
+            continue
+        if new != (old if index is None else after.sections[index].address):
+            yield f"entry {tag:#x} of the dynamic section leads elsewhere"
+
+
 # Tables that only have to be found: DT_HASH, DT_STRTAB, DT_SYMTAB, DT_GNU_HASH, DT_VER…, …XHASH.
 _FOUND_ANYWHERE = frozenset((4, 5, 6, 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE, 0x70000036))
 
@@ -301,21 +340,8 @@ def _facts(old: ElfObject, new: ElfObject) -> Iterator[str]:
         yield "the notes have changed"
     if (old.interp, old.tls) != (new.interp, new.tls):
         yield "the interpreter or the thread-local storage have changed"
-    if old.relro != new.relro and not (_guards_dynamic(old) and _guards_dynamic(new)):
-        yield "RELRO has changed"
     if {*map(_kind, old.segments)} - {*map(_kind, new.segments)} - {SegmentType.PHDR, 0}:
         yield "a program header is gone"
-
-
-def _guards_dynamic(file: ElfObject) -> bool:
-    """Whether RELRO, which may go along with the dynamic section if it holds nothing else, does."""
-    dynamic = [each for each in file.segments if each.type == SegmentType.DYNAMIC]
-    relro = file.relro
-    return relro is not None and all(
-        relro.address <= each.address
-        and each.address + each.memory_size <= relro.address + relro.memory_size
-        for each in dynamic
-    )
 
 
 def _kind(segment: Segment) -> int:
