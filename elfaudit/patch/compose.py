@@ -94,7 +94,7 @@ class _Composition:
         self._write_symbols()
         placement = self._placement
         told = [placement.how] if placement.how else []
-        if self._dynamic is not None and self._was_relro(self._dynamic):
+        if self._leaves_relro():
             told.append("the dynamic section is not made read-only after relocation any more")
         writes = _joined(self._image, self._writes)
         return Rewrite(placement.size, writes, tuple(told))
@@ -122,11 +122,13 @@ class _Composition:
             for load in self._image.loads
         )
 
-    def _was_relro(self, piece: Piece) -> bool:
+    def _leaves_relro(self) -> bool:
+        """Whether the dynamic section was in RELRO, which does not go along with it."""
+        moved = (each for each in self._placement.moved if each.piece is self._dynamic)
         return any(
-            each.address <= piece.address < each.address + each.memory_size
-            for each in self._image.segments
-            if each.type == SegmentType.GNU_RELRO
+            _is_guarded(self._image.segments, each.piece.address)
+            and not _is_guarded(self._placement.segments, each.address)
+            for each in moved
         )
 
     def _moved(self, offset: int, size: int = 1) -> Moved | None:
@@ -283,6 +285,12 @@ def _require_room(image: Image, placement: Placement) -> None:
     if max(ends, default=0) >> image.layout.bits:
         problem = f"would need a place that {image.layout.bits}-bit ELF has no number for"
         raise PatchError(image.name, problem)
+
+
+def _is_guarded(segments: Sequence[Segment], address: int) -> bool:
+    """Whether an address is read-only after relocation."""
+    relro = (each for each in segments if each.type == SegmentType.GNU_RELRO)
+    return any(each.address <= address < each.address + each.memory_size for each in relro)
 
 
 def _unmoved(image: Image) -> Placement:
