@@ -75,7 +75,7 @@ class SetRunpath:
 
 @dataclass(frozen=True, slots=True)
 class AddRunpath:
-    """Put a directory behind those of the RUNPATH; an RPATH without one becomes it."""
+    """Put a directory, or several, behind those of the RUNPATH; an RPATH without one becomes it."""
 
     path: str
 
@@ -278,11 +278,12 @@ class _Draft:
         runpath = self._places(DynamicTag.RUNPATH)
         places = runpath or self._places(DynamicTag.RPATH)
         old = self._text(self.rows[places[-1]]) if places else b""
-        new = [*old.split(b":"), path] if old else [path]
-        if path in new[:-1]:
+        listed = old.split(b":") if old else []
+        new = [each for each in dict.fromkeys(path.split(b":")) if each not in listed]
+        if not new:
             self.told.append(f"{_text(path)} is in the {'RUNPATH' if runpath else 'RPATH'} already")
             return
-        self._set_runpath(b":".join(new))
+        self._set_runpath(b":".join([*listed, *new]))
 
     def _drop_paths(self) -> None:
         paths = [self._drop(tag) for tag in (DynamicTag.RUNPATH, DynamicTag.RPATH)]
