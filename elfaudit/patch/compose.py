@@ -7,6 +7,7 @@ that counts from its own address (``DT_MIPS_RLD_MAP_REL``).
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,7 +17,7 @@ from ..elf.header import Segment, SegmentType
 from ..errors import PatchError
 from .edits import Change
 from .eviction import Piece
-from .image import Image, Row, Section, SectionType, section_struct
+from .image import Image, Row, Section, SectionType, physical_addresses, section_struct
 from .placement import Moved, Placement, place
 from .strings import placed
 from .symbols import moved_symbols
@@ -204,13 +205,7 @@ class _Composition:
         count = len(placement.segments)
         if count >= _PN_XNUM:
             raise PatchError(image.name, "has as many program headers as there can be")
-        table = image.reader.read(
-            header.segment_offset, header.segment_size * len(image.segments), "e_phoff"
-        )
-        physical = {
-            (each.type, each.address): row[4 if layout.bits == 64 else 3]
-            for each, row in zip(image.segments, layout.segment.iter_unpack(table), strict=True)
-        }
+        physical = physical_addresses(image)
         rows = []
         for each in placement.segments:
             segment = self._placed(each)
@@ -311,16 +306,22 @@ def _encoded_segment(image: Image, each: Segment, physical: int) -> bytes:
 
 def _joined(image: Image, writes: Sequence[Write]) -> tuple[Write, ...]:
     """The writes by place, later ones over earlier ones, without what is there already."""
-    areas: dict[int, bytes] = {}  # never copied but where something is written into one
+    starts: list[int] = []
+    areas: dict[int, bytes | bytearray] = {}  # copied only where something is written into one
     for write in writes:
-        end = write.offset + len(write.data)
-        for start, area in areas.items():
-            if start <= write.offset and end <= start + len(area):
-                areas[start] = area[: write.offset - start] + write.data + area[end - start :]
-                break
-        else:
+        number = bisect_right(starts, write.offset) - 1
+        start = starts[number] if number >= 0 else 0
+        area = areas.get(start, b"")
+        begin, end = write.offset - start, write.offset - start + len(write.data)
+        if number < 0 or end > len(area):
+            if write.offset not in areas:
+                insort(starts, write.offset)
             areas[write.offset] = write.data
-    found = sorted(areas.items())
+            continue
+        if isinstance(area, bytes):
+            areas[start] = area = bytearray(area)
+        area[begin:end] = write.data
+    found = [(start, bytes(areas[start])) for start in starts]
     for (first, data), (second, _) in pairwise(found):
         if first + len(data) > second:
             raise PatchError(image.name, f"two tables would be written to {second:#x}")

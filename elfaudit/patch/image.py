@@ -19,7 +19,8 @@ from ..errors import ElfFormatError
 from ..stream import ByteStream
 
 __all__ = [
-    "Image", "Row", "Section", "SectionType", "read_image", "section_struct", "used_ranges",
+    "Image", "Row", "Section", "SectionType", "physical_addresses", "read_image", "section_struct",
+    "used_ranges",
 ]  # fmt: skip
 
 _MAX_SECTIONS = 1 << 17
@@ -267,6 +268,20 @@ def _read_sections(reader: Reader, header: Header) -> tuple[tuple[Section, ...],
         raise ElfFormatError(reader.name, header.section_offset, "e_shnum", problem)
     table = reader.read(header.section_offset, row.size * count, "e_shoff")
     return tuple(Section(n, *each) for n, each in enumerate(row.iter_unpack(table))), names
+
+
+def physical_addresses(image: Image) -> dict[tuple[int, int], int]:
+    """``p_paddr`` by type and address of the program headers: no loader asks, tools compare it.
+
+    Raises:
+        ElfFormatError: the table is not in the file.
+    """
+    header, layout = image.header, image.layout
+    size = header.segment_size * len(image.segments)
+    rows = layout.segment.iter_unpack(image.reader.read(header.segment_offset, size, "e_phoff"))
+    place = 4 if layout.bits == 64 else 3
+    both = zip(image.segments, rows, strict=True)
+    return {(each.type, each.address): row[place] for each, row in both}
 
 
 def used_ranges(image: Image) -> Iterator[tuple[int, int]]:

@@ -10,10 +10,10 @@ from typing import Any
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 
-from ..elf.dynamic import DynamicTag
-from ..errors import ElfAuditError
-from ..stream import ByteStream
-from .image import Image
+from ...elf.dynamic import DynamicTag
+from ...errors import ElfAuditError
+from ...stream import ByteStream
+from ..image import Image
 
 __all__ = ["other_opinions"]
 
