@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,9 +30,10 @@ from .zipformat import (
     extra_fields,
 )
 
-__all__ = ["Archive", "Entry", "open_entry", "read_archive", "stamp_of"]
+__all__ = ["Archive", "Entry", "open_entry", "read_archive", "read_entry", "stamp_of"]
 
 _LARGEST_DIRECTORY = 1 << 30
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +200,19 @@ def open_entry(archive: Archive, entry: Entry) -> ByteStream:
         return FileStream(archive.path, start=start, size=entry.size, name=display)
     window = FileStream(archive.path, start=start, size=entry.packed, name=display)
     return InflatedStream(window, entry.size, display)
+
+
+def read_entry(archive: Archive, entry: Entry) -> Iterator[bytes]:
+    """The bytes of a member, piece by piece; its checksum must be right.
+
+    Raises:
+        WheelError: as :func:`open_entry`, or the checksum is another one.
+        SourceError: the archive cannot be read.
+    """
+    stream, checksum = open_entry(archive, entry), 0
+    while chunk := stream.read(_CHUNK):
+        checksum = zlib.crc32(chunk, checksum)
+        yield chunk
+    if checksum != entry.checksum:
+        where = f"{archive.path}::{entry.name}"
+        raise WheelError(where, "does not have the checksum it should have")

@@ -7,7 +7,6 @@ relative to the directory that holds the ``.dist-info`` directory.
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,12 +113,8 @@ def digest_of(stream: ByteStream) -> Digest:
     Raises:
         SourceError: they cannot be read.
     """
-    sha256, size = hashlib.sha256(), 0
     stream.seek(0)
-    for chunk in _chunks(stream):
-        sha256.update(chunk)
-        size += len(chunk)
-    return Digest(sha256.digest(), size)
+    return Digest.over(_chunks(stream))
 
 
 def _chunks(stream: ByteStream) -> Iterator[bytes]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from ..errors import PatchError
 from ..stream import FileStream
 from .planning import Plan
 from .proof import prove
-from .writing import back_up, beside, copy_with, put_in_place, syncing
+from .writing import backed_up, beside, copy_with, put_in_place, syncing
 
 __all__ = ["carry_out", "copy_file"]
 
@@ -45,7 +42,7 @@ def carry_out(
             old.release()
             new.release()
         _refuse_another(plan)
-        with _backed_up(target, backup):
+        with backed_up(target, backup):
             put_in_place(temporary, target, path, keep_times=keep_times)
 
 
@@ -67,7 +64,7 @@ def copy_file(
         copy_with(path, temporary, os.path.getsize(path), (), os.path.getsize(path))
         with syncing(temporary):
             pass
-        with _backed_up(target, backup):
+        with backed_up(target, backup):
             put_in_place(temporary, target, path, keep_times=keep_times)
 
 
@@ -79,21 +76,3 @@ def _refuse_another(plan: Plan) -> None:
     """
     plan.image.reader.release()
     plan.image.reader.read_available(0, 1)  # opened again: FileStream knows the file
-
-
-@contextmanager
-def _backed_up(target: str, backup: str | None) -> Iterator[None]:
-    """Keep what is at a place under another name, unless what takes that place fails.
-
-    Raises:
-        SourceError: the other name is taken, or cannot be written.
-    """
-    if backup is None or not os.path.lexists(target):
-        yield
-        return
-    back_up(target, backup)
-    try:
-        yield
-    except BaseException:
-        Path(backup).unlink(missing_ok=True)
-        raise

@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import PatchError
@@ -35,6 +35,15 @@ class Digest:
     def of(cls, data: bytes) -> Digest:
         """What RECORD says of some bytes."""
         return cls(hashlib.sha256(data).digest(), len(data))
+
+    @classmethod
+    def over(cls, chunks: Iterable[bytes]) -> Digest:
+        """What RECORD says of bytes that come piece by piece."""
+        sha256, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            sha256.update(chunk)
+            size += len(chunk)
+        return cls(sha256.digest(), size)
 
     def __str__(self) -> str:
         """The last two columns."""

@@ -6,23 +6,22 @@ as it lies there. Source: the binary distribution format (packaging.python.org).
 
 from __future__ import annotations
 
-import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import PatchError, SourceError, WheelError
+from ..errors import PatchError, WheelError
 from ..stream import ByteStream
-from .archive import Archive, open_entry, read_archive
+from .archive import Archive, read_archive, read_entry
 from .distribution import Owner, digest_of, refuse_lie
 from .planning import Plan
 from .proof import prove
+from .proof.archive import prove_archive
 from .record import Digest, put_right, rows_of
 from .splice import Replacement, write_archive
 from .unpacked import Unpacked, Window
-from .writing import back_up, beside, put_in_place
+from .writing import backed_up, beside, put_in_place
 
 if TYPE_CHECKING:
     from .release import Release
@@ -113,11 +112,7 @@ class Wheel:
         Raises:
             WheelError: it cannot be read.
         """
-        sha256, size = hashlib.sha256(), 0
-        for chunk in self._chunks(name):
-            sha256.update(chunk)
-            size += len(chunk)
-        return Digest(sha256.digest(), size)
+        return Digest.over(self._chunks(name))
 
     def patched(self, member: MemberPlan) -> Window:
         """The bytes that a member is to have, proven.
@@ -133,13 +128,7 @@ class Wheel:
 
     def _chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of a member, whose checksum must be right."""
-        entry = self.archive.entries[self._numbers[name]]
-        stream, checksum = open_entry(self.archive, entry), 0
-        while chunk := stream.read(_CHUNK):
-            checksum = zlib.crc32(chunk, checksum)
-            yield chunk
-        if checksum != entry.checksum:
-            raise WheelError(f"{self.path}::{name}", "does not have the checksum it should have")
+        return read_entry(self.archive, self.archive.entries[self._numbers[name]])
 
 
 def read_wheel(path: str) -> Wheel:
@@ -265,16 +254,22 @@ def carry_out_wheel(
     wheel = change.wheel
     needed = [each for each in change.members if each.plan.is_needed]
     patched = {each.number: wheel.patched(each) for each in needed}
+    digests = {number: digest_of(window) for number, window in patched.items()}
     texts = dict(change.texts)
     if wheel.dist_info is not None:
-        texts[f"{wheel.dist_info}/RECORD"] = _record(change, patched)
+        texts[f"{wheel.dist_info}/RECORD"] = _record(change, digests)
+    digests.update((wheel.number(name), Digest.of(data)) for name, data in texts.items())
+    dropped = frozenset(map(wheel.number, change.dropped))
+    names = {
+        number: change.renamed(entry.name)
+        for number, entry in enumerate(wheel.archive.entries)
+        if number not in dropped
+    }
     with beside(target) as temporary:
-        dropped = frozenset(map(wheel.number, change.dropped))
         write_archive(wheel.archive, temporary, _replacements(change, patched, texts), dropped)
-        _prove(change, temporary, patched, texts)
-        if backup is not None and os.path.lexists(target):
-            back_up(target, backup)
-        put_in_place(temporary, target, wheel.path, keep_times=keep_times)
+        prove_archive(wheel.archive, temporary, names, digests)
+        with backed_up(target, backup):
+            put_in_place(temporary, target, wheel.path, keep_times=keep_times)
 
 
 def _replacements(
@@ -322,51 +317,15 @@ def _refuse_lies(wheel: Wheel, files: Mapping[str, Digest]) -> None:
         refuse_lie(Owner(where, name, *rows[name]), digest)
 
 
-def _record(change: WheelChange, patched: Mapping[int, Window]) -> bytes:
+def _record(change: WheelChange, digests: Mapping[int, Digest]) -> bytes:
     wheel = change.wheel
-    files = {
-        wheel.archive.entries[number].name: digest_of(window) for number, window in patched.items()
-    }
+    files = {wheel.archive.entries[number].name: digest for number, digest in digests.items()}
     for name, data in change.texts.items():
         files[name] = Digest.of(data)
     old = _decoded(wheel.text(f"{wheel.dist_info}/RECORD"))
     renamed = None if change.release is None else change.release.renamed
     text = put_right(wheel.path, old, files, renamed, change.dropped)
     return text.encode("utf-8", "surrogateescape")
-
-
-def _prove(
-    change: WheelChange, path: str, patched: Mapping[int, Window], texts: Mapping[str, bytes]
-) -> None:
-    """Read the new wheel again: its directory, and every member that was written anew.
-
-    Raises:
-        PatchError: something of it is not what it was to be.
-    """
-    wheel, numbers = change.wheel, range(len(change.wheel.archive.entries))
-    old = [n for n in numbers if wheel.archive.entries[n].name not in change.dropped]
-    try:
-        new = read_wheel(path)
-        names = [change.renamed(wheel.archive.entries[n].name) for n in old]
-        if [each.name for each in new.archive.entries] != names:
-            raise PatchError(wheel.path, "the new wheel has other members, it is dropped")
-        for name, number in zip(names, old, strict=True):
-            entry, now = wheel.archive.entries[number], new.archive.entries[new.number(name)]
-            source = patched.get(number, texts.get(entry.name))
-            if source is not None:
-                same = new.digest(name) == _digest(source)
-            else:
-                same = (entry.checksum, entry.packed, entry.size) == (
-                    now.checksum, now.packed, now.size,
-                )  # fmt: skip
-            if not same:
-                raise PatchError(wheel.path, f"the new {name} is not right, the wheel is dropped")
-    except SourceError as error:
-        raise PatchError(wheel.path, f"the new wheel cannot be read again: {error}") from error
-
-
-def _digest(source: Window | bytes) -> Digest:
-    return Digest.of(source) if isinstance(source, bytes) else digest_of(source)
 
 
 def _decoded(raw: bytes) -> str:

@@ -6,6 +6,7 @@ and then the directory synced (rename(2): an existing file is replaced atomicall
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -18,7 +19,7 @@ from ..errors import SourceError
 from .compose import Write
 from .copying import copy_range, write_all
 
-__all__ = ["back_up", "beside", "copy_with", "put_in_place", "syncing"]
+__all__ = ["backed_up", "beside", "copy_with", "put_in_place", "syncing"]
 
 _LONGEST_START = 100  # bytes; a name has 255 at most
 
@@ -100,29 +101,63 @@ def put_in_place(temporary: str, path: str, like: str, *, keep_times: bool = Fal
     if others and in_place:
         os.chown(temporary, status.st_uid, status.st_gid)
     shutil.copystat(like, temporary)
-    if others and not in_place:
+    if in_place:
+        _refuse_loss(like, temporary)
+    elif others:
         os.chmod(temporary, stat.S_IMODE(status.st_mode) & ~(stat.S_ISUID | stat.S_ISGID))
     if not keep_times:
         os.utime(temporary)
     os.replace(temporary, target)
-    descriptor = os.open(os.path.dirname(target) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    _sync(os.path.dirname(target) or ".")
+
+
+@contextmanager
+def backed_up(path: str, backup: str | None) -> Iterator[None]:
+    """Keep what is at a place under another name, unless what takes that place fails.
+
+    Args:
+        path: the place; there may be nothing yet.
+        backup: the other name; None if none is wanted.
+
+    Raises:
+        SourceError: the other name is taken, or cannot be written.
+    """
+    if backup is None or not os.path.lexists(path):
+        yield
+        return
+    if os.path.lexists(backup):
+        raise SourceError(backup, "is there already, and no backup is written over it")
+    try:
+        shutil.copy2(path, backup)
+        _sync(backup)
+        _sync(os.path.dirname(backup) or ".")
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(backup)  # a part of one is none
+        raise SourceError(backup, f"cannot be written: {error.strerror or error}") from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(backup)
+        raise
+
+
+def _sync(path: str) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def back_up(path: str, backup: str) -> None:
-    """Keep a file under another name, too.
+def _refuse_loss(old: str, new: str) -> None:
+    """Refuse to lose an extended attribute: of copystat(3py) nobody hears that it could not.
 
     Raises:
-        SourceError: that name is taken, or cannot be written.
+        OSError: one of the old file is not on the new one.
     """
-    if os.path.lexists(backup):
-        raise SourceError(backup, "is there already, and no backup is written over it")
-    try:
-        shutil.copy2(path, backup)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(backup)  # a part of one is none
-        raise SourceError(backup, f"cannot be written: {error.strerror or error}") from error
+    lost = {*os.listxattr(old)}.difference(os.listxattr(new))
+    if lost:
+        raise OSError(errno.EPERM, f"its attribute {min(lost)} cannot be kept")

@@ -403,6 +403,19 @@ def test_a_backup_is_what_was_there(wheel: Path) -> None:
     assert Path(f"{other}~").read_bytes() == b"mine"
 
 
+def test_no_backup_is_left_of_a_wheel_that_failed(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    plan = plan_patch(wheel, [ADD], members=[HIP], check=False)
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(elfaudit.SourceError, match="Input/output error"):
+        apply_patch(plan, backup=".orig")
+    assert [each.name for each in wheel.parent.glob("*.whl*")] == [wheel.name]
+
+
 # --- what is refused ---
 
 

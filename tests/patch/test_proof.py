@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from elfaudit.elf import SegmentType
+from elfaudit.elf.header import Segment
 from elfaudit.elf.reader import Reader
 from elfaudit.errors import PatchError
+from elfaudit.patch import compose, placement
 from elfaudit.patch.compose import Rewrite, Write
 from elfaudit.patch.edits import AddNeeded, PatchEdit, ReplaceNeeded
 from elfaudit.patch.image import Image, read_image
@@ -77,6 +80,11 @@ def _work(name: str, edits: list[PatchEdit], directory: Path) -> _Work:
     return _Work(old, plan, _made(old, plan))
 
 
+def _executable(offset: int, address: int, end: int, align: int, _: object) -> Segment:
+    """A new segment with the wrong flags."""
+    return Segment(SegmentType.LOAD, 7, offset, address, end - offset, end - offset, align)
+
+
 def _after(work: _Work) -> Image:
     return read_image(io.BytesIO(work.new), "new")
 
@@ -129,6 +137,34 @@ def test_every_write_of_a_plan(name: str, tmp_path: Path) -> None:
         there = work.old[write.offset : write.offset + len(write.data)]
         with pytest.raises(PatchError):
             work.damaged({write.offset: there.ljust(len(write.data), b"\0")}).prove()
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "wrong", "name", "problem"),
+    [
+        (compose, "_write_symbols", lambda _: None, "linkers/lld/libdemo.so", "symbol [0-9]+ of"),
+        (
+            compose, "_is_writable", lambda *_: False, "linkers/lld/libdemo.so",
+            "cannot write to the dynamic section",
+        ),
+        (placement, "_alignment", lambda *_: 0x1000, "machines/aarch64/libdemo.so", "aligned to"),
+        (
+            placement, "_end_of_memory", lambda loads: max(e.address for e in loads) + 1, X86,
+            "share a page|overlap|agree",
+        ),
+        (placement, "_load", _executable, "linkers/lld/libdemo.so", "neither only data"),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_the_editor(  # noqa: PLR0917
+    module: ModuleType, function: str, wrong: Callable[..., Any], name: str, problem: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What it gets wrong of its own rules is seen, whatever it says it did."""
+    place = compose._Composition if hasattr(compose._Composition, function) else module
+    monkeypatch.setattr(place, function, wrong)
+    work = _work(name, _MANY, tmp_path)
+    with pytest.raises(PatchError, match=problem):
+        work.prove()
 
 
 @pytest.mark.parametrize("name", _CASES)

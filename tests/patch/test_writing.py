@@ -480,3 +480,26 @@ def test_streams_are_not_left_open(tmp_path: Path) -> None:
         patched(path, AddNeeded(f"lib{number}.so"))
     assert len(os.listdir("/proc/self/fd")) <= before + 2
     FileStream(str(path)).release()
+
+
+def test_no_attribute_is_lost_unheard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``copystat`` passes over those that it may not set: capabilities, where one is not root."""
+    path = copied(X86, tmp_path)
+    first = path.read_bytes()
+    listed = os.listxattr
+
+    def with_another(place: str, *, follow_symlinks: bool = True) -> list[str]:
+        found = listed(place, follow_symlinks=follow_symlinks)
+        return [*found, *["security.capability"] * (str(place) == str(path))]
+
+    def refused(*_: object, follow_symlinks: bool = True) -> bytes:
+        raise PermissionError(errno.EPERM, f"Operation not permitted {follow_symlinks}")
+
+    monkeypatch.setattr(os, "getxattr", refused)
+
+    monkeypatch.setattr(os, "listxattr", with_another)
+    with pytest.raises(SourceError, match=r"attribute security\.capability cannot be kept"):
+        carry_out(planned(path, ADD), str(path), str(path))
+    assert path.read_bytes() == first
+    assert nothing_is_left_over(tmp_path)
+    carry_out(planned(path, ADD), str(path), str(tmp_path / "copy.so"))  # as cp(1) does it
