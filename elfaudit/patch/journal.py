@@ -30,7 +30,7 @@ _HEAD = struct.Struct(">QI")
 _PLACE = struct.Struct(">QI")
 _NEW = struct.Struct(">II")  # checksum and length of what was written
 _LARGEST = 64 << 20
-_CHUNK = 4 << 20
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

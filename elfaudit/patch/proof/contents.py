@@ -44,12 +44,12 @@ def changed_bytes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
 def missing_writes(old: Reader, new: Reader, plan: Plan) -> Iterator[str]:
     """Places that do not have what was written there, and a way back that is none."""
     expected = OverwrittenStream(old, plan.size, plan.writes, plan.kept)
-    behind = (
-        (begin, min(_CHUNK, plan.size - begin)) for begin in range(plan.kept, plan.size, _CHUNK)
-    )
-    for offset, size in (*((each.offset, len(each.data)) for each in plan.writes), *behind):
-        expected.seek(offset)
-        if expected.read(size) != new.read_available(offset, size):
-            yield f"not all that was written to {offset:#x} is there"
+    behind = (plan.kept, max(plan.size - plan.kept, 0))
+    for begin, length in (*((each.offset, len(each.data)) for each in plan.writes), behind):
+        for offset in range(begin, begin + length, _CHUNK):
+            size = min(_CHUNK, begin + length - offset)
+            expected.seek(offset)
+            if expected.read(size) != new.read_available(offset, size):
+                yield f"not all that was written to {offset:#x} is there"
     if read_journal(new) is None:
         yield "there is no way back from it"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
-from elftools.elf.dynamic import DynamicSegment
+from elftools.common.utils import parse_cstring_from_stream, struct_parse
 from elftools.elf.elffile import ELFFile
 
 from ...elf.dynamic import DynamicTag
@@ -76,11 +77,8 @@ def _opinions(stream: ByteStream, image: Image) -> Iterator[str]:
 def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator[str]:
     try:
         file = ELFFile(io.BufferedReader(_Raw(stream)))
-        segments = list(file.iter_segments())
-        (dynamic,) = (each for each in segments if isinstance(each, DynamicSegment))
-        listed: list[Any] = list(dynamic.iter_tags("DT_NEEDED"))
-        found = [_decoded(tag.needed) for tag in listed]
-        sections = file.num_sections()
+        segments, sections = _headers(file), file.num_sections()
+        found = [_decoded(each) for each in _needed(file, segments)]
     except ElfAuditError:
         raise
     except Exception as error:  # noqa: BLE001  of a damaged file it may raise anything
@@ -90,6 +88,34 @@ def _pyelftools(stream: ByteStream, image: Image, needed: list[str]) -> Iterator
         yield f"pyelftools finds {found} in DT_NEEDED"
     if (len(segments), sections) != (len(image.segments), len(image.sections)):
         yield f"pyelftools finds {len(segments)} segments and {sections} sections"
+    loads = [each for each in segments if each["p_type"] == "PT_LOAD"]
+    ours = [(each.offset, each.address, each.memory_size) for each in image.loads]
+    if [(each["p_offset"], each["p_vaddr"], each["p_memsz"]) for each in loads] != ours:
+        yield "pyelftools finds other segments to load"
+
+
+def _headers(file: ELFFile) -> list[Any]:
+    """The program headers. Its objects for them would read each hash table on the way, in 0.1 s."""
+    size, start = file["e_phentsize"], file["e_phoff"]
+    places = (start + number * size for number in range(file.num_segments()))
+    return [struct_parse(file.structs.Elf_Phdr, file.stream, place) for place in places]
+
+
+def _needed(file: ELFFile, segments: list[Any]) -> list[bytes]:
+    """The names in DT_NEEDED, from where the segments have DT_STRTAB."""
+    (dynamic,) = (each for each in segments if each["p_type"] == "PT_DYNAMIC")
+    row = file.structs.Elf_Dyn
+    places = range(dynamic["p_offset"], dynamic["p_offset"] + dynamic["p_filesz"], row.sizeof())
+    entries = (struct_parse(row, file.stream, place) for place in places)
+    rows = [*takewhile(lambda entry: entry["d_tag"] != "DT_NULL", entries)]
+    (address,) = (entry["d_ptr"] for entry in rows if entry["d_tag"] == "DT_STRTAB")
+    begin = next(
+        address - load["p_vaddr"] + load["p_offset"]
+        for load in segments
+        if load["p_type"] == "PT_LOAD" and 0 <= address - load["p_vaddr"] < load["p_filesz"]
+    )
+    names = (entry["d_val"] for entry in rows if entry["d_tag"] == "DT_NEEDED")
+    return [parse_cstring_from_stream(file.stream, begin + name) or b"" for name in names]
 
 
 def _decoded(text: str | bytes) -> str:
