@@ -9,6 +9,7 @@
     │   └── NotElfError        … from the first four bytes on
     │       └── PlaceholderError   an empty file, or a Git LFS pointer
     ├── PatchError             a change that cannot be made, or not safely
+    ├── ChecklistError         a checklist that is none (key_path says where)
     ├── NotLoadableError       sound ELF that no dynamic loader takes (ET_REL, static, core)
     └── RequestError           the question itself cannot be answered (bad regex, unknown host)
 
@@ -19,6 +20,7 @@ what could not be read or done. ``str(error)`` is one sentence that names the fi
 from __future__ import annotations
 
 __all__ = [
+    "ChecklistError",
     "ElfAuditError",
     "ElfFormatError",
     "NotElfError",
@@ -83,6 +85,25 @@ class NotElfError(ElfFormatError):
 
 class PlaceholderError(NotElfError):
     """The file only stands for another one: it is empty, or a Git LFS pointer."""
+
+
+class ChecklistError(ElfAuditError):
+    """A checklist cannot be used as it is written.
+
+    Args:
+        name: the file as the user would name it; empty where it is one check of many.
+        key_path: where in it (``check[3].match``); empty for the file as a whole.
+        problem: what is wrong, a clause.
+    """
+
+    def __init__(self, name: str, key_path: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (name, key_path, problem) if part))
+        self.name = name
+        self.key_path = key_path
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[ChecklistError], tuple[str, str, str]]:
+        return type(self), (self.name, self.key_path, self.problem)
 
 
 class NotLoadableError(ElfAuditError):

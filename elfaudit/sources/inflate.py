@@ -88,7 +88,31 @@ class InflatedStream:
         self._recent: deque[tuple[int, bytes]] = deque()
         self._position = 0
         self._restarts = 0
+        self._observer: Callable[[bytes], None] | None = None
+        self._observed = 0
         self._restart()
+
+    def observe(self, observer: Callable[[bytes], None]) -> None:
+        """Hand over all bytes, in order and once each, as reading comes to them.
+
+        So a member that is looked at here and there is hashed on the way.
+
+        Args:
+            observer: called with pieces of any length; from the next restart on, so call this
+                before anything is read.
+        """
+        self._observer, self._observed = observer, 0
+
+    def exhaust(self) -> None:
+        """Inflate what is left, for the observer.
+
+        Raises:
+            WheelError: as :meth:`read`.
+        """
+        if self._reach < self._observed:
+            self._restart()
+        while self._reach < self.size:
+            self._inflate()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to ``offset``; nothing is inflated before the next read."""
@@ -168,6 +192,9 @@ class InflatedStream:
             self._head_starts.append(self._reach)
             self._head_end += len(block)
         self._recent.append((self._reach, block))
+        if self._observer is not None and self._observed < self._reach + len(block):
+            self._observer(block[self._observed - self._reach :])
+            self._observed = self._reach + len(block)
         self._reach += len(block)
         if self._reach > self.size:
             raise WheelError(

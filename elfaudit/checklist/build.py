@@ -1,0 +1,256 @@
+"""What is verified: some files that belong together, and what is known of them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from ..elf import ElfObject
+from ..errors import ElfAuditError, SourceError
+from ..findings import Resolution
+from ..loader import ObjectStore
+from ..pydist import Distribution, Modules, find_distributions
+from ..sources import Member, Source
+from .globs import path_pattern
+from .passing import Reading
+
+__all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver", "Runner"]
+
+_TAGGED = re.compile(r"python(3\.\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRoot:
+    """A directory of an import path: a wheel, a ``site-packages``.
+
+    Attributes:
+        source: what it is in.
+        base: its path in there, without a slash at the end; empty for all of the source.
+        is_wheel: whether it is an archive of one distribution.
+    """
+
+    source: Source
+    base: str
+    is_wheel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFile:
+    """One file.
+
+    Attributes:
+        source: what it is in.
+        place: its absolute path in there.
+        path: its path below its import root, or as ``place``; this is what patterns match.
+    """
+
+    source: Source
+    place: str
+    path: str
+
+    @property
+    def address(self) -> str:
+        """The file as other commands take it as a target, ready for a shell."""
+        found = self.source.find(self.place)
+        return shlex.quote(self.place if found is None else found.display)
+
+    @property
+    def member(self) -> Member:
+        """The file.
+
+        Raises:
+            SourceError: it is gone, or cannot be looked at.
+        """
+        found = self.source.find(self.place)
+        if found is None:
+            raise SourceError(f"{self.source.label}{self.place}", "is not there any more")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine that is looked at, as far as it is known.
+
+    Attributes:
+        python: the version of Python that imports it, ``3.11``.
+        python_is_known: whether the files say so; otherwise it is the one that runs elfaudit.
+        architecture: as ``uname -m``.
+        is_this: whether what is audited is this machine itself.
+    """
+
+    python: str
+    python_is_known: bool
+    architecture: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """How commands are run, where the user allows it.
+
+    Attributes:
+        python: what ``{python}`` stands for.
+        prefix: words in front of every command (``docker run --rm IMAGE``).
+    """
+
+    python: str
+    prefix: tuple[str, ...] = ()
+
+
+class Resolver(Protocol):
+    """Says what the loader would do with a file."""
+
+    def __call__(
+        self, file: BuildFile, preload: Sequence[str], dlopens: Sequence[str]
+    ) -> Resolution:
+        """What happens in the process of the build, with preloads and after other dlopens."""
+
+
+class Build:
+    """Files that are installed together.
+
+    Args:
+        label: how the user names it.
+        roots: its import roots, in the order in which modules are searched for.
+        sources: all that it consists of, which may be more than the import roots.
+        store: ELF facts.
+        machine: what it runs on.
+        resolver: what the loader would do.
+        runner: how commands are run; None: they are not.
+
+    Attributes:
+        readings: what one pass over the files gave, by identity; see ``passing``.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        roots: Sequence[ImportRoot],
+        sources: Sequence[Source],
+        store: ObjectStore,
+        machine: Machine,
+        resolver: Resolver,
+        runner: Runner | None = None,
+    ) -> None:
+        self.label = label
+        self.roots, self.sources = tuple(roots), tuple(sources)
+        self.machine = machine
+        self.resolve, self.runner = resolver, runner
+        self.store = store
+        self.readings: Mapping[Hashable, Reading] = {}
+
+    @cached_property
+    def files(self) -> tuple[BuildFile, ...]:
+        """Every file, in the order of the sources."""
+        return tuple(self._files())
+
+    def _files(self) -> Iterator[BuildFile]:
+        for source in self.sources:
+            bases = [root.base for root in self.roots if root.source is source]
+            bases.sort(key=len, reverse=True)  # the innermost root of a file is its own
+            for name in source.names():
+                base = next((b for b in bases if name.startswith(f"{b}/")), None)
+                yield BuildFile(source, name, name if base is None else name[len(base) + 1 :])
+
+    def matching(self, pattern: str) -> list[BuildFile]:
+        """The files that a pattern means.
+
+        Args:
+            pattern: a path below an import root; without a slash the last part of any path; with a
+                leading one a path in the file system that the source is.
+        """
+        if pattern.startswith("/"):
+            whole = path_pattern(pattern).fullmatch
+            return [file for file in self.files if whole(file.place)]
+        wanted = path_pattern(pattern).fullmatch
+        return [file for file in self.files if wanted(file.path)]
+
+    def elf(self, file: BuildFile) -> ElfObject:
+        """The facts of an ELF file.
+
+        Raises:
+            ElfFormatError: it is none, or damaged.
+            SourceError: it cannot be read.
+        """
+        return self.store.read(file.member)
+
+    def elf_files(self, pattern: str) -> list[tuple[BuildFile, ElfObject]]:
+        """The ELF files among those that a pattern means.
+
+        Raises:
+            ElfAuditError: one that is no ELF file is passed over unless it is the only one.
+        """
+        files = self.matching(pattern)
+        found: list[tuple[BuildFile, ElfObject]] = []
+        problem: ElfAuditError | None = None
+        for file in files:
+            try:
+                found.append((file, self.elf(file)))
+            except ElfAuditError as error:
+                problem = error
+        if problem is not None and not found:
+            raise problem
+        return found
+
+    @cached_property
+    def modules(self) -> Modules:
+        """The Python modules of all import roots."""
+        return Modules(tuple(_PythonFiles(root, self._below(root)) for root in self.roots))
+
+    @cached_property
+    def by_root(self) -> tuple[tuple[ImportRoot, tuple[Distribution, ...]], ...]:
+        """The distributions of each import root."""
+        return tuple(
+            (root, find_distributions(self._below(root), _reader(root))) for root in self.roots
+        )
+
+    @property
+    def distributions(self) -> tuple[Distribution, ...]:
+        """The distributions of all import roots."""
+        return tuple(each for _, some in self.by_root for each in some)
+
+    def _below(self, root: ImportRoot) -> list[str]:
+        start = f"{root.base}/"
+        return [
+            file.place[len(start) :]
+            for file in self.files
+            if file.source is root.source and file.place.startswith(start)
+        ]
+
+    def reading(self, member: Member) -> Reading | None:
+        """What the pass over a file gave; None where nothing was wanted of it."""
+        return self.readings.get(member.identity)
+
+
+class _PythonFiles:
+    """The files of an import root as modules are searched for in them."""
+
+    def __init__(self, root: ImportRoot, names: Iterable[str]) -> None:
+        self._names, self._read = tuple(names), _reader(root)
+
+    def names(self) -> Iterable[str]:
+        return self._names
+
+    def read(self, name: str) -> bytes:
+        return self._read(name, -1)
+
+
+def _reader(root: ImportRoot) -> Callable[[str, int], bytes]:
+    """Reads a file of an import root; at most so many bytes, all if negative."""
+
+    def read(name: str, size: int) -> bytes:
+        member = root.source.find(f"{root.base}/{name}")
+        if member is None:
+            raise SourceError(f"{root.source.label}::{name}", "is not there any more")
+        stream = member.open()
+        data = stream.read(size)
+        release = getattr(stream, "release", None)
+        if release is not None:
+            release()
+        return data
+
+    return read

@@ -1,0 +1,53 @@
+"""How many distributions, modules, files or ELF files there are.
+
+## What it asks
+
+`what`: `distributions`, or `files` with a pattern in `path`. Then `min`, `max` or `exact`.
+
+```toml
+[[check]]
+kind = "count"
+what = "distributions"
+min = 150
+severity = "warning"
+```
+
+## Why
+
+A number shows at a glance that a step of the build did not happen; the check `requires` says what
+is missing.
+
+## How it is decided
+
+Each `.dist-info` or `.egg-info` is a distribution.
+"""
+
+from __future__ import annotations
+
+from ..build import Build
+from ..kind import GLOB, Kind, failed, passed
+from ..model import Check, Judgement
+from .amounts import AMOUNT, amount_told, amount_wrong
+
+__all__ = ["KIND"]
+
+
+def _judge(check: Check, build: Build) -> Judgement:
+    if check.parameters["what"] == "distributions":
+        count, what = len(build.distributions), "distributions"
+    else:
+        pattern = str(check.parameters.get("path", "**"))
+        count, what = len(build.matching(pattern)), f"files {pattern}"
+    line = f"{build.label} has {count:,} {what}"
+    if problem := amount_wrong(check, count):
+        return failed(check, f"{line}, {problem.replace('should', 'should have')}")
+    return passed(check, line + amount_told(check))
+
+
+KIND = Kind(
+    "count",
+    __doc__,
+    _judge,
+    {"what": {"enum": ["distributions", "files"]}, "path": GLOB, **AMOUNT},
+    ("what",),
+)

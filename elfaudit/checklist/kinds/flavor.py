@@ -1,0 +1,145 @@
+"""All that is built for a GPU is built for the same one: ROCm, CUDA, or none.
+
+## What it asks
+
+`is`: `rocm`, `cuda` or `cpu`. Without it all evidence must agree.
+
+```toml
+[[check]]
+kind = "flavor"
+is = "rocm"
+```
+
+## Why
+
+A resolver that finds no ROCm wheel takes the CUDA wheel of the same name, and says nothing. The
+version of torch alone does not show that vLLM beside it is of CUDA.
+
+## How it is decided
+
+Two kinds of evidence: the constants of `torch/version.py` (`hip`, `rocm`, `cuda`), and the
+libraries that the files list in DT_NEEDED (`libamdhip64`, `libtorch_hip`, `librccl` …;
+`libcudart`, `libtorch_cuda`, `libnccl` …). Each distribution is judged by itself: torch without
+either is of the CPU. If they disagree, that is the finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import ElfAuditError
+from ...pydist import Presence, literal
+from ..build import Build, BuildFile
+from ..kind import Kind, failed, passed, skipped
+from ..model import Check, Judgement
+from ..passing import Wanted
+
+__all__ = ["KIND"]
+
+_ROCM = re.compile(
+    r"lib(amdhip64|hip\w+|MIOpen|miopen|roc\w+|rccl|hsa-runtime64|torch_hip|c10_hip|amd_smi|"
+    r"aotriton\w*|amd_comgr)(-[0-9a-f]+)?\.so"
+)
+_CUDA = re.compile(
+    r"lib(cudart|cuda|cublas\w*|cudnn\w*|cufft\w*|curand|cusparse\w*|cusolver\w*|nccl|nvrtc\w*|"
+    r"nvToolsExt|nvJitLink|cupti|torch_cuda\w*|c10_cuda)(-[0-9a-f]+)?\.so"
+)
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
+_NAMES = {"rocm": "ROCm", "cuda": "CUDA", "cpu": "the CPU"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What says that something is of a flavour."""
+
+    flavor: str
+    about: str
+    text: str
+
+
+def _wants(check: Check, build: Build) -> Iterator[Wanted]:  # noqa: ARG001
+    for file in build.files:
+        if _LIBRARY.search(file.place):
+            try:
+                yield Wanted(file.member, facts=True)
+            except ElfAuditError:
+                continue
+
+
+def _judge(check: Check, build: Build) -> Judgement:
+    evidence = [*_values(build), *_libraries(build)]
+    if not evidence:
+        return skipped(check, f"nothing in {build.label} is built for a GPU, or says that it is not")
+    by_owner: dict[str, list[_Evidence]] = {}
+    for each in evidence:
+        by_owner.setdefault(each.about, []).append(each)
+    flavors = {owner: {each.flavor for each in some} for owner, some in by_owner.items()}
+    told = [each.text for each in evidence]
+    wanted = check.parameters.get("is")
+    if wanted is None:
+        kinds = {flavor for some in flavors.values() for flavor in some}
+        if len(kinds) == 1:
+            return passed(check, f"everything is of {_NAMES[kinds.pop()]}", told)
+        return failed(check, f"not everything is of one kind: {_listed(flavors)}", told)
+    wrong = {owner: some for owner, some in flavors.items() if some != {wanted}}
+    if wrong:
+        message = f"{_listed(wrong)}, not of {_NAMES[str(wanted)]}"
+        return failed(check, message, told, "install the build for the GPU that is there, from "
+                      "its own index, and pin its local version")  # fmt: skip
+    return passed(check, f"everything is of {_NAMES[str(wanted)]}", told)
+
+
+def _listed(flavors: dict[str, set[str]]) -> str:
+    return "; ".join(
+        f"{owner} is of {' and of '.join(_NAMES[each] for each in sorted(some))}"
+        for owner, some in flavors.items()
+    )
+
+
+def _values(build: Build) -> Iterator[_Evidence]:
+    """What torch/version.py says."""
+    told: list[str] = []
+    flavor = ""
+    for name, kind in (("hip", "rocm"), ("rocm", "rocm"), ("cuda", "cuda")):
+        found = literal(build.modules, "torch.version", name)
+        if found.status is not Presence.PRESENT:
+            continue
+        told.append(f"{name} = {found.value!r}")
+        if found.value is not None and not flavor:
+            flavor = kind
+    if told:
+        yield _Evidence(flavor or "cpu", "torch", f"torch/version.py: {', '.join(told)}")
+
+
+def _libraries(build: Build) -> Iterator[_Evidence]:
+    """What the files of each distribution list in DT_NEEDED; the first file of each kind is told."""
+    seen: set[tuple[str, str]] = set()
+    torch = None
+    for file in build.files:
+        if not _LIBRARY.search(file.place):
+            continue
+        try:
+            needed = build.elf(file).needed
+        except ElfAuditError:
+            continue
+        owner = _owner(file)
+        if owner == "torch" and "libtorch" in file.path and torch is None:
+            torch = file
+        for pattern, flavor in ((_ROCM, "rocm"), (_CUDA, "cuda")):
+            names = [name for name in needed if pattern.match(name)]
+            if names and (owner, flavor) not in seen:
+                seen.add((owner, flavor))
+                yield _Evidence(flavor, owner, f"{file.path} lists {', '.join(names)} in DT_NEEDED")
+    if torch is not None and not any(owner == "torch" for owner, _ in seen):
+        text = f"no library of torch lists one of ROCm or CUDA in DT_NEEDED, as {torch.path}"
+        yield _Evidence("cpu", "torch", text)
+
+
+def _owner(file: BuildFile) -> str:
+    """The package that a file is in: the first part of its path below an import root."""
+    return file.path.lstrip("/").partition("/")[0].partition(".")[0]
+
+
+KIND = Kind("flavor", __doc__, _judge, {"is": {"enum": ["rocm", "cuda", "cpu"]}}, (), _wants)

@@ -1,0 +1,89 @@
+"""Everything that the distributions require is there, in a version that will do.
+
+## What it asks
+
+Every Requires-Dist of every distribution, markers evaluated, and every Requires-Python. `ignore`:
+names of projects that need not be there. `python`: the version to evaluate markers for, where the
+files do not say. `extras = false`: not what extras bring that others ask for.
+
+```toml
+[[check]]
+kind = "requires"
+```
+
+## Why
+
+`pip check` says the same, in the container, by running it. A wheel says it before it is installed.
+
+## How it is decided
+
+As `pip check` decides, and beyond it for extras (`ray[cgraph]`), at which pip does not look. Of
+wheels, which are installed beside others, only what contradicts another one that is given counts.
+"""
+
+from __future__ import annotations
+
+from packaging.utils import canonicalize_name
+
+from ...pydist import environment_of, unmet_requirements
+from ..build import Build
+from ..kind import TEXTS, Kind, failed, passed, skipped, words
+from ..model import Check, Judgement
+
+__all__ = ["KIND"]
+
+_MOST_SHOWN = 3
+
+
+def _judge(check: Check, build: Build) -> Judgement:
+    distributions = build.distributions
+    if not distributions:
+        return skipped(check, f"{build.label} holds no distribution: no .dist-info")
+    unnamed = [each.directory for each in distributions if each.metadata is None]
+    python = str(check.parameters.get("python", build.machine.python))
+    unmet = list(
+        unmet_requirements(distributions, environment_of(python, build.machine.architecture))
+    )
+    if check.parameters.get("extras") is False:
+        unmet = [each for each in unmet if not each.extra]
+    ignored = {canonicalize_name(name) for name in words(check, "ignore")}
+    unmet = [each for each in unmet if canonicalize_name(_project(each.requirement)) not in ignored]
+    only_wheels = all(root.is_wheel for root in build.roots)
+    absent = [each for each in unmet if each.found is None]
+    if only_wheels:
+        unmet = [each for each in unmet if each.found is not None]
+        if not unmet and absent and len(distributions) == 1:
+            count = len(absent)
+            return skipped(
+                check, f"{count} requirements are met by what is installed beside the wheel, or "
+                "not: give the directory it is installed in",
+            )  # fmt: skip
+    if unmet:
+        shown = "; ".join(each.problem for each in unmet[:_MOST_SHOWN])
+        more = f" and {len(unmet) - _MOST_SHOWN:,} more" if len(unmet) > _MOST_SHOWN else ""
+        missing = [f"'{each.requirement}'" for each in unmet if each.found is None]
+        advice = f"pip install {' '.join(missing[:60])}" if missing else ""
+        return failed(check, shown + more, [e.problem for e in unmet[_MOST_SHOWN:]], advice)
+    told = f"what {len(distributions):,} distributions require is there, for Python {python}"
+    if absent:
+        told = f"no two of the {len(distributions)} wheels contradict each other"
+    return passed(check, told, [f"{each} has no METADATA" for each in unnamed])
+
+
+def _project(requirement: str) -> str:
+    for index, character in enumerate(requirement):
+        if not (character.isalnum() or character in "._-"):
+            return requirement[:index]
+    return requirement
+
+
+KIND = Kind(
+    "requires",
+    __doc__,
+    _judge,
+    {
+        "ignore": TEXTS,
+        "python": {"type": "string", "pattern": r"^\d\.\d{1,3}(\.\d{1,3})?$"},
+        "extras": {"type": "boolean"},
+    },
+)

@@ -1,0 +1,223 @@
+"""A checklist from its TOML: the form checked, the variables filled in.
+
+A file that is no TOML, or no checklist, is an error. A check that is not sound (a kind that does
+not exist, a parameter of the wrong type) is kept with its problem, so the others can be judged.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from ..errors import ChecklistError
+from ..findings import Severity
+from .kinds import KINDS
+from .model import Check, Condition
+from .schema import FRAME, check_schema
+
+__all__ = ["Checklist", "Variable", "load_checklist"]
+
+_VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+_COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice")
+_MOST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What ``--set`` can fill in: its name, its default (None: it has none), what it means."""
+
+    name: str
+    default: str | None
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    """A checklist.
+
+    Attributes:
+        name: what it is called.
+        summary: what it is for, one line.
+        variables: what can be set.
+        checks: its checks, in order.
+    """
+
+    name: str
+    summary: str
+    variables: tuple[Variable, ...]
+    checks: tuple[Check, ...]
+
+
+def load_checklist(
+    data: bytes, where: str, settings: Mapping[str, str] | None = None
+) -> Checklist:
+    """A checklist from the bytes of its file.
+
+    Args:
+        data: TOML.
+        where: how the user names the file.
+        settings: variable to value; those that the checklist does not have are ignored.
+
+    Raises:
+        ChecklistError: it is no TOML, or not the form of a checklist; ``key_path`` says where.
+    """
+    document = _parsed(data, where)
+    error = best_match(Draft202012Validator(dict(FRAME)).iter_errors(document))
+    if error is not None:
+        raise ChecklistError(where, _path(error.absolute_path), _told(error))
+    variables = tuple(
+        Variable(name, row.get("default"), row.get("help", ""))
+        for name, row in document.get("variables", {}).items()
+    )
+    values = {each.name: each.default for each in variables if each.default is not None}
+    values |= {each.name: settings[each.name] for each in variables if each.name in (settings or {})}  # type: ignore[index]  # noqa: E501
+    checks = tuple(_checks(document["check"], {each.name for each in variables}, values))
+    return Checklist(document["name"], document.get("summary", ""), variables, checks)
+
+
+def _parsed(data: bytes, where: str) -> dict[str, Any]:
+    if len(data) > _MOST_BYTES:
+        raise ChecklistError(where, "", f"has more than {_MOST_BYTES:,} bytes: no checklist")
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ChecklistError(where, "", f"is not UTF-8 at offset {error.start:#x}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ChecklistError(where, "", f"is no TOML: {error}") from error
+    except (RecursionError, ValueError) as error:  # an integer of 5,000 digits
+        raise ChecklistError(where, "", f"cannot be read as TOML: {error}") from error
+
+
+def _checks(
+    rows: Sequence[Mapping[str, Any]], known: set[str], values: Mapping[str, str]
+) -> Iterator[Check]:
+    seen: dict[str, int] = {}
+    names = [_identity(row, number) for number, row in enumerate(rows)]
+    for number, row in enumerate(rows):
+        place = f"check[{number}]"
+        unset: set[str] = set()
+        try:
+            filled = _filled(row, place, known, values, unset)
+            _require_sound(filled, place)
+            _require_order(names, number, filled, seen)
+        except ChecklistError as error:
+            yield Check(names[number], str(row.get("kind", "")), _title(row, names[number]),
+                        problem=str(error))  # fmt: skip
+        else:
+            yield _check(filled, names[number], tuple(sorted(unset)))
+        seen.setdefault(names[number], number)
+
+
+def _identity(row: Mapping[str, Any], number: int) -> str:
+    given = row.get("id")
+    return given if isinstance(given, str) and given else f"{row.get('kind', 'check')}-{number}"
+
+
+def _title(row: Mapping[str, Any], name: str) -> str:
+    title = row.get("title")
+    return title if isinstance(title, str) and title else name
+
+
+def _check(row: Mapping[str, Any], name: str, unset: tuple[str, ...]) -> Check:
+    when = row.get("when")
+    return Check(
+        name,
+        row["kind"],
+        _title(row, name),
+        Severity[row.get("severity", "error").upper()],
+        {key: value for key, value in row.items() if key not in _COMMON},
+        tuple(row.get("requires", ())),
+        None if when is None else Condition(when["distribution"], when.get("version")),
+        row.get("advice", ""),
+        unset=unset,
+    )
+
+
+def _require_sound(row: Mapping[str, Any], place: str) -> None:
+    """Raise what is wrong with a check by the schema of its kind."""
+    name = row.get("kind")
+    if not isinstance(name, str):
+        raise ChecklistError("", f"{place}.kind", "is missing: it says what is checked")
+    kind = KINDS.get(name)
+    if kind is None:
+        near = get_close_matches(name, KINDS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(KINDS)}"
+        raise ChecklistError("", f"{place}.kind", f"{name!r} is no kind of check{hint}")
+    error = best_match(Draft202012Validator(check_schema(kind)).iter_errors(row))
+    if error is not None:
+        raise ChecklistError("", place + _path(error.absolute_path, "."), _told(error))
+
+
+def _require_order(
+    names: Sequence[str], number: int, row: Mapping[str, Any], seen: Mapping[str, int]
+) -> None:
+    """Raise where a check has the name of another, or requires what does not come before it."""
+    place = f"check[{number}]"
+    if names[number] in seen:
+        first = seen[names[number]]
+        raise ChecklistError("", f"{place}.id", f"{names[number]!r} is that of check[{first}], too")
+    for position, required in enumerate(row.get("requires", ())):
+        if required not in seen:
+            why = "comes later" if required in names[number:] else "is no check of this list"
+            raise ChecklistError("", f"{place}.requires[{position}]", f"{required!r} {why}")
+
+
+def _filled(
+    value: Any,  # noqa: ANN401 - what TOML can hold
+    place: str,
+    known: set[str],
+    values: Mapping[str, str],
+    unset: set[str],
+) -> Any:  # noqa: ANN401
+    """A value with its variables filled in; those without a value are noted, and stay."""
+    if isinstance(value, dict):
+        return {
+            key: _filled(each, f"{place}.{key}", known, values, unset)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _filled(each, f"{place}[{number}]", known, values, unset)
+            for number, each in enumerate(value)
+        ]
+    if not isinstance(value, str):
+        return value
+
+    def one(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in known:
+            raise ChecklistError("", place, f"there is no variable {name!r} in [variables]")
+        if name not in values:
+            unset.add(name)
+        return values.get(name, match[0])
+
+    return _VARIABLE.sub(one, value)
+
+
+def _path(parts: Sequence[str | int], before: str = "") -> str:
+    """``check[3].match``."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text if before else text.lstrip(".")
+
+
+def _told(error: ValidationError) -> str:
+    """What is wrong, in words about TOML."""
+    value = repr(error.instance)
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    if error.validator == "type":
+        return f"{shown} is not of type {error.validator_value}"
+    if error.validator == "enum":
+        return f"{shown} is none of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "pattern":
+        return f"{shown} is not of the form {error.validator_value}"
+    return error.message if len(error.message) <= 200 else f"{error.message[:197]}..."
+

@@ -1,0 +1,98 @@
+"""RECORD, the list of a distribution's files with what their bytes should be.
+
+Source: "Recording installed projects" and "Binary distribution format" (packaging.python.org): CSV
+rows of path, ``algorithm=`` with the digest in URL-safe base64 without padding, and size. A RECORD
+does not say anything of itself and its signatures, and a row may leave hash and size empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from base64 import urlsafe_b64decode
+from binascii import Error as Base64Error
+from dataclasses import dataclass
+
+__all__ = ["RecordRow", "is_unhashed", "read_record"]
+
+# Those that hashlib has on every platform and whose digests have one length.
+_ALGORITHMS = frozenset(
+    name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")
+)
+_UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One row.
+
+    Attributes:
+        path: as written: relative to what holds the ``.dist-info`` directory, or absolute.
+        algorithm: the name of the hash function for :mod:`hashlib`; None where the row has no hash.
+        digest: the digest; None where the row has none, or one that cannot be used.
+        size: in bytes; None where the row has none.
+        problem: why the row cannot be used as it is, a clause; None if it can.
+    """
+
+    path: str
+    algorithm: str | None
+    digest: bytes | None
+    size: int | None
+    problem: str | None = None
+
+
+def is_unhashed(path: str) -> bool:
+    """Whether a file need not have a hash: RECORD itself and its signatures, and what is compiled.
+
+    Source: PEP 376 and the binary distribution format, "Signed wheel files".
+    """
+    folder, _, name = path.rpartition("/")
+    record = folder.endswith(".dist-info") and name in _UNHASHED
+    return record or path.endswith(".pyc")
+
+
+def read_record(text: str) -> tuple[RecordRow, ...]:
+    """All rows, in order; a line that is none is a row with a problem."""
+    rows: list[RecordRow] = []
+    reader = csv.reader(text.split("\n"))
+    while True:
+        try:
+            columns = next(reader)
+        except StopIteration:
+            return tuple(rows)
+        except csv.Error as error:
+            rows.append(_broken(f"line {reader.line_num}", f"is no row: {error}"))
+            continue
+        columns[-1:] = [column.rstrip("\r") for column in columns[-1:]]
+        if any(columns):
+            rows.append(_row(columns, reader.line_num))
+
+
+def _row(columns: list[str], line: int) -> RecordRow:
+    if len(columns) != 3 or not columns[0]:
+        return _broken(columns[0] or f"line {line}", f"has {len(columns)} columns instead of 3")
+    path, hash_, size_text = columns
+    size = int(size_text) if size_text.isascii() and size_text.isdigit() else None
+    problem = f"has a size that is no number: {size_text!r}" if size_text and size is None else None
+    if len(size_text) > 20:
+        size, problem = None, "has a size of more than 20 digits"
+    if not hash_:
+        return RecordRow(path, None, None, size, problem)
+    algorithm, equals, text = hash_.partition("=")
+    if not equals or algorithm not in _ALGORITHMS:
+        return RecordRow(path, None, None, size, f"has an unknown kind of hash: {algorithm[:40]!r}")
+    digest = _decoded(text)
+    if digest is None or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+        return RecordRow(path, algorithm, None, size, f"has a hash that is no {algorithm}")
+    return RecordRow(path, algorithm, digest, size, problem)
+
+
+def _broken(path: str, problem: str) -> RecordRow:
+    return RecordRow(path, None, None, None, problem)
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (Base64Error, ValueError):
+        return None
