@@ -20,7 +20,7 @@ from .passing import Reading
 
 __all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver", "Runner"]
 
-_TAGGED = re.compile(r"python(3\.\d+)")
+_WILD = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,16 @@ class Build:
                 leading one a path in the file system that the source is.
         """
         if pattern.startswith("/"):
+            if not _WILD.search(pattern):
+                return self._at(pattern)  # perhaps a link, or through one
             whole = path_pattern(pattern).fullmatch
             return [file for file in self.files if whole(file.place)]
         wanted = path_pattern(pattern).fullmatch
         return [file for file in self.files if wanted(file.path)]
+
+    def _at(self, place: str) -> list[BuildFile]:
+        found = (source for source in self.sources if source.find(place) is not None)
+        return [BuildFile(source, place, place) for source in found]
 
     def elf(self, file: BuildFile) -> ElfObject:
         """The facts of an ELF file.

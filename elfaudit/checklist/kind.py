@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ElfAuditError
 from .build import Build
-from .model import Check, Judgement, Status
+from ..findings.checks import Check, Judgement, Status
 from .passing import Wanted
 
 __all__ = [

@@ -19,7 +19,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from ..errors import ChecklistError
 from ..findings import Severity
 from .kinds import KINDS
-from .model import Check, Condition
+from ..findings.checks import Check, Condition
 from .schema import FRAME, check_schema
 
 __all__ = ["Checklist", "Variable", "load_checklist"]

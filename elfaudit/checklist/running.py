@@ -11,7 +11,7 @@ from ..errors import ElfAuditError
 from .build import Build
 from .kind import erred, skipped
 from .kinds import KINDS
-from .model import Check, Judgement, Status
+from ..findings.checks import Check, Judgement, Status
 from .passing import Wanted, read_through
 
 __all__ = ["judge"]

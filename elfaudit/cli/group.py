@@ -26,6 +26,7 @@ _COMMANDS = {
     "schema": "The JSON Schema of a command's JSON output.",
     "show": "The dynamic facts of ELF files.",
     "symbols": "The dynamic symbols of one file.",
+    "verify": "Whether builds are what a checklist says they must be.",
 }
 _INTERRUPTED = 130
 _NOBODY_READS = 141

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..model import Check
+from ...findings.checks import Check
 
 __all__ = ["AMOUNT", "amount_told", "amount_wrong"]
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .amounts import AMOUNT, amount_told, amount_wrong
 
 __all__ = ["KIND"]

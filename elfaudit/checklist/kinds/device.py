@@ -33,7 +33,7 @@ import stat
 
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, skipped, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

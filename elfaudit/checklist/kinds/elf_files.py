@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...errors import ElfAuditError
 from ..build import Build
 from ..kind import failed, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["facts_wanted", "no_file"]

@@ -29,7 +29,7 @@ import os
 
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed, skipped
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

@@ -33,7 +33,7 @@ from ...errors import ElfAuditError
 from ...pydist import Presence, literal
 from ..build import Build, BuildFile
 from ..kind import Kind, failed, passed, skipped
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["KIND"]

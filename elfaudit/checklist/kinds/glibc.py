@@ -36,7 +36,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from ...elf import ElfObject
 from ..build import Build, BuildFile
 from ..kind import GLOB, Kind, failed, passed, skipped
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

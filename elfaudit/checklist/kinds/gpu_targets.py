@@ -32,7 +32,7 @@ from ...elf.fatbin import gpu_targets
 from ...errors import ElfAuditError
 from ..build import Build
 from ..kind import GLOB, TEXTS, Kind, failed, passed, undecided, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

@@ -29,7 +29,7 @@ from __future__ import annotations
 from ...elf import ElfObject, Kind as FileKind, Stack
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

@@ -34,7 +34,7 @@ import ast
 from ...pydist import Answer, Grade, ImportFinding, Presence, ask, audit
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, erred, failed, passed, undecided, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

@@ -5,7 +5,8 @@
 The file is handed to the loader as `import` does it: in a Python of the root, with what else is
 given there. `after`: libraries that the process opens before, with `:global` where it does so.
 `preload`: what LD_PRELOAD may help with; the check then says "loads only with LD_PRELOAD", which is
-a failure unless `preload_is_enough = true`. `error`: a text that the loader's message must have,
+a failure unless `preload_is_enough = true`. `external`: libraries that are installed elsewhere, `*`
+for any part: where nothing but such is missing, the check is undecided. `error`: a text that the loader's message must have,
 where the file must fail.
 
 ```toml
@@ -30,8 +31,9 @@ from __future__ import annotations
 
 from ...findings import Resolution, Verdict
 from ..build import Build, BuildFile
-from ..kind import GLOB, NAME, TEXTS, Kind, failed, passed, undecided, words
-from ..model import Check, Judgement
+from ..globs import matches_name
+from ..kind import GLOB, GLOBS, NAME, TEXTS, Kind, failed, passed, undecided, words
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]
@@ -74,6 +76,10 @@ def _told(check: Check, result: Resolution) -> Judgement:
     if result.verdict is Verdict.LOADS:
         count = len(result.link_map.own) - 1
         return passed(check, f"{result.subject} loads, with {count} libraries")
+    missing = [entry.name for entry in result.link_map.entries if entry.missing]
+    external = words(check, "external")
+    if missing and all(any(matches_name(m, each) for each in external) for m in missing):
+        return undecided(check, f"{result.subject} needs {', '.join(missing)}, not given here")
     if result.verdict is Verdict.FAILS:
         message = result.error or f"{result.subject} does not load"
         return failed(check, message, _evidence(result)[1:], _advice(result))
@@ -110,6 +116,7 @@ KIND = Kind(
     {
         "file": GLOB,
         "after": TEXTS,
+        "external": GLOBS,
         "preload": TEXTS,
         "preload_is_enough": {"type": "boolean"},
         "error": NAME,

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from ...stream import FileStream
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]

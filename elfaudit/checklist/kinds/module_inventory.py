@@ -27,7 +27,7 @@ from __future__ import annotations
 from ...pydist import Presence, ask, inventory
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, undecided, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .amounts import AMOUNT, amount_told, amount_wrong
 
 __all__ = ["KIND"]

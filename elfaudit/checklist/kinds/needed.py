@@ -27,7 +27,7 @@ from __future__ import annotations
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, GLOBS, Kind, failed, passed, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

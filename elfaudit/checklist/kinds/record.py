@@ -38,7 +38,7 @@ from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, failed, passed, skipped, undecided
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["KIND"]

@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 from ...pydist import environment_of, unmet_requirements
 from ..build import Build
 from ..kind import TEXTS, Kind, failed, passed, skipped, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

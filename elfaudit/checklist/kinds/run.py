@@ -35,7 +35,7 @@ from typing import IO
 
 from ..build import Build
 from ..kind import REGEX, TEXTS, Kind, erred, failed, passed, skipped, words
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]

@@ -25,7 +25,7 @@ from __future__ import annotations
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, TEXT, Kind, failed, passed
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

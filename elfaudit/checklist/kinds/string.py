@@ -32,7 +32,7 @@ from ...elf.header import SegmentType
 from ...errors import ElfAuditError
 from ..build import Build, BuildFile
 from ..kind import GLOB, NAME, Kind, erred, failed, passed
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 from .elf_files import no_file
 

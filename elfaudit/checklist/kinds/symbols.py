@@ -35,7 +35,7 @@ from ...elf.cxxname import demangle, in_namespace
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, NAME, REGEX, Kind, failed, passed
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 from .amounts import AMOUNT, amount_told, amount_wrong
 from .elf_files import facts_wanted, no_file

@@ -29,7 +29,7 @@ from __future__ import annotations
 from ...pydist import Presence, literal
 from ..build import Build
 from ..kind import NAME, REGEX, Kind, erred, failed, passed, undecided
-from ..model import Check, Judgement
+from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..findings import Severity
+from .model import Severity
 
 __all__ = ["Check", "Condition", "Judgement", "Status", "Value"]
 

@@ -1,0 +1,153 @@
+"""What became of checklists: text for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from tabulate import tabulate
+
+from ..findings.checks import Judgement, Status
+from .jsontext import SCHEMA_VERSION, dump
+from .style import Style, clean, plural, wrap
+
+__all__ = ["Verified", "verification_document", "verification_text"]
+
+_LOOKS = {
+    Status.PASS: ("green",),
+    Status.FAIL: ("red", "bold"),
+    Status.SKIP: ("dim",),
+    Status.UNDECIDED: ("yellow",),
+    Status.ERROR: ("red", "bold"),
+}
+_TOLD = {
+    Status.FAIL: "failed",
+    Status.ERROR: "could not be judged",
+    Status.UNDECIDED: "undecided",
+    Status.SKIP: "skipped",
+}
+_STATUS = max(len(each.value) for each in Status)
+_MOST = 6
+
+
+class Verified(Protocol):
+    """The judgements of one checklist on one build."""
+
+    @property
+    def build(self) -> str:
+        """How the user names the build."""
+
+    @property
+    def checklist(self) -> str:
+        """The name of the checklist."""
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """One for each check."""
+
+
+def verification_text(reports: Sequence[Verified], style: Style) -> str:
+    """The tally of each build, then its checks; several builds of one checklist as a table."""
+    parts = [_sheet(each, style) for each in reports]
+    table = _table(reports, style)
+    return "\n\n".join(part for part in (table, *parts) if part)
+
+
+def _sheet(report: Verified, style: Style) -> str:
+    lines = [_tally(report, style)]
+    for each in report.judgements:
+        bad = each.status in (Status.FAIL, Status.ERROR, Status.UNDECIDED)
+        if style.quiet and not bad:
+            continue
+        if each.status is Status.SKIP and not style.verbose and _is_of_other_version(each):
+            continue
+        lines += _lines(each, style, full=bad or style.verbose)
+    return "\n".join(lines)
+
+
+def _is_of_other_version(judgement: Judgement) -> bool:
+    """Whether a check is only not for what is there: nobody need hear of it."""
+    return judgement.check.when is not None and not judgement.check.unset
+
+
+def _tally(report: Verified, style: Style) -> str:
+    counts = Counter(each.status for each in report.judgements)
+    judged = sum(counts[s] for s in Status) - counts[Status.SKIP]
+    parts = [f"{counts[Status.PASS]} of {plural(judged, 'check')} passed"]
+    parts += [f"{counts[s]} {word}" for s, word in _TOLD.items() if counts[s]]
+    worst = next((s for s in (Status.FAIL, Status.ERROR, Status.UNDECIDED) if counts[s]), None)
+    text = ", ".join(parts)
+    looks = _LOOKS[worst] if worst is not None else ("green", "bold")
+    return f"{clean(report.build)} ({clean(report.checklist)}): {style.paint(text, *looks)}"
+
+
+def _lines(each: Judgement, style: Style, *, full: bool) -> Iterator[str]:
+    status = style.paint(f"{each.status.value:<{_STATUS}}", *_LOOKS[each.status])
+    indent = " " * (_STATUS + 4)
+    yield wrap(
+        f"{clean(each.check.title)}: {style.words(each.message)}",
+        style.columns, indent=indent, first=f"  {status}  ",
+    )  # fmt: skip
+    if not full:
+        return
+    shown = each.evidence if style.verbose else each.evidence[:_MOST]
+    for line in shown:
+        yield style.paint(
+            wrap(style.words(line), style.columns, indent=f"{indent}  ", first=f"{indent}- "), "dim"
+        )
+    if len(shown) < len(each.evidence):
+        yield style.paint(f"{indent}- and {len(each.evidence) - len(shown):,} more (--verbose)", "dim")
+    for line in each.advice.splitlines()[:_MOST]:
+        yield f"{indent}{style.paint('fix:', 'cyan')} {clean(line)}"
+
+
+def _table(reports: Sequence[Verified], style: Style) -> str:
+    """Checks in rows, builds in columns; empty for one build."""
+    if len({each.build for each in reports}) < 2:
+        return ""
+    parts = []
+    for name in dict.fromkeys(each.checklist for each in reports):
+        some = [each for each in reports if each.checklist == name]
+        rows = [
+            [clean(one[0].check.title), *(_cell(each, style) for each in one)]
+            for one in zip(*(each.judgements for each in some), strict=True)
+        ]
+        heads = [clean(name), *(clean(each.build) for each in some)]
+        parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
+    return "\n\n".join(parts)
+
+
+def _cell(judgement: Judgement, style: Style) -> str:
+    return style.paint(judgement.status.value, *_LOOKS[judgement.status])
+
+
+def verification_document(reports: Sequence[Verified]) -> str:
+    """The output of ``verify`` as JSON."""
+    rows = [
+        {
+            "build": each.build,
+            "checklist": each.checklist,
+            "tally": {
+                status.value.lower(): sum(one.status is status for one in each.judgements)
+                for status in Status
+            },
+            "checks": [_row(one) for one in each.judgements],
+        }
+        for each in reports
+    ]
+    return dump({"schema_version": SCHEMA_VERSION, "reports": rows}, indent=1) + "\n"
+
+
+def _row(judgement: Judgement) -> dict[str, object]:
+    check = judgement.check
+    return {
+        "id": check.id,
+        "kind": check.kind,
+        "title": check.title,
+        "severity": check.severity.name.lower(),
+        "status": judgement.status.value,
+        "message": judgement.message,
+        "evidence": list(judgement.evidence),
+        "advice": judgement.advice or None,
+    }
