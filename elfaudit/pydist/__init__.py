@@ -1,18 +1,47 @@
 """The Python side of what is audited: distributions, and what their modules offer."""
 
 from .distributions import Distribution, find_distributions
+from .imports import (
+    Answer,
+    ImportAudit,
+    ImportFinding,
+    Inventory,
+    Literal,
+    Presence,
+    ask,
+    audit,
+    inventory,
+    literal,
+)
 from .metadata import Metadata, read_metadata
+from .modules import Module, ModuleKind, Modules, PythonFiles
 from .record import RecordRow, is_unhashed, read_record
 from .requirements import Unmet, environment_of, unmet_requirements
+from .surface import Grade
 
 __all__ = [
+    "Answer",
     "Distribution",
+    "Grade",
+    "ImportAudit",
+    "ImportFinding",
+    "Inventory",
+    "Literal",
     "Metadata",
+    "Module",
+    "ModuleKind",
+    "Modules",
+    "Presence",
+    "PythonFiles",
     "RecordRow",
     "Unmet",
+    "ask",
+    "audit",
     "environment_of",
     "find_distributions",
+    "inventory",
     "is_unhashed",
+    "literal",
     "read_metadata",
     "read_record",
     "unmet_requirements",

@@ -1,13 +1,13 @@
 """METADATA of a distribution: who it is and what it asks for.
 
-Source: "Core metadata specifications" (packaging.python.org): headers as of e-mail, then the
-description. The headers are read by hand: :mod:`email` takes a second for a README of megabytes.
+Source: "Core metadata specifications" (packaging.python.org).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from .headers import read_headers
 
 __all__ = ["Metadata", "read_metadata"]
 
@@ -34,34 +34,17 @@ class Metadata:
 def read_metadata(text: str) -> Metadata:
     """What the headers say; the first of a header that may be there once counts."""
     headers: dict[str, list[str]] = {}
-    for name, value in _headers(text):
-        headers.setdefault(name, []).append(value)
+    for name, value in read_headers(text):
+        if value:
+            headers.setdefault(name, []).append(value)
 
     def first(name: str) -> str | None:
-        return next((value for value in headers.get(name, ()) if value), None)
+        return next(iter(headers.get(name, ())), None)
 
     return Metadata(
         first("name"),
         first("version"),
-        tuple(value for value in headers.get("requires-dist", ()) if value),
+        tuple(headers.get("requires-dist", ())),
         first("requires-python"),
-        tuple(value for value in headers.get("provides-extra", ()) if value),
+        tuple(headers.get("provides-extra", ())),
     )
-
-
-def _headers(text: str) -> Iterator[tuple[str, str]]:
-    """Name in lower case and value of each header; what continues a line belongs to it."""
-    name, parts = "", [""]
-    for line in text.lstrip("\ufeff").split("\n"):
-        stripped = line.rstrip("\r")
-        if not stripped:
-            break
-        if stripped[0] in " \t":
-            parts.append(stripped.strip())
-            continue
-        if name:
-            yield name, " ".join(parts).strip()
-        head, colon, value = stripped.partition(":")
-        name, parts = (head.strip().lower(), [value.strip()]) if colon else ("", [""])
-    if name:
-        yield name, " ".join(parts).strip()

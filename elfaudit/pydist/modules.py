@@ -1,0 +1,175 @@
+"""The Python modules below some import roots, found as CPython's path finder finds them.
+
+Source: ``FileFinder.find_spec`` (``Lib/importlib/_bootstrap_external.py``): in a directory a package
+comes before an extension module, that before a ``.py``, that before a ``.pyc``; a directory with
+none of them is a portion of a namespace package (PEP 420), which counts only if no root has more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Protocol
+
+from ..errors import ElfAuditError
+from .reading import read_surface
+from .surface import Surface
+
+__all__ = ["Module", "ModuleKind", "Modules", "PythonFiles"]
+
+_EXTENSION = re.compile(r"(?P<name>[^./]+)\.(?:[^/]*\.)?(?:so|pyd)$")
+_COMPILED = Surface(problem="it is compiled")
+
+
+class PythonFiles(Protocol):
+    """The files below one entry of an import path."""
+
+    def names(self) -> Iterable[str]:
+        """Their relative paths."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+
+
+class ModuleKind(Enum):
+    """What a module is, in the order in which one is preferred to another in a directory."""
+
+    PACKAGE = 0
+    EXTENSION = 1
+    SOURCE = 2
+    BYTECODE = 3
+    NAMESPACE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One module.
+
+    Attributes:
+        name: with dots.
+        kind: what it is.
+        root: the number of the import root it is in; of a namespace package the first.
+        path: its file, relative to that; of a namespace package the directory.
+    """
+
+    name: str
+    kind: ModuleKind
+    root: int
+    path: str
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it can have submodules."""
+        return self.kind in (ModuleKind.PACKAGE, ModuleKind.NAMESPACE)
+
+
+class Modules:
+    """All modules; each file is read and parsed once, when it is first asked for.
+
+    Args:
+        roots: the entries of the import path, in their order.
+    """
+
+    def __init__(self, roots: Sequence[PythonFiles]) -> None:
+        self._roots = tuple(roots)
+        self._surfaces: dict[str, Surface] = {}
+
+    @cached_property
+    def _modules(self) -> dict[str, Module]:
+        found: dict[str, Module] = {}
+        for number, root in enumerate(self._roots):
+            self._add_root(number, root.names(), found)
+        # A package is one directory: what another root has below its name is not found.
+        return {name: each for name, each in found.items() if self._is_reached(each, found)}
+
+    def _add_root(self, number: int, names: Iterable[str], found: dict[str, Module]) -> None:
+        folders: set[str] = set()
+        for path in names:
+            folder, _, last = path.rpartition("/")
+            module = _module_of(number, folder, last, path)
+            if module is not None:
+                _offer(module, found)
+                while folder and folder not in folders:
+                    folders.add(folder)
+                    folder = folder.rpartition("/")[0]
+        for folder in folders:
+            _offer(Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found)
+
+    def _is_reached(self, module: Module, found: dict[str, Module]) -> bool:
+        parent_name = module.name.rpartition(".")[0]
+        while parent_name:
+            parent = found.get(parent_name)
+            if parent is None or not parent.is_package:
+                return False
+            if parent.kind is ModuleKind.PACKAGE and parent.root != module.root:
+                return False
+            parent_name = parent_name.rpartition(".")[0]
+        return True
+
+    def find(self, name: str) -> Module | None:
+        """The module of a name with dots, or None."""
+        return self._modules.get(name)
+
+    def below(self, package: str) -> tuple[Module, ...]:
+        """A package and all modules in it, sorted."""
+        start = f"{package}."
+        found = (each for name, each in self._modules.items() if name == package or name.startswith(start))  # noqa: E501
+        return tuple(sorted(found, key=lambda each: each.name))
+
+    def surface(self, module: Module) -> Surface:
+        """What a module binds; of an extension module nothing is known but its problem."""
+        known = self._surfaces.get(module.name)
+        if known is None:
+            known = self._surfaces[module.name] = self._read(module)
+        return known
+
+    def _read(self, module: Module) -> Surface:
+        if module.kind is ModuleKind.NAMESPACE:
+            return Surface()
+        if module.kind in (ModuleKind.EXTENSION, ModuleKind.BYTECODE) or not module.path.endswith(".py"):  # noqa: E501
+            return _COMPILED
+        try:
+            return read_surface(self._roots[module.root].read(module.path))
+        except ElfAuditError as error:
+            return Surface(problem=f"cannot be read: {error}")
+
+
+def _module_of(root: int, folder: str, last: str, path: str) -> Module | None:
+    """The module that a file is; None if it is none."""
+    parts = folder.split("/") if folder else []
+    if not all(part.isidentifier() for part in parts):
+        return None
+    extension = _EXTENSION.fullmatch(last)
+    if last.endswith(".py"):
+        stem, kind = last.removesuffix(".py"), ModuleKind.SOURCE
+    elif extension:
+        stem, kind = extension["name"], ModuleKind.EXTENSION
+    elif last.endswith(".pyc") and parts[-1:] != ["__pycache__"]:
+        stem, kind = last.removesuffix(".pyc"), ModuleKind.BYTECODE
+    else:
+        return None
+    if stem == "__init__":
+        return Module(".".join(parts), ModuleKind.PACKAGE, root, path) if parts else None
+    return Module(".".join((*parts, stem)), kind, root, path) if stem.isidentifier() else None
+
+
+def _offer(module: Module, found: dict[str, Module]) -> None:
+    """Take a module for its name unless there is a better one.
+
+    An earlier root wins, unless all it has is a portion of a namespace package.
+    """
+    other = found.get(module.name)
+    if other is None:
+        found[module.name] = module
+    elif other.root == module.root:
+        if (module.kind.value, module.path) < (other.kind.value, other.path):
+            found[module.name] = module
+    elif other.kind is ModuleKind.NAMESPACE and module.kind is not ModuleKind.NAMESPACE:
+        found[module.name] = module

@@ -1,0 +1,113 @@
+"""What a Python module offers and imports: the facts of one file.
+
+Source: the language reference, "Naming and binding" and "The import statement".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+__all__ = ["AllNames", "Constant", "Grade", "Imported", "LazyNames", "Surface"]
+
+
+class Grade(Enum):
+    """When an import is carried out, and what comes of it when it fails."""
+
+    PLAIN = "when the module is imported"
+    CONDITIONAL = "under a condition"
+    GUARDED = "in a try that catches it"
+    DEFERRED = "when a function is called"
+    TYPE_CHECKING = "for type checkers only"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One name of one import statement.
+
+    Attributes:
+        line: where.
+        level: how many dots there are in front.
+        module: the module as written, without the dots; may be empty after dots.
+        name: what is imported from it; None for ``import module``; ``*`` for all.
+        grade: when it is carried out.
+    """
+
+    line: int
+    level: int
+    module: str
+    name: str | None
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class AllNames:
+    """``__all__``.
+
+    Attributes:
+        names: those stated.
+        of_modules: names bound in the module whose own ``__all__`` is added.
+        complete: whether that is all of it.
+    """
+
+    names: frozenset[str] = frozenset()
+    of_modules: tuple[str, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LazyNames:
+    """What the ``__getattr__`` of a module knows (PEP 562).
+
+    Attributes:
+        names: those it compares with, or looks up in a literal of the module.
+        complete: whether there are no others.
+    """
+
+    names: frozenset[str] = frozenset()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The value of a name, if it is a literal.
+
+    Attributes:
+        value: the value.
+        problem: why it is not known; None if it is.
+    """
+
+    value: object = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The facts of one module.
+
+    Attributes:
+        bound: names that its top level binds when it runs.
+        conditional: those of them that are only bound under a condition.
+        defined: those of them that are defined here and not imported.
+        imports: every import statement, wherever it is.
+        stars: positions in ``imports`` of the star imports of its top level.
+        origins: name to the import that bound it, where one did.
+        all_names: ``__all__``, or None.
+        lazy: what its ``__getattr__`` knows, or None without one.
+        computed: why there may be names that nobody can see, or None.
+        constants: the last value of each name that is assigned at the top level.
+        problem: why the file has no facts, or None.
+    """
+
+    bound: frozenset[str] = frozenset()
+    conditional: frozenset[str] = frozenset()
+    defined: frozenset[str] = frozenset()
+    imports: tuple[Imported, ...] = ()
+    stars: tuple[int, ...] = ()
+    origins: Mapping[str, int] = field(default_factory=dict)
+    all_names: AllNames | None = None
+    lazy: LazyNames | None = None
+    computed: str | None = None
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+    problem: str | None = None
