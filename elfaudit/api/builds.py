@@ -21,7 +21,9 @@ from .surroundings import Surroundings, parse_dlopen
 
 __all__ = ["Grouping", "builds_of", "grouped"]
 
-_DIST_INFO = re.compile(r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$")  # noqa: E501
+_DIST_INFO = re.compile(
+    r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$"
+)  # noqa: E501
 _DATA = re.compile(r"(?P<base>/[^/]+\.data/(?:purelib|platlib))/")
 _SITE = re.compile(r"(?P<base>.*/(?:site|dist)-packages)/")
 _PYTHON = re.compile(r"/python(3\.\d+)/")

@@ -6,13 +6,24 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ElfAuditError
-from .build import Build
 from ..findings.checks import Check, Judgement, Status
+from .build import Build
 from .passing import Wanted
 
 __all__ = [
-    "GLOB", "GLOBS", "Kind", "NAME", "REGEX", "TEXT", "TEXTS", "erred", "failed", "passed", "skipped",
-    "undecided", "words",
+    "GLOB",
+    "GLOBS",
+    "NAME",
+    "REGEX",
+    "TEXT",
+    "TEXTS",
+    "Kind",
+    "erred",
+    "failed",
+    "passed",
+    "skipped",
+    "undecided",
+    "words",
 ]  # fmt: skip
 
 TEXT: Mapping[str, object] = {"type": "string"}
@@ -70,9 +81,7 @@ def passed(check: Check, message: str, evidence: Iterable[str] = ()) -> Judgemen
     return Judgement(check, Status.PASS, message, tuple(evidence))
 
 
-def failed(
-    check: Check, message: str, evidence: Iterable[str] = (), advice: str = ""
-) -> Judgement:
+def failed(check: Check, message: str, evidence: Iterable[str] = (), advice: str = "") -> Judgement:
     """It is not; the checklist's advice is better than the kind's."""
     return Judgement(check, Status.FAIL, message, tuple(evidence), check.advice or advice)
 

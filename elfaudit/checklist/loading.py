@@ -18,8 +18,8 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from ..errors import ChecklistError
 from ..findings import Severity
-from .kinds import KINDS
 from ..findings.checks import Check, Condition
+from .kinds import KINDS
 from .schema import FRAME, check_schema
 
 __all__ = ["Checklist", "Variable", "load_checklist"]
@@ -55,9 +55,7 @@ class Checklist:
     checks: tuple[Check, ...]
 
 
-def load_checklist(
-    data: bytes, where: str, settings: Mapping[str, str] | None = None
-) -> Checklist:
+def load_checklist(data: bytes, where: str, settings: Mapping[str, str] | None = None) -> Checklist:
     """A checklist from the bytes of its file.
 
     Args:
@@ -77,7 +75,9 @@ def load_checklist(
         for name, row in document.get("variables", {}).items()
     )
     values = {each.name: each.default for each in variables if each.default is not None}
-    values |= {each.name: settings[each.name] for each in variables if each.name in (settings or {})}  # type: ignore[index]  # noqa: E501
+    values |= {
+        each.name: settings[each.name] for each in variables if each.name in (settings or {})
+    }  # type: ignore[index]  # noqa: E501
     checks = tuple(_checks(document["check"], {each.name for each in variables}, values))
     return Checklist(document["name"], document.get("summary", ""), variables, checks)
 
@@ -170,12 +170,12 @@ def _require_order(
 
 
 def _filled(
-    value: Any,  # noqa: ANN401 - what TOML can hold
+    value: Any,
     place: str,
     known: set[str],
     values: Mapping[str, str],
     unset: set[str],
-) -> Any:  # noqa: ANN401
+) -> Any:
     """A value with its variables filled in; those without a value are noted, and stay."""
     if isinstance(value, dict):
         return {
@@ -220,4 +220,3 @@ def _told(error: ValidationError) -> str:
     if error.validator == "pattern":
         return f"{shown} is not of the form {error.validator_value}"
     return error.message if len(error.message) <= 200 else f"{error.message[:197]}..."
-

@@ -250,4 +250,3 @@ def _hashing(job: _Job) -> _Hashing:
     if job.algorithms and job.member.size >= _LARGE:
         return _ThreadedHashing(job.algorithms)
     return _Hashing(job.algorithms)
-

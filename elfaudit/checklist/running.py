@@ -8,10 +8,10 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from ..errors import ElfAuditError
+from ..findings.checks import Check, Judgement, Status
 from .build import Build
 from .kind import erred, skipped
 from .kinds import KINDS
-from ..findings.checks import Check, Judgement, Status
 from .passing import Wanted, read_through
 
 __all__ = ["judge"]

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..api.verifying import BuildReport, checklist_named, shipped_checklists, verify as judge
+from ..api.verifying import BuildReport, checklist_named, shipped_checklists
+from ..api.verifying import verify as judge
 from ..checklist.build import Runner
 from ..errors import RequestError
 from ..findings import Severity

@@ -81,9 +81,7 @@ def find_distributions(
     return tuple(_read(directory, found[directory], read) for directory in sorted(found))
 
 
-def _read(
-    directory: str, files: set[str], read: Callable[[str, int], bytes]
-) -> Distribution:
+def _read(directory: str, files: set[str], read: Callable[[str, int], bytes]) -> Distribution:
     problems: list[str] = []
 
     def text(*names: str) -> Iterator[str]:

@@ -20,8 +20,21 @@ __all__ = [
 
 # What every module has without binding it.
 _ALWAYS = frozenset(
-    "__name__ __doc__ __file__ __spec__ __loader__ __package__ __path__ __dict__ __builtins__ "
-    "__cached__ __annotations__ __class__ __dir__".split()
+    [
+        "__name__",
+        "__doc__",
+        "__file__",
+        "__spec__",
+        "__loader__",
+        "__package__",
+        "__path__",
+        "__dict__",
+        "__builtins__",
+        "__cached__",
+        "__annotations__",
+        "__class__",
+        "__dir__",
+    ]
 )
 _MOST_HOMES = 5
 

@@ -55,7 +55,11 @@ def _joined(node: ast.JoinedStr, names: Mapping[str, Constant]) -> Constant:
     for part in node.values:
         if isinstance(part, ast.FormattedValue):
             plain = part.conversion == -1 and part.format_spec is None
-            each = names.get(part.value.id, _COMPUTED) if isinstance(part.value, ast.Name) else _COMPUTED  # noqa: E501
+            each = (
+                names.get(part.value.id, _COMPUTED)
+                if isinstance(part.value, ast.Name)
+                else _COMPUTED
+            )  # noqa: E501
             if not plain or each.problem is not None:
                 return _COMPUTED
             texts.append(str(each.value))

@@ -120,7 +120,11 @@ class Modules:
     def below(self, package: str) -> tuple[Module, ...]:
         """A package and all modules in it, sorted."""
         start = f"{package}."
-        found = (each for name, each in self._modules.items() if name == package or name.startswith(start))  # noqa: E501
+        found = (
+            each
+            for name, each in self._modules.items()
+            if name == package or name.startswith(start)
+        )  # noqa: E501
         return tuple(sorted(found, key=lambda each: each.name))
 
     def surface(self, module: Module) -> Surface:
@@ -133,7 +137,9 @@ class Modules:
     def _read(self, module: Module) -> Surface:
         if module.kind is ModuleKind.NAMESPACE:
             return Surface()
-        if module.kind in (ModuleKind.EXTENSION, ModuleKind.BYTECODE) or not module.path.endswith(".py"):  # noqa: E501
+        if module.kind in (ModuleKind.EXTENSION, ModuleKind.BYTECODE) or not module.path.endswith(
+            ".py"
+        ):  # noqa: E501
             return _COMPILED
         try:
             return read_surface(self._roots[module.root].read(module.path))

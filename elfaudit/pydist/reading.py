@@ -187,7 +187,11 @@ class _Walk:
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: _Place) -> None:
         self._bind(node.name, place)
-        if node.name == "__getattr__" and place.in_module and place.grade is not Grade.TYPE_CHECKING:
+        if (
+            node.name == "__getattr__"
+            and place.in_module
+            and place.grade is not Grade.TYPE_CHECKING
+        ):
             self._getattr = node
         grade = place.grade if place.grade is Grade.TYPE_CHECKING else Grade.DEFERRED
         self._push(node.body, _Place(grade, in_module=False, in_function=True, conditional=True))

@@ -37,5 +37,7 @@ def read_wheel_info(text: str) -> WheelInfo:
         once.setdefault(name, value)
     pure = once.get("root-is-purelib", "").lower()
     return WheelInfo(
-        tuple(tags), once.get("build") or None, pure == "true" if pure in ("true", "false") else None
+        tuple(tags),
+        once.get("build") or None,
+        pure == "true" if pure in ("true", "false") else None,
     )

@@ -97,7 +97,9 @@ def _lines(each: Judgement, style: Style, *, full: bool) -> Iterator[str]:
             wrap(style.words(line), style.columns, indent=f"{indent}  ", first=f"{indent}- "), "dim"
         )
     if len(shown) < len(each.evidence):
-        yield style.paint(f"{indent}- and {len(each.evidence) - len(shown):,} more (--verbose)", "dim")
+        yield style.paint(
+            f"{indent}- and {len(each.evidence) - len(shown):,} more (--verbose)", "dim"
+        )
     for line in each.advice.splitlines()[:_MOST]:
         yield f"{indent}{style.paint('fix:', 'cyan')} {clean(line)}"
 

@@ -24,9 +24,9 @@ Each `.dist-info` or `.egg-info` is a distribution.
 
 from __future__ import annotations
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed
-from ...findings.checks import Check, Judgement
 from .amounts import AMOUNT, amount_told, amount_wrong
 
 __all__ = ["KIND"]

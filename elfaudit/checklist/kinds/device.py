@@ -31,9 +31,9 @@ import glob
 import os
 import stat
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, skipped, words
-from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 
@@ -48,7 +48,9 @@ def _judge(check: Check, build: Build) -> Judgement:
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         return failed(check, f"there is no {', '.join(missing)} on this machine", (), _flags())
-    closed = [node for path in paths for node in _nodes(path) if not os.access(node, os.R_OK | os.W_OK)]  # noqa: E501
+    closed = [
+        node for path in paths for node in _nodes(path) if not os.access(node, os.R_OK | os.W_OK)
+    ]  # noqa: E501
     if closed:
         groups = sorted({str(os.stat(node).st_gid) for node in closed})
         return failed(

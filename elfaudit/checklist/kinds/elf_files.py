@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...errors import ElfAuditError
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import failed, words
-from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["facts_wanted", "no_file"]

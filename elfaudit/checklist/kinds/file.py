@@ -27,9 +27,9 @@ from __future__ import annotations
 
 import os
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed, skipped
-from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

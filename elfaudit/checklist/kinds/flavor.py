@@ -30,10 +30,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import ElfAuditError
+from ...findings.checks import Check, Judgement
 from ...pydist import Presence, literal
 from ..build import Build, BuildFile
 from ..kind import Kind, failed, passed, skipped
-from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["KIND"]
@@ -71,7 +71,9 @@ def _wants(check: Check, build: Build) -> Iterator[Wanted]:  # noqa: ARG001
 def _judge(check: Check, build: Build) -> Judgement:
     evidence = [*_values(build), *_libraries(build)]
     if not evidence:
-        return skipped(check, f"nothing in {build.label} is built for a GPU, or says that it is not")
+        return skipped(
+            check, f"nothing in {build.label} is built for a GPU, or says that it is not"
+        )
     by_owner: dict[str, list[_Evidence]] = {}
     for each in evidence:
         by_owner.setdefault(each.about, []).append(each)

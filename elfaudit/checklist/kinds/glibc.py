@@ -34,9 +34,9 @@ from collections.abc import Iterator, Mapping
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from ...elf import ElfObject
+from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..kind import GLOB, Kind, failed, passed, skipped
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

@@ -30,9 +30,9 @@ from __future__ import annotations
 
 from ...elf.fatbin import gpu_targets
 from ...errors import ElfAuditError
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, TEXTS, Kind, failed, passed, undecided, words
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

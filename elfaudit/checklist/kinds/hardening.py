@@ -26,10 +26,11 @@ is asked of programs only.
 
 from __future__ import annotations
 
-from ...elf import ElfObject, Kind as FileKind, Stack
+from ...elf import ElfObject, Stack
+from ...elf import Kind as FileKind
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, Kind, failed, passed
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]
@@ -65,7 +66,9 @@ def _wrong(check: Check, elf: ElfObject) -> list[str]:
     if given.get("stack") and elf.stack is Stack.EXECUTABLE:
         wrong.append("asks for an executable stack")
     elif given.get("stack") and elf.stack is Stack.UNSTATED:
-        wrong.append("does not say whether its stack is executable, which counts as an executable stack")  # noqa: E501
+        wrong.append(
+            "does not say whether its stack is executable, which counts as an executable stack"
+        )  # noqa: E501
     return wrong
 
 

@@ -31,10 +31,10 @@ from __future__ import annotations
 
 import ast
 
+from ...findings.checks import Check, Judgement
 from ...pydist import Answer, Grade, ImportFinding, Presence, ask, audit
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, erred, failed, passed, undecided, words
-from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

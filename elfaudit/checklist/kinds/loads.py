@@ -30,10 +30,10 @@ the check undecided.
 from __future__ import annotations
 
 from ...findings import Resolution, Verdict
+from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..globs import matches_name
 from ..kind import GLOB, GLOBS, NAME, TEXTS, Kind, failed, passed, undecided, words
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

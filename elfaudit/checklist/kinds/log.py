@@ -29,10 +29,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ...findings.checks import Check, Judgement
 from ...stream import FileStream
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, words
-from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]
@@ -94,6 +94,4 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
         yield number, rest
 
 
-KIND = Kind(
-    "log", __doc__, _judge, {"path": NAME, "must": TEXTS, "must_not": TEXTS}, ("path",)
-)
+KIND = Kind("log", __doc__, _judge, {"path": NAME, "must": TEXTS, "must_not": TEXTS}, ("path",))

@@ -24,10 +24,10 @@ leaves the check undecided.
 
 from __future__ import annotations
 
+from ...findings.checks import Check, Judgement
 from ...pydist import Presence, ask, inventory
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, failed, passed, undecided, words
-from ...findings.checks import Check, Judgement
 from .amounts import AMOUNT, amount_told, amount_wrong
 
 __all__ = ["KIND"]

@@ -24,10 +24,10 @@ over; where there is none at all, the check fails.
 
 from __future__ import annotations
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, GLOBS, Kind, failed, passed, words
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

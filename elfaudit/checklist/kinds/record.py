@@ -34,11 +34,11 @@ from dataclasses import dataclass, field
 from packaging.utils import canonicalize_name
 
 from ...errors import SourceError
+from ...findings.checks import Check, Judgement
 from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, failed, passed, skipped, undecided
-from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 
 __all__ = ["KIND"]

@@ -25,10 +25,10 @@ from __future__ import annotations
 
 from packaging.utils import canonicalize_name
 
+from ...findings.checks import Check, Judgement
 from ...pydist import environment_of, unmet_requirements
 from ..build import Build
 from ..kind import TEXTS, Kind, failed, passed, skipped, words
-from ...findings.checks import Check, Judgement
 
 __all__ = ["KIND"]
 

@@ -33,9 +33,9 @@ import subprocess
 import tempfile
 from typing import IO
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import REGEX, TEXTS, Kind, erred, failed, passed, skipped, words
-from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]
@@ -48,9 +48,14 @@ def _judge(check: Check, build: Build) -> Judgement:
     runner = build.runner
     if runner is None:
         return skipped(check, "runs a command, and only does so with --run")
-    command = [*runner.prefix, *(word.replace("{python}", runner.python) for word in words(check, "command"))]  # noqa: E501
+    command = [
+        *runner.prefix,
+        *(word.replace("{python}", runner.python) for word in words(check, "command")),
+    ]  # noqa: E501
     given = check.parameters.get("environment", {})
-    extra = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}  # noqa: E501
+    extra = (
+        {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    )  # noqa: E501
     seconds = check.parameters.get("timeout", _SECONDS)
     with tempfile.TemporaryFile() as output:
         try:

@@ -26,10 +26,10 @@ By the path the loader uses: DT_RUNPATH where there is one, else DT_RPATH, split
 from __future__ import annotations
 
 from ...elf import ElfObject
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, GLOBS, Kind, failed, passed, words
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

@@ -22,10 +22,10 @@ By DT_SONAME of each file that the pattern means.
 
 from __future__ import annotations
 
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, TEXT, Kind, failed, passed
-from ...findings.checks import Check, Judgement
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]

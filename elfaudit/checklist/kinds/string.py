@@ -30,9 +30,9 @@ from ...elf import ElfObject
 from ...elf.dynamic import DynamicTag
 from ...elf.header import SegmentType
 from ...errors import ElfAuditError
+from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..kind import GLOB, NAME, Kind, erred, failed, passed
-from ...findings.checks import Check, Judgement
 from ..passing import Wanted
 from .elf_files import no_file
 
@@ -63,7 +63,9 @@ def _judge(check: Check, build: Build) -> Judgement:
     for file, elf in files:
         reading = build.reading(file.member)
         if reading is None or reading.error is not None:
-            return erred(check, reading.error if reading and reading.error else f"{file.path}: was not read")  # noqa: E501
+            return erred(
+                check, reading.error if reading and reading.error else f"{file.path}: was not read"
+            )  # noqa: E501
         place = _place(check, build, file, elf)
         has = f"has {text!r} at offset {place:#x}" if place is not None else f"has no {text!r}"
         told.append(f"{file.path} {has} in its read-only data")

@@ -32,10 +32,10 @@ from collections.abc import Iterator
 
 from ...elf import ElfObject
 from ...elf.cxxname import demangle, in_namespace
+from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..globs import matches_name
 from ..kind import GLOB, NAME, REGEX, Kind, failed, passed
-from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 from .amounts import AMOUNT, amount_told, amount_wrong
 from .elf_files import facts_wanted, no_file
@@ -68,7 +68,11 @@ def _judge(check: Check, build: Build) -> Judgement:
 
 def _described(check: Check) -> str:
     parts = ["symbols"]
-    for key, word in (("namespace", "of namespace"), ("match", "matching"), ("version", "with version")):  # noqa: E501
+    for key, word in (
+        ("namespace", "of namespace"),
+        ("match", "matching"),
+        ("version", "with version"),
+    ):  # noqa: E501
         if key in check.parameters:
             parts.append(f"{word} {check.parameters[key]}")
     return " ".join(parts)
@@ -86,9 +90,11 @@ def _rows(check: Check, elf: ElfObject) -> Iterator[int]:
             continue
         if "version" in given and not matches_name(table[row].version or "", str(given["version"])):
             continue
-        if pattern is None or pattern.finds(name):
-            yield row
-        elif given.get("demangled") and pattern.finds(demangle(name)):
+        if (
+            pattern is None
+            or pattern.finds(name)
+            or (given.get("demangled") and pattern.finds(demangle(name)))
+        ):
             yield row
 
 

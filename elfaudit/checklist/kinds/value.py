@@ -26,10 +26,10 @@ check undecided.
 
 from __future__ import annotations
 
+from ...findings.checks import Check, Judgement
 from ...pydist import Presence, literal
 from ..build import Build
 from ..kind import NAME, REGEX, Kind, erred, failed, passed, undecided
-from ...findings.checks import Check, Judgement
 from ..patterns import Pattern
 
 __all__ = ["KIND"]
