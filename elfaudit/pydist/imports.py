@@ -176,7 +176,7 @@ class _Asking:
         if surface.problem is not None:
             return Answer(Presence.UNDECIDED, f"{module.name}: {surface.problem}")
         doubt = ""
-        for position in surface.stars:
+        for position in surface.stars if name not in surface.deleted else ():
             answer = self._star(module, surface.imports[position], name)
             if answer.status is Presence.PRESENT:
                 return answer

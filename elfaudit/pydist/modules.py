@@ -96,11 +96,12 @@ class Modules:
             module = _module_of(number, folder, last, path)
             if module is not None:
                 _offer(module, found)
-                while folder and folder not in folders:
-                    folders.add(folder)
-                    folder = folder.rpartition("/")[0]
+            while folder and folder not in folders:
+                folders.add(folder)  # any directory is one, whatever it holds
+                folder = folder.rpartition("/")[0]
         for folder in folders:
-            _offer(Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found)
+            if all(part.isidentifier() for part in folder.split("/")):
+                _offer(Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found)
 
     def _is_reached(self, module: Module, found: dict[str, Module]) -> bool:
         parent_name = module.name.rpartition(".")[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .lazy_names import attached_names, lazy_names
 from .literals import strings_of, value_of
@@ -19,6 +19,7 @@ __all__ = ["read_surface"]
 
 _CATCHES = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
 _TRICKS = (b"globals()", b"locals()", b"vars()", b"exec(", b"sys.modules", b"setattr(")
+_READERS = frozenset(("dict", "dir", "getattr", "hasattr", "eval", "format", "len", "list", "print", "set", "sorted", "tuple"))
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -59,6 +60,7 @@ class _Walk:
         self._tricky, self._walrus = tricky, walrus
         self._certain: set[str] = set()
         self._maybe: set[str] = set()
+        self._deleted: set[str] = set()
         self._defined: set[str] = set()
         self._imports: list[Imported] = []
         self._stars: list[int] = []
@@ -66,6 +68,7 @@ class _Walk:
         self._constants: dict[str, Constant] = {}
         self._collections: dict[str, frozenset[str]] = {}
         self._all: AllNames | None = None
+        self._all_changes = False
         self._getattr: ast.FunctionDef | ast.AsyncFunctionDef | None = None
         self._lazy: LazyNames | None = None
         self._computed: str | None = None
@@ -79,7 +82,9 @@ class _Walk:
             self._statement(statement, place)
 
     def surface(self) -> Surface:
-        lazy = self._lazy
+        lazy, stated = self._lazy, self._all
+        if stated is not None and self._all_changes:
+            stated = replace(stated, complete=False)
         if self._getattr is not None:
             lazy = lazy_names(self._getattr, self._collections)
         return Surface(
@@ -89,9 +94,10 @@ class _Walk:
             tuple(self._imports),
             tuple(self._stars),
             self._origins,
-            self._all,
+            stated,
             lazy,
             self._computed,
+            frozenset(self._deleted),
             self._constants,
         )
 
@@ -102,13 +108,14 @@ class _Walk:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(self, node, place)
-        if (self._tricky or self._walrus) and not isinstance(node, (ast.ClassDef, *_FUNCTIONS)):
+        if self._tricky or self._walrus:
             self._expressions(node, place)
 
     def _bind(self, name: str, place: _Place, *, defines: bool = True) -> None:
         if not place.in_module or place.grade is Grade.TYPE_CHECKING:
             return
         (self._maybe if place.conditional else self._certain).add(name)
+        self._deleted.discard(name)
         if defines:
             self._defined.add(name)
             self._origins.pop(name, None)
@@ -127,6 +134,8 @@ class _Walk:
                 pending.append(each.value)
 
     def _assign(self, node: ast.Assign, place: _Place) -> None:
+        if self._computed is None and self._tricky and _is_namespace(node.value):
+            self._computed = f"line {node.lineno} takes its namespace"
         for target in node.targets:
             self._targets(target, place)
             if isinstance(target, ast.Name) and place.in_module:
@@ -174,13 +183,13 @@ class _Walk:
     def _expression(self, node: ast.Expr, place: _Place) -> None:
         """``__all__.append(…)``, ``__all__.extend(…)``, ``__all__.remove(…)``."""
         call = node.value
-        if not (place.in_module and isinstance(call, ast.Call)):
-            return
-        function = call.func
+        function = call.func if isinstance(call, ast.Call) else None
         if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
             return
-        if function.value.id == "__all__" and call.args:
-            if function.attr == "append":
+        if function.value.id == "__all__" and isinstance(call, ast.Call) and call.args:
+            if not place.in_module:
+                self._all_changes = True  # numpy: def extend_all(module): __all__.extend(…)
+            elif function.attr == "append":
                 self._all = _joined(self._all, _all_of(ast.List([call.args[0]], ast.Load())))
             elif function.attr == "extend":
                 self._all = _joined(self._all, _all_of(call.args[0]))
@@ -216,6 +225,7 @@ class _Walk:
             if each.name == "*":
                 if place.in_module and place.grade is not Grade.TYPE_CHECKING:
                     self._stars.append(len(self._imports) - 1)
+                    self._deleted.clear()  # it may bring them again
                 continue
             name = each.asname or each.name
             self._bind(name, place, defines=False)
@@ -239,6 +249,7 @@ class _Walk:
                 else:
                     self._certain.discard(each.id)
                     self._maybe.discard(each.id)
+                    self._deleted.add(each.id)
                     self._constants.pop(each.id, None)
 
     def _global(self, node: ast.Global, place: _Place) -> None:
@@ -311,18 +322,23 @@ class _Walk:
 
 
 def _own_expressions(node: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions of a statement, and not those of the statements in it."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.expr, ast.withitem)):
+        if isinstance(child, (ast.expr, ast.withitem, ast.arguments, ast.keyword)):
             yield child
 
 
 def _computes_names(node: ast.AST) -> bool:
     """``globals()[…]`` assigned, ``globals().update(…)``, ``sys.modules[…] = …``, ``exec(…)``."""
+    if isinstance(node, ast.NamedExpr):
+        return _is_namespace(node.value)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return _is_namespace(node.value) or ast.unparse(node.value) == "sys.modules"
     if not isinstance(node, ast.Call):
         return False
     function = node.func
+    if _hands_over_namespace(node):
+        return True
     if isinstance(function, ast.Name):
         if function.id == "exec":
             return True
@@ -333,6 +349,14 @@ def _computes_names(node: ast.AST) -> bool:
         (function.attr in ("update", "setdefault") and _is_namespace(function.value))
         or (function.attr == "setdefault" and ast.unparse(function.value) == "sys.modules")
     )
+
+
+def _hands_over_namespace(call: ast.Call) -> bool:
+    """``clone_module("numpy", globals())``: whoever has the namespace may fill it."""
+    if _last(call.func) in _READERS or _set_on_module(call) is not None:
+        return False
+    given = (*call.args, *(word.value for word in call.keywords))
+    return any(_is_namespace(each) or _is_own_module(each) for each in given)
 
 
 def _set_on_module(call: ast.Call) -> str | None:
@@ -354,6 +378,16 @@ def _is_this_module(node: ast.expr) -> bool:
     if isinstance(node, ast.Name):
         return True  # a name for it, perhaps: `module = sys.modules[__name__]`
     return isinstance(node, ast.Subscript) and ast.unparse(node.value) == "sys.modules"
+
+
+def _is_own_module(node: ast.expr) -> bool:
+    """``sys.modules[__name__]``."""
+    return (
+        isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Name)
+        and node.slice.id == "__name__"
+        and ast.unparse(node.value) == "sys.modules"
+    )
 
 
 def _is_type_checking(node: ast.expr) -> bool:

@@ -96,6 +96,7 @@ class Surface:
         all_names: ``__all__``, or None.
         lazy: what its ``__getattr__`` knows, or None without one.
         computed: why there may be names that nobody can see, or None.
+        deleted: names that its top level deletes, and does not bind again.
         constants: the last value of each name that is assigned at the top level.
         problem: why the file has no facts, or None.
     """
@@ -109,5 +110,6 @@ class Surface:
     all_names: AllNames | None = None
     lazy: LazyNames | None = None
     computed: str | None = None
+    deleted: frozenset[str] = frozenset()
     constants: Mapping[str, Constant] = field(default_factory=dict)
     problem: str | None = None
