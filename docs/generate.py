@@ -1,13 +1,15 @@
 """Write what the documentation can take from the program itself.
 
 ``python docs/generate.py`` writes ``docs/cli.md``, the output shown under every ``$ command`` of
-the README and of the rules' docstrings, and from these docstrings ``docs/rules/``; ``--check`` says
+the README and of the rules' docstrings, from these docstrings ``docs/rules/``, from those of the kinds
+of check ``docs/checks/``, and the schema of checklists; ``--check`` says
 what would change and exits with 1. Run it from anywhere; the commands run in the repository's root.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -18,6 +20,8 @@ from pathlib import Path
 
 import click
 
+from elfaudit.checklist.kinds import KINDS
+from elfaudit.checklist.schema import whole_schema
 from elfaudit.cli import cli as program
 from elfaudit.findings import RULES, Rule
 
@@ -26,6 +30,8 @@ README = ROOT / "README.md"
 REFERENCE = ROOT / "docs" / "cli.md"
 FINDINGS = ROOT / "elfaudit" / "findings"
 RULE_PAGES = ROOT / "docs" / "rules"
+CHECK_PAGES = ROOT / "docs" / "checks"
+CHECKLIST_SCHEMA = ROOT / "elfaudit" / "schema" / "checklist.json"
 WIDTH = 100
 
 _EXIT_CODES = """\
@@ -90,6 +96,12 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield README, readme(README.read_text())
     yield REFERENCE, reference()
     yield RULE_PAGES / "README.md", rule_index()
+    yield CHECKLIST_SCHEMA, json.dumps(whole_schema(KINDS.values()), indent=1) + "\n"
+    yield CHECK_PAGES / "README.md", check_index()
+    for kind in KINDS.values():
+        title, _, rest = (kind.document or "").partition("\n")
+        head = f"# {kind.name}\n\n{_GENERATED}\n[All kinds of check](README.md)\n\n{title}"
+        yield CHECK_PAGES / f"{kind.name}.md", f"{head}\n\n{rest.strip()}\n"
     for rule in RULES:
         source = FINDINGS / f"{rule.name.replace('-', '_')}.py"
         text = readme(source.read_text())
@@ -115,6 +127,14 @@ def rule_index() -> str:
     return "\n".join((f"# Rules\n\n{_GENERATED}\n{_SELECTION}\n{head}", *rows)) + "\n"
 
 
+def check_index() -> str:
+    """The list of all kinds of check."""
+    rows = [f"| [{kind.name}]({kind.name}.md) | {kind.summary} |" for kind in KINDS.values()]
+    head = "| kind | what it asks |\n| --- | --- |"
+    intro = "What a check of a [checklist](../checklists.md) can ask. Nothing is run but by `run`."
+    return "\n".join((f"# Kinds of check\n\n{_GENERATED}\n{intro}\n\n{head}", *rows)) + "\n"
+
+
 def stale() -> list[Path]:
     """The pages whose text is not what the program says now."""
     return [path for path, text in pages() if not path.exists() or path.read_text() != text]
@@ -131,6 +151,7 @@ def main() -> int:
             print(f"{path.relative_to(ROOT)} is stale: run python docs/generate.py")
         return 1 if old else 0
     RULE_PAGES.mkdir(exist_ok=True)
+    CHECK_PAGES.mkdir(exist_ok=True)
     for path, text in pages():
         path.write_text(text)
     return 0

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .api import (
+        BuildReport,
         Passed,
         PatchPlan,
         PatchResult,
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
         plan_patch,
         resolve,
         resolve_all,
+        shipped_checklists,
         undo_patch,
+        verify,
     )
     from .elf import (
         DlopenNote,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
     )
     from .elf.cxxname import demangle, in_namespace, namespace_of
     from .errors import (
+        ChecklistError,
         ElfAuditError,
         ElfFormatError,
         NotElfError,
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
         Severity,
         Verdict,
     )
+    from .findings.checks import Check, CheckStatus, Condition, Judgement, Runner
     from .loader import (
         Binding,
         Bindings,
@@ -127,8 +132,13 @@ __all__ = [
     "Applicability",
     "Binding",
     "Bindings",
+    "BuildReport",
     "ByteStream",
+    "Check",
+    "CheckStatus",
+    "ChecklistError",
     "ClearExecstack",
+    "Condition",
     "Dlopen",
     "DlopenNote",
     "Dynamic",
@@ -145,6 +155,7 @@ __all__ = [
     "Flags",
     "Flags1",
     "Header",
+    "Judgement",
     "Kind",
     "Layout",
     "Libc",
@@ -174,6 +185,7 @@ __all__ = [
     "RequestError",
     "Resolution",
     "RpathToRunpath",
+    "Runner",
     "SearchStep",
     "Segment",
     "SegmentType",
@@ -211,13 +223,15 @@ __all__ = [
     "read_elf",
     "resolve",
     "resolve_all",
+    "shipped_checklists",
     "undo_patch",
+    "verify",
 ]
 
 # Where they are, in the order of what it costs to look.
 _HOMES = (
-    ".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".patch.edits",
-    ".sources",
+    ".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".findings.checks",
+    ".patch.edits", ".sources",
 )  # fmt: skip
 
 

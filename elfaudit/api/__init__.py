@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .providing import find_providers
     from .resolving import Passed, resolve, resolve_all
     from .schemas import json_schema
+    from .verifying import BuildReport, shipped_checklists, verify
 
 __all__ = [
+    "BuildReport",
     "Passed",
     "PatchPlan",
     "PatchResult",
@@ -33,10 +35,13 @@ __all__ = [
     "plan_patch",
     "resolve",
     "resolve_all",
+    "shipped_checklists",
     "undo_patch",
+    "verify",
 ]
 
 _HOMES = {
+    "BuildReport": "verifying",
     "Passed": "resolving",
     "PatchPlan": "patching",
     "PatchResult": "patching",
@@ -52,7 +57,9 @@ _HOMES = {
     "plan_patch": "patching",
     "resolve": "resolving",
     "resolve_all": "resolving",
+    "shipped_checklists": "verifying",
     "undo_patch": "patching",
+    "verify": "verifying",
 }
 
 

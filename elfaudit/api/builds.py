@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from ..checklist.build import Build, BuildFile, ImportRoot, Machine, Runner
+from ..checklist.build import Build, BuildFile, ImportRoot, Machine
 from ..errors import SourceError
 from ..findings import DEFAULT, Resolution
+from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..loader.python import extension_version
 from ..sources import FileSource, Source, TreeSource, WheelSource, open_source
@@ -23,7 +24,7 @@ __all__ = ["Grouping", "builds_of", "grouped"]
 
 _DIST_INFO = re.compile(
     r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$"
-)  # noqa: E501
+)
 _DATA = re.compile(r"(?P<base>/[^/]+\.data/(?:purelib|platlib))/")
 _SITE = re.compile(r"(?P<base>.*/(?:site|dist)-packages)/")
 _PYTHON = re.compile(r"/python(3\.\d+)/")
@@ -95,10 +96,10 @@ def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | No
         label,
         roots,
         sources,
-        store,
-        _machine(sources, roots, is_this=is_this),
-        _Resolver(tuple(targets), inputs, store),
-        runner,
+        store=store,
+        machine=_machine(sources, roots, is_this=is_this),
+        resolver=_Resolver(tuple(targets), inputs, store),
+        runner=runner,
     )
 
 

@@ -14,7 +14,7 @@ from ..checklist.kinds import KINDS
 from ..checklist.running import judge
 from ..elf import ElfObject
 from ..errors import ElfAuditError
-from ..findings.checks import Check, Status
+from ..findings.checks import Check, CheckStatus
 from ..pydist import ModuleKind
 from .builds import builds_of, grouped
 from .surroundings import Surroundings
@@ -24,6 +24,9 @@ __all__ = ["first_checklist"]
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d+(?:\.\d+)*)")
 _MOST_FILES = 40
+_FLAVORS = tuple(
+    {"id": f"flavor-{flavor}", "kind": "flavor", "is": flavor} for flavor in ("rocm", "cuda", "cpu")
+)
 _SMALLER = 0.8  # of the size that a file has now: below it something is missing
 
 
@@ -40,7 +43,7 @@ def first_checklist(
         SourceError: a target cannot be opened.
     """
     (build,) = builds_of(grouped(targets, together=True), Surroundings())
-    rows = [*_distributions(build), *_libraries(build), *_packages(build), *_flavor(build)]
+    rows = [*_distributions(build), *_libraries(build), *_packages(build), *_FLAVORS]
     kept = [row for row in rows if _holds(row, build, progress)]
     name = re.sub(r"[^a-z0-9._-]+", "-", build.label.lower()).strip("-._")[:60] or "ours"
     document = {
@@ -57,7 +60,7 @@ def _holds(row: dict[str, Any], build: Build, progress: Callable[[str], None] | 
     parameters = {key: value for key, value in row.items() if key not in ("id", "kind")}
     check = Check(row["id"], row["kind"], row["id"], parameters=parameters)
     assert row["kind"] in KINDS  # noqa: S101 - what is written here is known here
-    return next(iter(judge([check], build, progress))).status is Status.PASS
+    return next(iter(judge([check], build, progress))).status is CheckStatus.PASS
 
 
 def _distributions(build: Build) -> Iterator[dict[str, Any]]:
@@ -120,8 +123,3 @@ def _packages(build: Build) -> Iterator[dict[str, Any]]:
         module = build.modules.find(top)
         if module is not None and module.kind is ModuleKind.PACKAGE:
             yield {"id": f"imports-{top}".lower(), "kind": "imports", "package": top, "all": True}
-
-
-def _flavor(build: Build) -> Iterator[dict[str, Any]]:
-    for flavor in ("rocm", "cuda", "cpu"):
-        yield {"id": f"flavor-{flavor}", "kind": "flavor", "is": flavor}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ..checklist import Checklist, load_checklist
-from ..checklist.build import Build, Runner
+from ..checklist.build import Build
 from ..checklist.running import judge
 from ..errors import RequestError
-from ..findings.checks import Judgement
+from ..findings.checks import Judgement, Runner
 from ..stream import FileStream
 from .builds import builds_of, grouped
 from .surroundings import Surroundings

@@ -12,13 +12,14 @@ from typing import Protocol
 from ..elf import ElfObject
 from ..errors import ElfAuditError, SourceError
 from ..findings import Resolution
+from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..pydist import Distribution, Modules, find_distributions
 from ..sources import Member, Source
 from .globs import path_pattern
 from .passing import Reading
 
-__all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver", "Runner"]
+__all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver"]
 
 _WILD = re.compile(r"[*?[]")
 
@@ -88,19 +89,6 @@ class Machine:
     is_this: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """How commands are run, where the user allows it.
-
-    Attributes:
-        python: what ``{python}`` stands for.
-        prefix: words in front of every command (``docker run --rm IMAGE``).
-    """
-
-    python: str
-    prefix: tuple[str, ...] = ()
-
-
 class Resolver(Protocol):
     """Says what the loader would do with a file."""
 
@@ -131,6 +119,7 @@ class Build:
         label: str,
         roots: Sequence[ImportRoot],
         sources: Sequence[Source],
+        *,
         store: ObjectStore,
         machine: Machine,
         resolver: Resolver,

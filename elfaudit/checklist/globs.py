@@ -30,16 +30,16 @@ def _name_pattern(pattern: str) -> re.Pattern[str]:
     )
 
 
-def _translated(token: str) -> str:
-    if token == "**/":
+def _translated(piece: str) -> str:
+    if piece == "**/":
         return "(?:.*/)?"
-    if token == "**":
+    if piece == "**":
         return ".*"
-    if token == "*":
+    if piece == "*":
         return "[^/]*"
-    if token == "?":
+    if piece == "?":
         return "[^/]"
-    if token.startswith("[") and len(token) > 2:
-        inside = token[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+    if piece.startswith("[") and len(piece) > 2:
+        inside = piece[1:-1].replace("\\", "\\\\").replace("[", "\\[")
         return f"[{'^' + inside[1:] if inside.startswith('!') else inside}]"
-    return re.escape(token)
+    return re.escape(piece)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import ElfAuditError
-from ..findings.checks import Check, Judgement, Status
+from ..findings.checks import Check, CheckStatus, Judgement
 from .build import Build
 from .passing import Wanted
 
@@ -78,29 +78,29 @@ class Kind:
 
 def passed(check: Check, message: str, evidence: Iterable[str] = ()) -> Judgement:
     """It is as it should be."""
-    return Judgement(check, Status.PASS, message, tuple(evidence))
+    return Judgement(check, CheckStatus.PASS, message, tuple(evidence))
 
 
 def failed(check: Check, message: str, evidence: Iterable[str] = (), advice: str = "") -> Judgement:
     """It is not; the checklist's advice is better than the kind's."""
-    return Judgement(check, Status.FAIL, message, tuple(evidence), check.advice or advice)
+    return Judgement(check, CheckStatus.FAIL, message, tuple(evidence), check.advice or advice)
 
 
 def undecided(
     check: Check, message: str, evidence: Iterable[str] = (), advice: str = ""
 ) -> Judgement:
     """What is there does not say."""
-    return Judgement(check, Status.UNDECIDED, message, tuple(evidence), advice)
+    return Judgement(check, CheckStatus.UNDECIDED, message, tuple(evidence), advice)
 
 
 def skipped(check: Check, message: str) -> Judgement:
     """It does not apply."""
-    return Judgement(check, Status.SKIP, message)
+    return Judgement(check, CheckStatus.SKIP, message)
 
 
 def erred(check: Check, error: ElfAuditError | str) -> Judgement:
     """It could not be judged."""
-    return Judgement(check, Status.ERROR, str(error))
+    return Judgement(check, CheckStatus.ERROR, str(error))
 
 
 def words(check: Check, name: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from .schema import FRAME, check_schema
 __all__ = ["Checklist", "Variable", "load_checklist"]
 
 _VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
-_COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice")
+_COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice", "precondition")
 _MOST_BYTES = 4 << 20
 
 
@@ -75,9 +75,8 @@ def load_checklist(data: bytes, where: str, settings: Mapping[str, str] | None =
         for name, row in document.get("variables", {}).items()
     )
     values = {each.name: each.default for each in variables if each.default is not None}
-    values |= {
-        each.name: settings[each.name] for each in variables if each.name in (settings or {})
-    }  # type: ignore[index]  # noqa: E501
+    given = settings or {}
+    values |= {each.name: given[each.name] for each in variables if each.name in given}
     checks = tuple(_checks(document["check"], {each.name for each in variables}, values))
     return Checklist(document["name"], document.get("summary", ""), variables, checks)
 
@@ -136,6 +135,7 @@ def _check(row: Mapping[str, Any], name: str, unset: tuple[str, ...]) -> Check:
         tuple(row.get("requires", ())),
         None if when is None else Condition(when["distribution"], when.get("version")),
         row.get("advice", ""),
+        row.get("precondition", False),
         unset=unset,
     )
 
@@ -215,8 +215,9 @@ def _told(error: ValidationError) -> str:
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     if error.validator == "type":
         return f"{shown} is not of type {error.validator_value}"
-    if error.validator == "enum":
-        return f"{shown} is none of {', '.join(map(str, error.validator_value))}"
+    allowed = error.validator_value
+    if error.validator == "enum" and isinstance(allowed, list):
+        return f"{shown} is none of {', '.join(map(str, allowed))}"
     if error.validator == "pattern":
         return f"{shown} is not of the form {error.validator_value}"
     return error.message if len(error.message) <= 200 else f"{error.message[:197]}..."

@@ -87,8 +87,8 @@ def read_through(
     jobs: dict[Hashable, _Job] = {}
     for each in wanted:
         job = jobs.setdefault(each.member.identity, _Job(each.member, set(), set(), facts=False))
-        job.algorithms |= {each.algorithm} - {None}  # type: ignore[operator]
-        job.texts |= {each.text} - {None}  # type: ignore[operator]
+        job.algorithms |= set() if each.algorithm is None else {each.algorithm}
+        job.texts |= set() if each.text is None else {each.text}
         job.facts |= each.facts
     readings: dict[Hashable, Reading] = {}
     for identity, job in jobs.items():

@@ -8,7 +8,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from ..errors import ElfAuditError
-from ..findings.checks import Check, Judgement, Status
+from ..findings.checks import Check, CheckStatus, Judgement
+from ..pydist import Distribution
 from .build import Build
 from .kind import erred, skipped
 from .kinds import KINDS
@@ -32,7 +33,7 @@ def judge(
     skips = {check.id: why for check in checks if (why := _inapplicable(check, build)) is not None}
     wanted = _wanted([check for check in checks if check.id not in skips], build)
     build.readings = read_through(wanted, build.store, progress)
-    done: dict[str, Status] = {}
+    done: dict[str, CheckStatus] = {}
     for check in checks:
         if progress is not None:
             progress(check.title)
@@ -44,6 +45,8 @@ def judge(
             judgement = blocked
         else:
             judgement = _judged(check, build)
+        if check.precondition and judgement.status is CheckStatus.FAIL:
+            judgement = skipped(check, judgement.message)
         done.setdefault(check.id, judgement.status)
         yield judgement
 
@@ -72,25 +75,26 @@ def _inapplicable(check: Check, build: Build) -> Judgement | None:
     found = next((d for d in build.distributions if canonicalize_name(d.name) == wanted), None)
     if found is None:
         return skipped(check, f"there is no distribution {check.when.distribution} here")
-    if check.when.version is None:
-        return None
+    return None if check.when.version is None else _of_version(check, found, check.when.version)
+
+
+def _of_version(check: Check, found: Distribution, wanted: str) -> Judgement | None:
+    """Why a check is not for the version that is there, or None."""
     try:
-        specifier = SpecifierSet(check.when.version)
-        applies = specifier.contains(found.version, prereleases=True)
+        applies = SpecifierSet(wanted).contains(found.version, prereleases=True)
     except InvalidSpecifier as error:
         return erred(check, f"when.version: {error}")
-    if not applies:
-        told = f"{found.name} is {found.version}"
-        return skipped(check, f"{told}, and the check is for {check.when.version}")
-    return None
+    if applies:
+        return None
+    return skipped(check, f"{found.name} is {found.version}, and the check is for {wanted}")
 
 
-def _blocked(check: Check, done: dict[str, Status]) -> Judgement | None:
+def _blocked(check: Check, done: dict[str, CheckStatus]) -> Judgement | None:
     for required in check.requires:
         status = done.get(required)
-        if status is not Status.PASS:
+        if status is not CheckStatus.PASS:
             told = status.value if status is not None else "not there"
-            return skipped(check, f"needs {required!r} to pass, which is {told}")
+            return skipped(check, f"needs {required!r} to pass, and that is {told}")
     return None
 
 

@@ -59,6 +59,10 @@ _COMMON: Mapping[str, object] = {
             "version": {"type": "string"},
         },
     },
+    "precondition": {
+        "type": "boolean",
+        "description": "Where it does not hold it is skipped, with the checks that require it.",
+    },
     "advice": {"type": "string", "description": "What to do when it fails."},
 }
 

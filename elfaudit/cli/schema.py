@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import click
 
-from ..api.schemas import SCHEMAS, json_schema
+from ..api.schemas import INPUTS, SCHEMAS, json_schema
 from .output import write
 
 __all__ = ["schema"]
 
 
 @click.command()
-@click.argument("command", type=click.Choice(SCHEMAS), default="resolve")
+@click.argument("command", type=click.Choice([*SCHEMAS, *INPUTS]), default="resolve")
 def schema(command: str) -> None:
     """Print the JSON Schema (draft 2020-12) of what a command prints with --format json.
+
+    "checklist" is that of the TOML files that verify takes.
 
     \b
     Examples:

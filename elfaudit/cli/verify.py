@@ -11,10 +11,9 @@ import click
 
 from ..api.verifying import BuildReport, checklist_named, shipped_checklists
 from ..api.verifying import verify as judge
-from ..checklist.build import Runner
 from ..errors import RequestError
 from ..findings import Severity
-from ..findings.checks import Status
+from ..findings.checks import CheckStatus, Runner
 from ..report.checklist import verification_document, verification_text
 from .options import format_option, loader_inputs, surroundings
 from .output import Progress, terminal_style, write
@@ -163,12 +162,12 @@ def _runner(prefix: str, python: str | None) -> Runner:
 def _exit_code(reports: Sequence[BuildReport], least: Severity) -> int:
     judgements = [one for each in reports for one in each.judgements]
     for one in judgements:
-        if one.status is Status.FAIL and one.check.severity >= least:
+        if one.status is CheckStatus.FAIL and one.check.severity >= least:
             return 1
         undecided = min(Severity.WARNING, one.check.severity)
-        if one.status is Status.UNDECIDED and undecided >= least:
+        if one.status is CheckStatus.UNDECIDED and undecided >= least:
             return 1
-    return 2 if any(one.status is Status.ERROR for one in judgements) else 0
+    return 2 if any(one.status is CheckStatus.ERROR for one in judgements) else 0
 
 
 def _listing(names: Sequence[str]) -> str:
@@ -180,6 +179,8 @@ def _listing(names: Sequence[str]) -> str:
         for variable in checklist.variables:
             default = "no default" if variable.default is None else f"default {variable.default}"
             lines.append(f"  --set {variable.name}=…  {variable.help} ({default})")
-        for check in checklist.checks if names else ():
-            lines.append(f"  {check.id:<28}  {check.kind:<16}  {check.problem or check.title}")
+        lines += [
+            f"  {check.id:<28}  {check.kind:<16}  {check.problem or check.title}"
+            for check in (checklist.checks if names else ())
+        ]
     return "\n".join(lines) + "\n"

@@ -8,15 +8,13 @@ from enum import Enum
 
 from .model import Severity
 
-__all__ = ["Check", "Condition", "Judgement", "Status", "Value"]
-
-Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
+__all__ = ["Check", "CheckStatus", "Condition", "Judgement", "Runner"]
 
 
-class Status(Enum):
+class CheckStatus(Enum):
     """What became of a check."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - no password
     FAIL = "FAIL"
     SKIP = "SKIP"  # it does not apply here; the message says why
     UNDECIDED = "UNDECIDED"  # the bytes do not say
@@ -49,6 +47,7 @@ class Check:
         requires: ids of checks that must have passed.
         when: where it applies; None: everywhere.
         advice: what to do when it fails; empty: what the kind says.
+        precondition: whether others hang on it: where it does not hold, it is skipped with them.
         problem: why it cannot be judged as it is written (``check[3].match: …``); None if it can.
         unset: variables it needs that have no value.
     """
@@ -57,10 +56,11 @@ class Check:
     kind: str
     title: str
     severity: Severity = Severity.ERROR
-    parameters: Mapping[str, Value] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     when: Condition | None = None
     advice: str = ""
+    precondition: bool = False
     problem: str | None = None
     unset: tuple[str, ...] = ()
 
@@ -78,7 +78,20 @@ class Judgement:
     """
 
     check: Check
-    status: Status
+    status: CheckStatus
     message: str
     evidence: tuple[str, ...] = ()
     advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """How commands are run, where the user allows it.
+
+    Attributes:
+        python: what ``{python}`` stands for.
+        prefix: words in front of every command (``docker run --rm IMAGE``).
+    """
+
+    python: str
+    prefix: tuple[str, ...] = ()

@@ -339,8 +339,7 @@ def inventory(modules: Modules, module: str) -> Inventory:
             continue
         names |= {name for name in surface.bound if not name.startswith("_")}
         complete = complete and surface.problem is None and surface.computed is None
-        for position in surface.stars:
-            pending.append(absolute(found, surface.imports[position]) or "")
+        pending += [absolute(found, surface.imports[each]) or "" for each in surface.stars]
     top = modules.find(module)
     lazy = None if top is None else modules.surface(top).lazy
     if lazy is not None:

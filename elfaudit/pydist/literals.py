@@ -59,7 +59,7 @@ def _joined(node: ast.JoinedStr, names: Mapping[str, Constant]) -> Constant:
                 names.get(part.value.id, _COMPUTED)
                 if isinstance(part.value, ast.Name)
                 else _COMPUTED
-            )  # noqa: E501
+            )
             if not plain or each.problem is not None:
                 return _COMPUTED
             texts.append(str(each.value))

@@ -1,8 +1,9 @@
 """The Python modules below some import roots, found as CPython's path finder finds them.
 
-Source: ``FileFinder.find_spec`` (``Lib/importlib/_bootstrap_external.py``): in a directory a package
-comes before an extension module, that before a ``.py``, that before a ``.pyc``; a directory with
-none of them is a portion of a namespace package (PEP 420), which counts only if no root has more.
+Source: ``FileFinder.find_spec`` (``Lib/importlib/_bootstrap_external.py``): in a directory a
+package comes before an extension module, that before a ``.py``, that before a ``.pyc``; a directory
+with none of them is a portion of a namespace package (PEP 420), which counts only if no root has
+more.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ class Modules:
                 folder = folder.rpartition("/")[0]
         for folder in folders:
             if all(part.isidentifier() for part in folder.split("/")):
-                _offer(Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found)
+                _offer(
+                    Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found
+                )
 
     def _is_reached(self, module: Module, found: dict[str, Module]) -> bool:
         parent_name = module.name.rpartition(".")[0]
@@ -125,7 +128,7 @@ class Modules:
             each
             for name, each in self._modules.items()
             if name == package or name.startswith(start)
-        )  # noqa: E501
+        )
         return tuple(sorted(found, key=lambda each: each.name))
 
     def surface(self, module: Module) -> Surface:
@@ -140,7 +143,7 @@ class Modules:
             return Surface()
         if module.kind in (ModuleKind.EXTENSION, ModuleKind.BYTECODE) or not module.path.endswith(
             ".py"
-        ):  # noqa: E501
+        ):
             return _COMPILED
         try:
             return read_surface(self._roots[module.root].read(module.path))

@@ -7,8 +7,9 @@ it that could matter (``:=``, ``globals()``, ``sys.modules`` …).
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .lazy_names import attached_names, lazy_names
 from .literals import strings_of, value_of
@@ -19,7 +20,22 @@ __all__ = ["read_surface"]
 
 _CATCHES = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
 _TRICKS = (b"globals()", b"locals()", b"vars()", b"exec(", b"sys.modules", b"setattr(")
-_READERS = frozenset(("dict", "dir", "getattr", "hasattr", "eval", "format", "len", "list", "print", "set", "sorted", "tuple"))
+_READERS = frozenset(
+    (
+        "dict",
+        "dir",
+        "getattr",
+        "hasattr",
+        "eval",
+        "format",
+        "len",
+        "list",
+        "print",
+        "set",
+        "sorted",
+        "tuple",
+    )
+)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -454,7 +470,7 @@ def _joined(first: AllNames | None, second: AllNames) -> AllNames:
     )
 
 
-_HANDLERS = {
+_HANDLERS: dict[type[ast.stmt], Callable[[_Walk, Any, _Place], None]] = {
     ast.Assign: _Walk._assign,
     ast.AnnAssign: _Walk._annotated,
     ast.AugAssign: _Walk._augmented,

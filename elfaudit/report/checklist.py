@@ -8,26 +8,27 @@ from typing import Protocol
 
 from tabulate import tabulate
 
-from ..findings.checks import Judgement, Status
+from ..findings import Severity
+from ..findings.checks import CheckStatus, Judgement
 from .jsontext import SCHEMA_VERSION, dump
 from .style import Style, clean, plural, wrap
 
 __all__ = ["Verified", "verification_document", "verification_text"]
 
 _LOOKS = {
-    Status.PASS: ("green",),
-    Status.FAIL: ("red", "bold"),
-    Status.SKIP: ("dim",),
-    Status.UNDECIDED: ("yellow",),
-    Status.ERROR: ("red", "bold"),
+    CheckStatus.PASS: ("green",),
+    CheckStatus.FAIL: ("red", "bold"),
+    CheckStatus.SKIP: ("dim",),
+    CheckStatus.UNDECIDED: ("yellow",),
+    CheckStatus.ERROR: ("red", "bold"),
 }
 _TOLD = {
-    Status.FAIL: "failed",
-    Status.ERROR: "could not be judged",
-    Status.UNDECIDED: "undecided",
-    Status.SKIP: "skipped",
+    CheckStatus.FAIL: "failed",
+    CheckStatus.ERROR: "could not be judged",
+    CheckStatus.UNDECIDED: "undecided",
+    CheckStatus.SKIP: "skipped",
 }
-_STATUS = max(len(each.value) for each in Status)
+_STATUS = max(len(each.value) for each in CheckStatus)
 _MOST = 6
 
 
@@ -57,10 +58,10 @@ def verification_text(reports: Sequence[Verified], style: Style) -> str:
 def _sheet(report: Verified, style: Style) -> str:
     lines = [_tally(report, style)]
     for each in report.judgements:
-        bad = each.status in (Status.FAIL, Status.ERROR, Status.UNDECIDED)
+        bad = each.status in (CheckStatus.FAIL, CheckStatus.ERROR, CheckStatus.UNDECIDED)
         if style.quiet and not bad:
             continue
-        if each.status is Status.SKIP and not style.verbose and _is_of_other_version(each):
+        if each.status is CheckStatus.SKIP and not style.verbose and _is_of_other_version(each):
             continue
         lines += _lines(each, style, full=bad or style.verbose)
     return "\n".join(lines)
@@ -73,10 +74,12 @@ def _is_of_other_version(judgement: Judgement) -> bool:
 
 def _tally(report: Verified, style: Style) -> str:
     counts = Counter(each.status for each in report.judgements)
-    judged = sum(counts[s] for s in Status) - counts[Status.SKIP]
-    parts = [f"{counts[Status.PASS]} of {plural(judged, 'check')} passed"]
+    judged = sum(counts[s] for s in CheckStatus) - counts[CheckStatus.SKIP]
+    parts = [f"{counts[CheckStatus.PASS]} of {plural(judged, 'check')} passed"]
     parts += [f"{counts[s]} {word}" for s, word in _TOLD.items() if counts[s]]
-    worst = next((s for s in (Status.FAIL, Status.ERROR, Status.UNDECIDED) if counts[s]), None)
+    worst = next(
+        (s for s in (CheckStatus.FAIL, CheckStatus.ERROR, CheckStatus.UNDECIDED) if counts[s]), None
+    )
     text = ", ".join(parts)
     looks = _LOOKS[worst] if worst is not None else ("green", "bold")
     return f"{clean(report.build)} ({clean(report.checklist)}): {style.paint(text, *looks)}"
@@ -85,8 +88,9 @@ def _tally(report: Verified, style: Style) -> str:
 def _lines(each: Judgement, style: Style, *, full: bool) -> Iterator[str]:
     status = style.paint(f"{each.status.value:<{_STATUS}}", *_LOOKS[each.status])
     indent = " " * (_STATUS + 4)
+    weight = f" [{each.check.severity.name.lower()}]" if _is_minor(each) else ""
     yield wrap(
-        f"{clean(each.check.title)}: {style.words(each.message)}",
+        f"{clean(each.check.title)}{weight}: {style.words(each.message)}",
         style.columns, indent=indent, first=f"  {status}  ",
     )  # fmt: skip
     if not full:
@@ -102,6 +106,11 @@ def _lines(each: Judgement, style: Style, *, full: bool) -> Iterator[str]:
         )
     for line in each.advice.splitlines()[:_MOST]:
         yield f"{indent}{style.paint('fix:', 'cyan')} {clean(line)}"
+
+
+def _is_minor(judgement: Judgement) -> bool:
+    """Whether a check failed that does not fail the build by default."""
+    return judgement.status is CheckStatus.FAIL and judgement.check.severity < Severity.ERROR
 
 
 def _table(reports: Sequence[Verified], style: Style) -> str:
@@ -132,7 +141,7 @@ def verification_document(reports: Sequence[Verified]) -> str:
             "checklist": each.checklist,
             "tally": {
                 status.value.lower(): sum(one.status is status for one in each.judgements)
-                for status in Status
+                for status in CheckStatus
             },
             "checks": [_row(one) for one in each.judgements],
         }

@@ -24,7 +24,7 @@ def main() -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             try:
                 names = sorted(vars(importlib.import_module(name)))
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - modules end in any way
                 names = None
         output.write(json.dumps([name, names]) + "\n")
         output.flush()

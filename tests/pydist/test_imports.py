@@ -1,5 +1,7 @@
 """Judged by CPython: packages are written to a directory and really imported in another process."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json

@@ -50,7 +50,7 @@ def _judge(check: Check, build: Build) -> Judgement:
         return failed(check, f"there is no {', '.join(missing)} on this machine", (), _flags())
     closed = [
         node for path in paths for node in _nodes(path) if not os.access(node, os.R_OK | os.W_OK)
-    ]  # noqa: E501
+    ]
     if closed:
         groups = sorted({str(os.stat(node).st_gid) for node in closed})
         return failed(

@@ -116,7 +116,7 @@ def _values(build: Build) -> Iterator[_Evidence]:
 
 
 def _libraries(build: Build) -> Iterator[_Evidence]:
-    """What the files of each distribution list in DT_NEEDED; the first file of each kind is told."""
+    """What the files of each distribution list in DT_NEEDED; one file of each kind is told."""
     seen: set[tuple[str, str]] = set()
     torch = None
     for file in build.files:

@@ -68,7 +68,7 @@ def _wrong(check: Check, elf: ElfObject) -> list[str]:
     elif given.get("stack") and elf.stack is Stack.UNSTATED:
         wrong.append(
             "does not say whether its stack is executable, which counts as an executable stack"
-        )  # noqa: E501
+        )
     return wrong
 
 

@@ -6,8 +6,8 @@ The file is handed to the loader as `import` does it: in a Python of the root, w
 given there. `after`: libraries that the process opens before, with `:global` where it does so.
 `preload`: what LD_PRELOAD may help with; the check then says "loads only with LD_PRELOAD", which is
 a failure unless `preload_is_enough = true`. `external`: libraries that are installed elsewhere, `*`
-for any part: where nothing but such is missing, the check is undecided. `error`: a text that the loader's message must have,
-where the file must fail.
+for any part: where nothing but such is missing, the check is undecided. `error`: a text that the
+loader's message must have, where the file must fail.
 
 ```toml
 [[check]]

@@ -1,4 +1,4 @@
-"""What a build log says, and does not say.
+r"""What a build log says, and does not say.
 
 ## What it asks
 

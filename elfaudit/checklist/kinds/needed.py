@@ -45,12 +45,11 @@ def _judge(check: Check, build: Build) -> Judgement:
                 wrong.append(f"{file.path} does not list {name}")
                 commands.append(f"elfaudit patch-needed {file.address} --add {name.rstrip('*')}")
         for name in words(check, "lacks"):
-            for each in elf.needed:
-                if matches_name(each, name):
-                    wrong.append(f"{file.path} lists {each}")
+            listed = [each for each in elf.needed if matches_name(each, name)]
+            wrong += [f"{file.path} lists {each}" for each in listed]
     if wrong:
-        listed = [f"{file.path} lists {', '.join(elf.needed) or 'nothing'}" for file, elf in files]
-        return failed(check, "; ".join(wrong), listed, "\n".join(commands))
+        told = [f"{file.path} lists {', '.join(elf.needed) or 'nothing'}" for file, elf in files]
+        return failed(check, "; ".join(wrong), told, "\n".join(commands))
     return passed(check, f"{files[0][0].path}: {', '.join(files[0][1].needed) or 'nothing'} listed")
 
 

@@ -1,4 +1,4 @@
-"""A command that is really run, and what it must print.
+r"""A command that is really run, and what it must print.
 
 ## What it asks
 
@@ -51,11 +51,11 @@ def _judge(check: Check, build: Build) -> Judgement:
     command = [
         *runner.prefix,
         *(word.replace("{python}", runner.python) for word in words(check, "command")),
-    ]  # noqa: E501
+    ]
     given = check.parameters.get("environment", {})
     extra = (
         {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
-    )  # noqa: E501
+    )
     seconds = check.parameters.get("timeout", _SECONDS)
     with tempfile.TemporaryFile() as output:
         try:

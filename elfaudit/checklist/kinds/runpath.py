@@ -69,9 +69,11 @@ def _wrong(check: Check, elf: ElfObject) -> list[str]:
         for each in words(check, "has")
         if not any(matches_name(one, each) for one in listed)
     ]
-    for each in listed:
-        if any(matches_name(each, one) for one in words(check, "lacks")):
-            wrong.append(f"lists {each or 'an empty element, the current directory'}")
+    wrong += [
+        f"lists {each or 'an empty element, the current directory'}"
+        for each in listed
+        if any(matches_name(each, one) for one in words(check, "lacks"))
+    ]
     if "only" in check.parameters:
         allowed = words(check, "only")
         wrong += [

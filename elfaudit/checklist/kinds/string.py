@@ -65,7 +65,7 @@ def _judge(check: Check, build: Build) -> Judgement:
         if reading is None or reading.error is not None:
             return erred(
                 check, reading.error if reading and reading.error else f"{file.path}: was not read"
-            )  # noqa: E501
+            )
         place = _place(check, build, file, elf)
         has = f"has {text!r} at offset {place:#x}" if place is not None else f"has no {text!r}"
         told.append(f"{file.path} {has} in its read-only data")
@@ -100,10 +100,10 @@ def _names_of_symbols(elf: ElfObject) -> range:
     size = elf.dynamic.value(DynamicTag.STRSZ) or 0
     for segment in elf.segments:
         start = segment.address
-        if segment.type == SegmentType.LOAD and address is not None:
-            if start <= address < start + segment.file_size:
-                offset = segment.offset + address - start
-                return range(offset, offset + size)
+        loaded = segment.type == SegmentType.LOAD and address is not None
+        if loaded and start <= (address or 0) < start + segment.file_size:
+            offset = segment.offset + (address or 0) - start
+            return range(offset, offset + size)
     return range(0)
 
 

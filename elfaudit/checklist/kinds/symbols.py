@@ -28,7 +28,7 @@ By the dynamic symbol table, as the loader reads it, the sections of the file ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...elf import ElfObject
 from ...elf.cxxname import demangle, in_namespace
@@ -72,7 +72,7 @@ def _described(check: Check) -> str:
         ("namespace", "of namespace"),
         ("match", "matching"),
         ("version", "with version"),
-    ):  # noqa: E501
+    ):
         if key in check.parameters:
             parts.append(f"{word} {check.parameters[key]}")
     return " ".join(parts)
@@ -80,22 +80,31 @@ def _described(check: Check) -> str:
 
 def _rows(check: Check, elf: ElfObject) -> Iterator[int]:
     table, given = elf.symbols, check.parameters
-    undefined = given.get("side") == "undefined"
-    pattern = Pattern(str(given["match"]), "match") if "match" in given else None
-    namespace = given.get("namespace")
+    accepts = _condition(check)
     names = table.names
+    undefined = given.get("side") == "undefined"
     for row in table.undefined_indices if undefined else table.export_indices:
-        name = names[row]
-        if namespace is not None and not in_namespace(name, str(namespace)):
+        if not accepts(names[row]):
             continue
         if "version" in given and not matches_name(table[row].version or "", str(given["version"])):
             continue
-        if (
-            pattern is None
-            or pattern.finds(name)
-            or (given.get("demangled") and pattern.finds(demangle(name)))
-        ):
-            yield row
+        yield row
+
+
+def _condition(check: Check) -> Callable[[str], bool]:
+    """What a name must fulfil."""
+    given = check.parameters
+    pattern = Pattern(str(given["match"]), "match") if "match" in given else None
+    namespace = str(given.get("namespace", ""))
+
+    def accepts(name: str) -> bool:
+        if namespace and not in_namespace(name, namespace):
+            return False
+        if pattern is None or pattern.finds(name):
+            return True
+        return bool(given.get("demangled")) and pattern.finds(demangle(name))
+
+    return accepts
 
 
 KIND = Kind(

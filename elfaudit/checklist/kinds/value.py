@@ -46,15 +46,21 @@ def _judge(check: Check, build: Build) -> Judgement:
     if found.status is Presence.UNDECIDED:
         return undecided(check, f"{module}.{name}: {found.reason}")
     line = f"{module}.{name} is {found.value!r}"
-    if "is" in given and (found.value != given["is"] or type(found.value) is not type(given["is"])):
-        return failed(check, f"{line}, not {given['is']!r}")
-    if "none" in given and (found.value is None) is not given["none"]:
-        return failed(check, f"{line}{', not None' if given['none'] else ''}")
-    if "match" in given:
-        text = str(given["match"])
-        if found.value is None or not Pattern(text, "match").finds(str(found.value)):
-            return failed(check, f"{line}, which does not match {text}")
-    return passed(check, line)
+    problem = _wrong(check, found.value)
+    return failed(check, line + problem) if problem else passed(check, line)
+
+
+def _wrong(check: Check, value: object) -> str:
+    """What is wrong with a value, a clause; empty if nothing is."""
+    given = check.parameters
+    if "is" in given and (value != given["is"] or type(value) is not type(given["is"])):
+        return f", not {given['is']!r}"
+    if "none" in given and (value is None) is not given["none"]:
+        return ", not None" if given["none"] else ", and should be something"
+    text = str(given.get("match", ""))
+    if text and (value is None or not Pattern(text, "match").finds(str(value))):
+        return f", which does not match {text}"
+    return ""
 
 
 KIND = Kind(

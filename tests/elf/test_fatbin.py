@@ -1,0 +1,188 @@
+"""Device code, written as the specification of the bundles says, in files that gcc links."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from elfaudit.elf.fatbin import GpuTargets, gpu_targets
+from elfaudit.sources import WheelSource
+from elfaudit.stream import FileStream
+
+_HIP = "hipv4-amdgcn-amd-amdhsa--"
+
+
+def bundle(*targets: str, payload: bytes = b"code") -> bytes:
+    """A bundle: its magic, its table, and a piece of code for each target."""
+    names = [f"{_HIP}{target}".encode() for target in targets] + [b"host-x86_64-unknown-linux--"]
+    table = 32 + sum(24 + len(name) for name in names)
+    rows = b"".join(
+        struct.pack("<QQQ", table + number * len(payload), len(payload), len(name)) + name
+        for number, name in enumerate(names)
+    )
+    head = b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", len(names))
+    return head + rows + payload * len(names)
+
+
+def compressed(data: bytes, version: int, method: int = 0) -> bytes:
+    """A compressed bundle (CCOB) of one of its three versions."""
+    if method == 1:
+        zstandard = pytest.importorskip("zstandard")
+        body = zstandard.ZstdCompressor().compress(data)
+    else:
+        body = zlib.compress(data)
+    sizes = {1: "<I", 2: "<II", 3: "<QQ"}[version]
+    start = 8 + struct.calcsize(sizes) + 8
+    values = (len(data),) if version == 1 else (start + len(body), len(data))
+    head = b"CCOB" + struct.pack("<HH", version, method) + struct.pack(sizes, *values)
+    return head + b"\0" * 8 + body
+
+
+def container(*images: tuple[int, int]) -> bytes:
+    """A container of CUDA with images of (kind, number of the architecture)."""
+    body = b"".join(
+        struct.pack("<HHIQIIHHI", kind, 0x101, 64, 16, 0, 0, 0, 0, number).ljust(64, b"\0")
+        + b"\0" * 16
+        for kind, number in images
+    )
+    return struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(body)) + body
+
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Links a library with the bytes of a section, by name."""
+
+    def linked(strip: bool = False, **sections: bytes) -> Path:
+        source = []
+        for name, data in sections.items():
+            (tmp_path / name).write_bytes(data)
+            source.append(
+                f'.section .{name},"a",@progbits\n.p2align 12\n.incbin "{tmp_path / name}"\n'
+            )
+        (tmp_path / "a.s").write_text("".join(source) + '.section .note.GNU-stack,"",@progbits\n')
+        target = tmp_path / "lib.so"
+        subprocess.run(["gcc", "-shared", "-o", target, tmp_path / "a.s"], check=True)
+        return target
+
+    return linked
+
+
+def read(path: Path) -> GpuTargets:
+    return gpu_targets(FileStream(str(path)), "lib.so")
+
+
+def padded(*parts: bytes) -> bytes:
+    return b"".join(part.ljust(-(-len(part) // 4096) * 4096, b"\0") for part in parts)
+
+
+def test_bundles_one_behind_the_other(build: Build) -> None:
+    data = padded(bundle("gfx1151", "gfx90a:xnack-"), bundle("gfx1030", payload=b"x" * 9000))
+    found = read(build(hip_fatbin=data))
+    assert found.hip == ("gfx1030", "gfx1151", "gfx90a:xnack-")
+    assert (found.cuda, found.unknown, found.bundles) == ((), (), 2)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("method", [0, 1])
+def test_compressed_bundles(build: Build, version: int, method: int) -> None:
+    first = compressed(bundle("gfx942", payload=b"y" * 50_000), version, method)
+    found = read(build(hip_fatbin=padded(first, compressed(bundle("gfx1100"), version, method))))
+    assert found.hip == ("gfx1100", "gfx942")
+    assert found.unknown == ()
+
+
+def test_a_bundle_compressed_with_zstd_is_unknown_without_it(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = build(hip_fatbin=compressed(bundle("gfx942"), 2, 1))
+    monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
+    found = read(path)
+    assert found.hip == ()
+    assert "pip install 'elfaudit[gpu]'" in found.unknown[0]
+
+
+def test_containers_of_cuda(build: Build) -> None:
+    data = container((2, 80), (2, 90), (1, 90)) + container((2, 120))
+    found = read(build(nv_fatbin=data))
+    assert found.cuda == ("compute_90", "sm_120", "sm_80", "sm_90")
+    assert (found.unknown, found.bundles) == ((), 2)
+
+
+@pytest.mark.parametrize("data", [
+    b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", 1 << 60),
+    b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<QQQQ", 1, 1 << 63, 1 << 63, 4) + b"host",
+    b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<QQQQ", 1, 0, 0, 1 << 62),
+    b"__CLANG_OFFLOAD_BUNDLE__",
+    b"CCOB" + struct.pack("<HHII", 2, 0, 1 << 31, 5) + b"\0" * 40,
+    b"CCOB" + struct.pack("<HHII", 2, 0, 40, 5) + b"\0" * 40,
+    b"CCOB" + struct.pack("<HHII", 2, 7, 40, 5) + b"\0" * 40,
+    b"CCOB" + struct.pack("<HHII", 9, 0, 40, 5) + b"\0" * 40,
+    compressed(b"something else", 2),
+    compressed(bundle("gfx1")[:60], 2),
+    compressed(bundle("gfx1"), 3)[:-9],
+])  # fmt: skip
+def test_damaged_bundles_are_unknown(build: Build, data: bytes) -> None:
+    found = read(build(hip_fatbin=data))
+    assert found.unknown
+
+
+def test_a_bundle_behind_a_damaged_one_is_found(build: Build) -> None:
+    bad = b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", 1 << 60)
+    found = read(build(hip_fatbin=padded(bad, bundle("gfx1151"))))
+    assert found.hip == ("gfx1151",)
+    assert found.unknown
+
+
+def test_a_bomb_is_not_unpacked(build: Build) -> None:
+    found = read(build(hip_fatbin=compressed(bundle("gfx1", payload=b"\0" * (64 << 20)), 3)))
+    assert found.hip == ("gfx1",)
+
+
+@pytest.mark.parametrize("data", [
+    b"\1" * 64, struct.pack("<IHHQ", 0xBA55ED50, 1, 16, 1 << 60), container((2, 80))[:-20],
+    struct.pack("<IHHQ", 0xBA55ED50, 1, 16, 64) + b"\0" * 64, container((9, 80)),
+    struct.pack("<IHHQ", 0xBA55ED50, 1, 0, 0) + b"\0" * 64,
+])  # fmt: skip
+def test_damaged_containers_are_unknown(build: Build, data: bytes) -> None:
+    assert read(build(nv_fatbin=data)).unknown
+
+
+def test_every_cut_ends_in_facts_or_one_sentence(build: Build) -> None:
+    from elfaudit import ElfAuditError
+
+    whole = build(hip_fatbin=bundle("gfx1151")).read_bytes()
+    cut = build(hip_fatbin=b"").with_name("cut.so")
+    for size in range(0, len(whole), 97):
+        cut.write_bytes(whole[:size])
+        try:
+            read(cut)
+        except ElfAuditError as error:
+            assert "lib.so" in str(error)
+
+
+@pytest.mark.real
+def test_the_targets_of_a_wheel_are_the_strings_in_it(wheel: Callable[[str], Path]) -> None:
+    """The names in plain bundles can be found by a search for them, which is the judge here."""
+    source = WheelSource(str(wheel("bitsandbytes")))
+    seen = 0
+    for name in source.names():
+        member = source.find(name) if re.search(r"rocm\d+\.so$", name) else None
+        if member is None:
+            continue
+        data = member.open().read()
+        plain = {m.decode() for m in re.findall(rb"amdhsa--(gfx[0-9a-f]+)\0?", data)}
+        found = gpu_targets(member.open(), name)
+        assert found.unknown == ()
+        assert found.bundles
+        assert plain <= set(found.hip)
+        seen += 1
+    assert seen >= 5
