@@ -1,9 +1,9 @@
 """Write what the documentation can take from the program itself.
 
 ``python docs/generate.py`` writes ``docs/cli.md``, the output shown under every ``$ command`` of
-the README and of the rules' docstrings, from these docstrings ``docs/rules/``, from those of the kinds
-of check ``docs/checks/``, and the schema of checklists; ``--check`` says
-what would change and exits with 1. Run it from anywhere; the commands run in the repository's root.
+the README and of the rules' docstrings, from these docstrings ``docs/rules/``, from those of the
+kinds of check ``docs/checks/``, and the JSON Schema of checklists; ``--check`` says what would
+change and exits with 1. Run it from anywhere; the commands run in the repository's root.
 """
 
 from __future__ import annotations

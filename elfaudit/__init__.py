@@ -230,8 +230,8 @@ __all__ = [
 
 # Where they are, in the order of what it costs to look.
 _HOMES = (
-    ".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings", ".findings.checks",
-    ".patch.edits", ".sources",
+    ".errors", ".api", ".stream", ".elf", ".elf.cxxname", ".loader", ".findings",
+    ".findings.checks", ".patch.edits", ".sources",
 )  # fmt: skip
 
 

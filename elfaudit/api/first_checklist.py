@@ -16,7 +16,7 @@ from ..elf import ElfObject
 from ..errors import ElfAuditError
 from ..findings.checks import Check, CheckStatus
 from ..pydist import ModuleKind
-from .builds import builds_of, grouped
+from .build_targets import builds_of, grouped
 from .surroundings import Surroundings
 
 __all__ = ["first_checklist"]

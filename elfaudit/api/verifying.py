@@ -13,7 +13,7 @@ from ..checklist.running import judge
 from ..errors import RequestError
 from ..findings.checks import Judgement, Runner
 from ..stream import FileStream
-from .builds import builds_of, grouped
+from .build_targets import builds_of, grouped
 from .surroundings import Surroundings
 
 __all__ = ["BuildReport", "checklist_named", "shipped_checklists", "verify", "verify_builds"]

@@ -1,13 +1,14 @@
 """Which GPUs the device code in a file is compiled for.
 
-Source: ``ClangOffloadBundler.rst`` of LLVM for ``.hip_fatbin`` (bundles, and compressed ones, CCOB);
-for ``.nv_fatbin`` the layout that decoders of the CUDA container have published: NVIDIA documents
+Source: ``ClangOffloadBundler.rst`` of LLVM for ``.hip_fatbin`` (bundles, and compressed ones,
+CCOB); for ``.nv_fatbin`` the layout that decoders of the CUDA container have published: NVIDIA documents
 none. Only headers are read, and of a compressed bundle its beginning; a gigabyte of device code
 costs no more memory than a kilobyte.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ __all__ = ["GpuTargets", "gpu_targets"]
 _HIP_SECTION, _CUDA_SECTIONS = ".hip_fatbin", (".nv_fatbin", "__nv_relfatbin")
 _BUNDLE, _COMPRESSED = b"__CLANG_OFFLOAD_BUNDLE__", b"CCOB"
 _MAGICS = (_BUNDLE, _COMPRESSED)
+_ANY_MAGIC = re.compile(b"|".join(map(re.escape, _MAGICS)))
 _PAGE = 4096  # bundles of several translation units begin at pages
 _WINDOW = 1 << 20
 _MOST_TARGETS, _MOST_BUNDLES, _MOST_SENTENCES = 10_000, 200_000, 20
@@ -109,20 +111,22 @@ class _Scan:
         self._doubt(position, "there are more bundles than in any real file")
 
     def _next(self, position: int, end: int) -> int | None:
-        """Where the next bundle begins: where the last one ends, at the next page, or further on."""
+        """Where the next bundle begins: where the last one ends, or at a page behind it."""
         for at in (position, -(-position // _PAGE) * _PAGE):
             if at + 4 <= end and self._reader.read_available(at, 24).startswith(_MAGICS):
                 return at
         while position < end:
             window = self._reader.read_available(position, min(_WINDOW, end - position))
-            found = [at for magic in _MAGICS if (at := window.find(magic)) >= 0]
-            if found:
-                return position + min(found)
+            for match in _ANY_MAGIC.finditer(window):
+                if (position + match.start()) % _PAGE == 0:
+                    return position + match.start()
             position += max(len(window) - len(_BUNDLE), 1) if len(window) == _WINDOW else _WINDOW
         return None
 
     def _bundle(self, at: int, place: range) -> int:
         """The table of a bundle; returns where the last piece of device code ends."""
+        if at + 32 > place.stop:
+            raise ElfFormatError(self._reader.name, at, "bundle", "has no table")
         (count,) = struct.unpack("<Q", self._reader.read(at + 24, 8, "bundle entries"))
         if count > _MOST_TARGETS:
             raise ElfFormatError(self._reader.name, at + 24, "bundle entries", f"{count} of them")

@@ -1,4 +1,4 @@
-"""Where the sections of a file are, by name; for what has no other place in the file to be found by.
+"""Where the sections of a file are, by name: for what cannot be found in any other way.
 
 Source: System V gABI, "Sections". The loader does not read them, and a stripped file has none.
 """

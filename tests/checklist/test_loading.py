@@ -10,11 +10,11 @@ from jsonschema import Draft202012Validator
 
 from elfaudit import ChecklistError, json_schema
 from elfaudit.api.verifying import checklist_named, shipped_checklists
-from elfaudit.checklist import load_checklist
+from elfaudit.checklist import Checklist, load_checklist
 from elfaudit.checklist.kinds import KINDS
 
 
-def _load(text: str, **settings: str):
+def _load(text: str, **settings: str) -> Checklist:
     return load_checklist(text.encode(), "x.toml", settings)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import subprocess
 import zlib
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from elfaudit.elf.fatbin import GpuTargets, gpu_targets
-from elfaudit.sources import WheelSource
 from elfaudit.stream import FileStream
 
 _HIP = "hipv4-amdgcn-amd-amdhsa--"
@@ -41,7 +39,7 @@ def compressed(data: bytes, version: int, method: int = 0) -> bytes:
     start = 8 + struct.calcsize(sizes) + 8
     values = (len(data),) if version == 1 else (start + len(body), len(data))
     head = b"CCOB" + struct.pack("<HH", version, method) + struct.pack(sizes, *values)
-    return head + b"\0" * 8 + body
+    return bytes(head + b"\0" * 8 + body)
 
 
 def container(*images: tuple[int, int]) -> bytes:
@@ -167,22 +165,3 @@ def test_every_cut_ends_in_facts_or_one_sentence(build: Build) -> None:
             read(cut)
         except ElfAuditError as error:
             assert "lib.so" in str(error)
-
-
-@pytest.mark.real
-def test_the_targets_of_a_wheel_are_the_strings_in_it(wheel: Callable[[str], Path]) -> None:
-    """The names in plain bundles can be found by a search for them, which is the judge here."""
-    source = WheelSource(str(wheel("bitsandbytes")))
-    seen = 0
-    for name in source.names():
-        member = source.find(name) if re.search(r"rocm\d+\.so$", name) else None
-        if member is None:
-            continue
-        data = member.open().read()
-        plain = {m.decode() for m in re.findall(rb"amdhsa--(gfx[0-9a-f]+)\0?", data)}
-        found = gpu_targets(member.open(), name)
-        assert found.unknown == ()
-        assert found.bundles
-        assert plain <= set(found.hip)
-        seen += 1
-    assert seen >= 5

@@ -1,0 +1,152 @@
+"""Verifying builds: what is read, how often, and what belongs together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import elfaudit
+from elfaudit import CheckStatus
+from elfaudit.api.build_targets import builds_of, grouped
+from elfaudit.api.surroundings import Surroundings
+from elfaudit.checklist.passing import Wanted, read_through
+from elfaudit.loader import ObjectStore
+from elfaudit.sources import open_source
+from elfaudit.sources.inflate import InflatedStream
+from tests.checklist.test_kinds import write
+
+
+def test_wheels_of_one_project_are_two_builds() -> None:
+    torch, vllm = "torch-2.9-cp311-cp311-linux_x86_64.whl", "a/vllm-0.12-cp38-abi3-linux_x86_64.whl"
+    other = "torch-2.8-cp311-cp311-linux_x86_64.whl"
+    assert grouped([torch, vllm]) == ((torch, vllm),)
+    assert grouped([torch, other]) == ((torch,), (other,))
+    assert grouped([torch, other], together=True) == ((torch, other),)
+    assert grouped([torch, "/srv"]) == ((torch,), ("/srv",))
+    assert grouped([torch, vllm], together=False) == ((torch,), (vllm,))
+
+
+def test_a_member_is_inflated_once_for_its_hash_its_facts_and_a_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prebuilt: Path
+) -> None:
+    """Hashed, searched and read as ELF in one pass, and each as the plain bytes say."""
+    library = (prebuilt / "shapes/libdep.so.1").read_bytes()
+    data = library + b"x" * (9 << 20) + b"needle\0" + os.urandom(3 << 20)
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("liba.so", data)
+        archive.writestr("stored.so", data, zipfile.ZIP_STORED)
+    inflated: Counter[int] = Counter()
+    inflate = InflatedStream._inflate
+
+    def counted(self: InflatedStream) -> None:
+        inflated[self._reach] += 1
+        inflate(self)
+
+    monkeypatch.setattr(InflatedStream, "_inflate", counted)
+    source, store = open_source(str(path)), ObjectStore()
+    for name in ("/liba.so", "/stored.so"):
+        member = source.find(name)
+        assert member is not None
+        wanted = [
+            Wanted(member, algorithm="sha256"), Wanted(member, text=b"needle\0"),
+            Wanted(member, facts=True), Wanted(member, algorithm="md5"),
+        ]  # fmt: skip
+        reading = read_through(wanted, store)[member.identity]
+        assert reading.digests["sha256"] == hashlib.sha256(data).digest()
+        assert reading.digests["md5"] == hashlib.md5(data).digest()
+        assert reading.places[b"needle\0"] == (data.index(b"needle\0"),)
+        assert reading.size == len(data)
+        assert store.read(member).soname is not None
+    assert set(inflated.values()) == {1}
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, (1 << 20) - 3, (1 << 20) + 3, (3 << 20) + 1])
+def test_a_text_is_found_wherever_it_lies(tmp_path: Path, size: int) -> None:
+    data = b"." * size + b"needle" + b"." * 100 + b"needleneedle"
+    (tmp_path / "a").write_bytes(data)
+    member = open_source(str(tmp_path)).find("/a")
+    assert member is not None
+    wanted = [Wanted(member, text=b"needle"), Wanted(member, text=b"e")]
+    reading = read_through(wanted, ObjectStore())[member.identity]
+    assert reading.places[b"needle"] == (size, size + 106, size + 112)
+    assert reading.places[b"e"] == tuple(i for i, byte in enumerate(data) if byte == ord("e"))
+
+
+def test_a_damaged_member_fails_its_check_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    write(folder, {"p/__init__.py": b"", "p/big.bin": os.urandom(2 << 20),
+                   "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})  # fmt: skip
+    path = tmp_path / "p-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each in sorted(folder.rglob("*")):
+            if each.is_file():
+                archive.write(each, each.relative_to(folder).as_posix())
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("p/big.bin")
+    data[info.header_offset + 1000] ^= 0xFF
+    path.write_bytes(data)
+    record, *others = elfaudit.verify(str(path))[0].judgements
+    assert record.status is CheckStatus.FAIL
+    assert "p/big.bin" in record.message
+    assert all(each.status is not CheckStatus.ERROR for each in others)
+
+
+def test_a_root_is_a_root(tmp_path: Path) -> None:
+    """Modules of every site-packages, links inside the root, nothing outside of it."""
+    root = tmp_path / "image"
+    site = root / "usr/lib/python3.12/site-packages"
+    write(site, {"p/__init__.py": b"x = 1\n", "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})
+    (root / "etc").mkdir()
+    (root / "opt/rocm-7.1/.info").mkdir(parents=True)
+    (root / "opt/rocm-7.1/.info/version").write_text("7.1\n")
+    (root / "opt/rocm").symlink_to("/opt/rocm-7.1")
+    (tmp_path / "outside.py").write_text("")
+    (site / "escape.py").symlink_to(tmp_path / "outside.py")
+    (build,) = builds_of(((str(root),),), Surroundings())
+    assert [each.name for each in build.distributions] == ["p"]
+    assert build.machine.python == "3.12"
+    assert not build.machine.is_this
+    assert [file.place for file in build.matching("/opt/rocm/.info/version")]
+    assert not build.matching("escape.py")
+    assert build.modules.find("p") is not None
+
+
+def test_modules_of_purelib_and_platlib_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "p-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("p-1.data/purelib/p/__init__.py", "from .q import x")
+        archive.writestr("p-1.data/platlib/r.py", "")
+    (build,) = builds_of(((str(path),),), Surroundings())
+    assert build.modules.find("p") is not None
+    assert build.modules.find("r") is not None
+
+
+def test_wheels_see_each_other(tmp_path: Path) -> None:
+    """The loader finds in one wheel what another brings, as installed side by side."""
+    source = tmp_path / "b.c"
+    source.write_text("int b(void) { return 1; }")
+    gcc = ["gcc", "-shared", "-fPIC", "-o"]
+    subprocess.run([*gcc, tmp_path / "libb.so", source, "-Wl,-soname,libb.so"], check=True)
+    source.write_text("extern int b(void); int a(void) { return b(); }")
+    subprocess.run([*gcc, tmp_path / "liba.so", source, tmp_path / "libb.so", "-Wl,-rpath,$ORIGIN"],
+                   check=True)  # fmt: skip
+    wheels = []
+    for name in "ab":
+        wheels.append(str(tmp_path / f"{name}-1-py3-none-any.whl"))
+        with zipfile.ZipFile(wheels[-1], "w") as archive:
+            archive.write(tmp_path / f"lib{name}.so", f"p/lib{name}.so")
+    listed = tmp_path / "c.toml"
+    listed.write_text("name='c'\n[[check]]\nkind='loads'\nfile='p/liba.so'\n")
+    (alone,) = elfaudit.verify(wheels[0], str(listed))[0].judgements
+    assert alone.status is CheckStatus.FAIL
+    assert "libb.so: cannot open shared object file" in alone.message
+    (beside,) = elfaudit.verify(wheels, str(listed))[0].judgements
+    assert beside.status is CheckStatus.PASS
