@@ -1,9 +1,9 @@
 """Which GPUs the device code in a file is compiled for.
 
 Source: ``ClangOffloadBundler.rst`` of LLVM for ``.hip_fatbin`` (bundles, and compressed ones,
-CCOB); for ``.nv_fatbin`` the layout that decoders of the CUDA container have published: NVIDIA documents
-none. Only headers are read, and of a compressed bundle its beginning; a gigabyte of device code
-costs no more memory than a kilobyte.
+CCOB); for ``.nv_fatbin`` the layout that decoders of the CUDA container have published, as NVIDIA
+documents none. Only headers are read, and of a compressed bundle its beginning; a gigabyte of
+device code costs no more memory than a kilobyte.
 """
 
 from __future__ import annotations

@@ -161,7 +161,9 @@ def test_every_cut_ends_in_facts_or_one_sentence(build: Build) -> None:
     cut = build(hip_fatbin=b"").with_name("cut.so")
     for size in range(0, len(whole), 97):
         cut.write_bytes(whole[:size])
+        told = ""
         try:
             read(cut)
         except ElfAuditError as error:
-            assert "lib.so" in str(error)
+            told = str(error)
+        assert not told or told.startswith("lib.so")
