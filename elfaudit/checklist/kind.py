@@ -18,6 +18,7 @@ __all__ = [
     "TEXT",
     "TEXTS",
     "Kind",
+    "counted",
     "erred",
     "failed",
     "passed",
@@ -101,6 +102,11 @@ def skipped(check: Check, message: str) -> Judgement:
 def erred(check: Check, error: ElfAuditError | str) -> Judgement:
     """It could not be judged."""
     return Judgement(check, CheckStatus.ERROR, str(error))
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``12,203 files``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def words(check: Check, name: str) -> tuple[str, ...]:

@@ -7,35 +7,27 @@ it that could matter (``:=``, ``globals()``, ``sys.modules`` …).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .lazy_names import attached_names, lazy_names
 from .literals import strings_of, value_of
+from .namespaces import (
+    TRICKS,
+    computes_names,
+    is_namespace,
+    last_name,
+    own_expressions,
+    set_on_module,
+)
 from .source_text import parse_module
+from .stated_names import all_of, joined
 from .surface import AllNames, Constant, Grade, Imported, LazyNames, Surface
 
 __all__ = ["read_surface"]
 
 _CATCHES = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
-_TRICKS = (b"globals()", b"locals()", b"vars()", b"exec(", b"sys.modules", b"setattr(")
-_READERS = frozenset(
-    (
-        "dict",
-        "dir",
-        "getattr",
-        "hasattr",
-        "eval",
-        "format",
-        "len",
-        "list",
-        "print",
-        "set",
-        "sorted",
-        "tuple",
-    )
-)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -63,7 +55,7 @@ def read_surface(raw: bytes) -> Surface:
     tree = parse_module(raw)
     if isinstance(tree, str):
         return Surface(problem=tree)
-    walk = _Walk(tricky=any(each in raw for each in _TRICKS), walrus=b":=" in raw)
+    walk = _Walk(tricky=any(each in raw for each in TRICKS), walrus=b":=" in raw)
     try:
         walk.run(tree.body)
         return walk.surface()
@@ -150,7 +142,7 @@ class _Walk:
                 pending.append(each.value)
 
     def _assign(self, node: ast.Assign, place: _Place) -> None:
-        if self._computed is None and self._tricky and _is_namespace(node.value):
+        if self._computed is None and self._tricky and is_namespace(node.value):
             self._computed = f"line {node.lineno} takes its namespace"
         for target in node.targets:
             self._targets(target, place)
@@ -166,7 +158,7 @@ class _Walk:
         if place.grade is Grade.TYPE_CHECKING:
             return
         if name == "__all__":
-            self._all = _all_of(value)
+            self._all = all_of(value)
         elif name == "__getattr__":
             self._lazy = LazyNames(complete=False)
         constant = value_of(value, self._constants)
@@ -190,7 +182,7 @@ class _Walk:
             return
         name = node.target.id
         if name == "__all__":
-            self._all = _joined(self._all, _all_of(node.value))
+            self._all = joined(self._all, all_of(node.value))
         self._constants[name] = Constant(problem="it is computed")
         more, strings = strings_of(node.value), self._collections.pop(name, None)
         if more is not None and strings is not None:
@@ -206,9 +198,9 @@ class _Walk:
             if not place.in_module:
                 self._all_changes = True  # numpy: def extend_all(module): __all__.extend(…)
             elif function.attr == "append":
-                self._all = _joined(self._all, _all_of(ast.List([call.args[0]], ast.Load())))
+                self._all = joined(self._all, all_of(ast.List([call.args[0]], ast.Load())))
             elif function.attr == "extend":
-                self._all = _joined(self._all, _all_of(call.args[0]))
+                self._all = joined(self._all, all_of(call.args[0]))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: _Place) -> None:
         self._bind(node.name, place)
@@ -326,84 +318,15 @@ class _Walk:
 
     def _expressions(self, node: ast.stmt, place: _Place) -> None:
         """What expressions bind or compute; those of inner statements come by themselves."""
-        for each in _own_expressions(node):
+        for each in own_expressions(node):
             for part in ast.walk(each):
                 if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
                     self._bind(part.target.id, place)
-                elif self._tricky and self._computed is None and _computes_names(part):
+                elif self._tricky and self._computed is None and computes_names(part):
                     self._computed = f"line {node.lineno} computes names"
-                elif isinstance(part, ast.Call) and (name := _set_on_module(part)) is not None:
+                elif isinstance(part, ast.Call) and (name := set_on_module(part)) is not None:
                     self._maybe.add(name)
                     self._defined.add(name)
-
-
-def _own_expressions(node: ast.stmt) -> Iterator[ast.AST]:
-    """The expressions of a statement, and not those of the statements in it."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.expr, ast.withitem, ast.arguments, ast.keyword)):
-            yield child
-
-
-def _computes_names(node: ast.AST) -> bool:
-    """``globals()[…]`` assigned, ``globals().update(…)``, ``sys.modules[…] = …``, ``exec(…)``."""
-    if isinstance(node, ast.NamedExpr):
-        return _is_namespace(node.value)
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return _is_namespace(node.value) or ast.unparse(node.value) == "sys.modules"
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    if _hands_over_namespace(node):
-        return True
-    if isinstance(function, ast.Name):
-        if function.id == "exec":
-            return True
-        if function.id == "setattr" and node.args and _is_this_module(node.args[0]):
-            return _set_on_module(node) is None
-        return False
-    return isinstance(function, ast.Attribute) and (
-        (function.attr in ("update", "setdefault") and _is_namespace(function.value))
-        or (function.attr == "setdefault" and ast.unparse(function.value) == "sys.modules")
-    )
-
-
-def _hands_over_namespace(call: ast.Call) -> bool:
-    """``clone_module("numpy", globals())``: whoever has the namespace may fill it."""
-    if _last(call.func) in _READERS or _set_on_module(call) is not None:
-        return False
-    given = (*call.args, *(word.value for word in call.keywords))
-    return any(_is_namespace(each) or _is_own_module(each) for each in given)
-
-
-def _set_on_module(call: ast.Call) -> str | None:
-    """The name in ``setattr(sys.modules[__name__], "name", …)``."""
-    if not (isinstance(call.func, ast.Name) and call.func.id == "setattr" and len(call.args) == 3):
-        return None
-    name = call.args[1]
-    if _is_this_module(call.args[0]) and isinstance(name, ast.Constant):
-        return name.value if isinstance(name.value, str) else None
-    return None
-
-
-def _is_namespace(node: ast.expr) -> bool:
-    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    return called and node.func.id in ("globals", "locals", "vars")  # type: ignore[attr-defined]
-
-
-def _is_this_module(node: ast.expr) -> bool:
-    if isinstance(node, ast.Name):
-        return True  # a name for it, perhaps: `module = sys.modules[__name__]`
-    return isinstance(node, ast.Subscript) and ast.unparse(node.value) == "sys.modules"
-
-
-def _is_own_module(node: ast.expr) -> bool:
-    """``sys.modules[__name__]``."""
-    return (
-        isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Name)
-        and node.slice.id == "__name__"
-        and ast.unparse(node.value) == "sys.modules"
-    )
 
 
 def _is_type_checking(node: ast.expr) -> bool:
@@ -419,54 +342,14 @@ def _catches(handler: ast.ExceptHandler) -> bool:
     if kinds is None:
         return True
     names = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-    return any(_last(each) in _CATCHES for each in names)
+    return any(last_name(each) in _CATCHES for each in names)
 
 
 def _suppresses(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call)
-        and _last(node.func) == "suppress"
-        and any(_last(each) in _CATCHES for each in node.args)
-    )
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def _all_of(node: ast.expr) -> AllNames:
-    """What an expression adds to ``__all__``."""
-    pending, names, modules, complete = [node], set[str](), list[str](), True
-    while pending:
-        each = pending.pop()
-        if isinstance(each, ast.BinOp) and isinstance(each.op, ast.Add):
-            pending += (each.left, each.right)
-        elif isinstance(each, ast.Name) and each.id == "__all__":
-            continue
-        elif isinstance(each, ast.Attribute) and each.attr == "__all__":
-            modules.append(ast.unparse(each.value))
-        elif isinstance(each, (ast.List, ast.Tuple, ast.Set)):
-            for one in each.elts:
-                if isinstance(one, ast.Constant) and isinstance(one.value, str):
-                    names.add(one.value)
-                elif isinstance(one, ast.Starred):
-                    pending.append(one.value)
-                else:
-                    complete = False
-        else:
-            strings = strings_of(each)
-            names |= strings or set()
-            complete = complete and strings is not None
-    return AllNames(frozenset(names), tuple(modules), complete)
-
-
-def _joined(first: AllNames | None, second: AllNames) -> AllNames:
-    if first is None:
-        return AllNames(second.names, second.of_modules, complete=False)
-    return AllNames(
-        first.names | second.names,
-        first.of_modules + second.of_modules,
-        first.complete and second.complete,
+        and last_name(node.func) == "suppress"
+        and any(last_name(each) in _CATCHES for each in node.args)
     )
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from ...findings.checks import Check, Judgement
 from ..build import Build
-from ..kind import GLOB, Kind, failed, passed
+from ..kind import GLOB, Kind, counted, failed, passed
 from .amounts import AMOUNT, amount_told, amount_wrong
 
 __all__ = ["KIND"]
@@ -34,11 +34,11 @@ __all__ = ["KIND"]
 
 def _judge(check: Check, build: Build) -> Judgement:
     if check.parameters["what"] == "distributions":
-        count, what = len(build.distributions), "distributions"
+        count, what = len(build.distributions), "distribution"
     else:
         pattern = str(check.parameters.get("path", "**"))
-        count, what = len(build.matching(pattern)), f"files {pattern}"
-    line = f"{build.label} has {count:,} {what}"
+        count, what = len(build.matching(pattern)), f"file {pattern}"
+    line = f"{build.label} has {counted(count, what)}"
     if problem := amount_wrong(check, count):
         return failed(check, f"{line}, {problem.replace('should', 'should have')}")
     return passed(check, line + amount_told(check))

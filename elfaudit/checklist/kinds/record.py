@@ -38,7 +38,7 @@ from ...findings.checks import Check, Judgement
 from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
 from ..build import Build, ImportRoot
-from ..kind import NAME, Kind, failed, passed, skipped, undecided
+from ..kind import NAME, Kind, counted, failed, passed, skipped, undecided
 from ..passing import Wanted
 
 __all__ = ["KIND"]
@@ -110,8 +110,9 @@ def _judge(check: Check, build: Build) -> Judgement:
         return undecided(check, account.unsure[0], account.unsure[1:])
     if not account.distributions:
         return skipped(check, f"no distribution in {build.label} has a RECORD")
-    told = f"{account.files:,} files of {account.distributions:,} distributions"
-    return passed(check, f"{told.replace(' 1 distributions', ' 1 distribution')} as RECORD says")
+    told = counted(account.files, "file")
+    whose = counted(account.distributions, "distribution")
+    return passed(check, f"{told} of {whose} as RECORD says")
 
 
 def _account_for(

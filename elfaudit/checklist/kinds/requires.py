@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 from ...findings.checks import Check, Judgement
 from ...pydist import environment_of, unmet_requirements
 from ..build import Build
-from ..kind import TEXTS, Kind, failed, passed, skipped, words
+from ..kind import TEXTS, Kind, counted, failed, passed, skipped, words
 
 __all__ = ["KIND"]
 
@@ -53,20 +53,19 @@ def _judge(check: Check, build: Build) -> Judgement:
     if only_wheels:
         unmet = [each for each in unmet if each.found is not None]
         if not unmet and absent and len(distributions) == 1:
-            count = len(absent)
-            return skipped(
-                check, f"{count} requirements are met by what is installed beside the wheel, or "
-                "not: give the directory it is installed in",
-            )  # fmt: skip
+            others = counted(len(absent), "requirement")
+            told = f"{others} to be met by what is installed beside the wheel: give the directory"
+            return skipped(check, told)
     if unmet:
         shown = "; ".join(each.problem for each in unmet[:_MOST_SHOWN])
         more = f" and {len(unmet) - _MOST_SHOWN:,} more" if len(unmet) > _MOST_SHOWN else ""
         missing = [f"'{each.requirement}'" for each in unmet if each.found is None]
         advice = f"pip install {' '.join(missing[:60])}" if missing else ""
         return failed(check, shown + more, [e.problem for e in unmet[_MOST_SHOWN:]], advice)
-    told = f"what {len(distributions):,} distributions require is there, for Python {python}"
+    whose = counted(len(distributions), "distribution")
+    told = f"all that {whose} asked for is there, for Python {python}"
     if absent:
-        told = f"no two of the {len(distributions)} wheels contradict each other"
+        told = f"no two of {counted(len(distributions), 'wheel')} contradict each other"
     return passed(check, told, [f"{each} has no METADATA" for each in unnamed])
 
 
