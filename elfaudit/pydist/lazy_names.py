@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from .literals import strings_of
+from .namespaces import is_namespace
 from .surface import LazyNames
 
 __all__ = ["attached_names", "lazy_names"]
@@ -110,6 +111,8 @@ class _Reader:
         return positive[0] if positive else None
 
     def _strings(self, node: ast.expr) -> frozenset[str] | None:
+        if is_namespace(node):
+            return frozenset()  # what the module binds is there anyway
         if isinstance(node, ast.Name):
             return self._collections.get(node.id)
         if (
