@@ -210,6 +210,8 @@ class _Walk:
             and place.grade is not Grade.TYPE_CHECKING
         ):
             self._getattr = node
+        if node.name == "__setattr__" and place.in_module:
+            return  # vllm has one; Python calls none of a module (PEP 726 was rejected)
         grade = place.grade if place.grade is Grade.TYPE_CHECKING else Grade.DEFERRED
         self._push(node.body, _Place(grade, in_module=False, in_function=True, conditional=True))
 

@@ -61,6 +61,7 @@ _CASES: list[tuple[str, dict[str, str], list[str]]] = [
     ("getattr over globals", {"m.py": "x = 1\ndef __getattr__(name):\n  if name == 'a':\n    return 1\n"
       "  elif name in globals():\n    return globals()[name]\n  else:\n    raise AttributeError(name)\n"},
      ["a", "b", "x"]),
+    ("setattr of a module", {"m.py": "def __setattr__(name, value):\n  if name in globals():\n    globals()[name] = value\n"}, ["a"]),
     ("version", {"m.py": "import sys\nif sys.version_info >= (2,):\n  a = 1\n"}, ["a"]),
     ("package before module", {"m/__init__.py": "a = 1\n", "m.py": "b = 1\n"}, ["a", "b"]),
     ("module before namespace", {"m/x.py": "", "m.py": "b = 1\n"}, ["x", "b"]),
