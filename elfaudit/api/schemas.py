@@ -8,14 +8,14 @@ from ..errors import RequestError
 
 __all__ = ["SCHEMAS", "json_schema"]
 
-SCHEMAS = ("patch-needed", "providers", "resolve", "show", "symbols")
+SCHEMAS = ("diff", "patch-needed", "providers", "resolve", "show", "symbols")
 
 
 def json_schema(command: str = "resolve") -> str:
     """The JSON Schema (draft 2020-12) of one command's JSON output, as JSON text.
 
     Args:
-        command: ``resolve``, ``show``, ``symbols``, ``providers`` or ``patch-needed``.
+        command: ``resolve``, ``show``, ``symbols``, ``providers``, ``diff`` or ``patch-needed``.
 
     Raises:
         RequestError: there is no schema of that name.

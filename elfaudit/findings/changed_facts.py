@@ -1,0 +1,211 @@
+"""What changed of the headers and the dynamic section of a file: what it asks of the loader."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+from ..elf import ElfObject, Flags, Flags1, Stack
+from ..loader import libc_of
+from ..loader.machines import machine_of
+from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .stems import Role, library_stem, without_hash
+
+__all__ = ["changed_facts"]
+
+_BREAKING, _NOTABLE, _HARMLESS = (
+    ChangeSeverity.BREAKING,
+    ChangeSeverity.NOTABLE,
+    ChangeSeverity.HARMLESS,
+)
+# Flags of which something else tells, or that no loader asks.
+_TOLD = Flags.TEXTREL | Flags.BIND_NOW | Flags.SYMBOLIC
+_TOLD_1 = Flags1.NOW | Flags1.PIE | Flags1.NODUMP
+_RELRO = ("none", "partial", "full")
+_ISA_LEVELS = ("x86-64-baseline", "x86-64-v2", "x86-64-v3", "x86-64-v4")
+
+
+def changed_facts(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[Change]:
+    """The changes of one file, its symbols and versions aside.
+
+    Args:
+        old: the file as it was.
+        new: the file as it is.
+        role: who may use it.
+        path: where it is now.
+    """
+    yield from _kind(old, new)
+    yield from _soname(old, new, role, path)
+    yield from _needed(old.needed, new.needed)
+    yield from _paths(old, new)
+    yield from _hardening(old, new)
+    yield from _flags(old, new)
+    yield from _needs_of_machine(old, new)
+
+
+def _kind(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+    was, now = _machine(old), _machine(new)
+    if was != now:
+        yield _from_to(Aspect.MACHINE, _BREAKING, "is built for", was, now)
+    if libc_of(old) is not libc_of(new) and _names_libc(old) and _names_libc(new):
+        was, now = libc_of(old).value, libc_of(new).value
+        yield _from_to(Aspect.LIBC, _BREAKING, "is built for", was, now)
+    if old.kind is not new.kind:
+        severity = _NOTABLE if old.is_program and new.is_program else _BREAKING
+        yield _from_to(Aspect.KIND, severity, "is now a", old.kind.value, new.kind.value)
+    if old.interp != new.interp:
+        yield _from_to(Aspect.INTERPRETER, _NOTABLE, "its loader is", old.interp, new.interp)
+
+
+def _machine(elf: ElfObject) -> str:
+    order = "little" if elf.layout.little else "big"
+    return f"{machine_of(elf).name} ({elf.layout.bits}-bit, {order}-endian)"
+
+
+def _names_libc(elf: ElfObject) -> bool:
+    """Whether a file says at all whose it is."""
+    names = (*elf.needed, elf.soname or "")
+    return elf.interp is not None or any(n.startswith(("libc.", "ld-")) for n in names)
+
+
+def _soname(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[Change]:
+    was, now = old.soname, new.soname
+    if was == now:
+        return
+    severity = _BREAKING
+    if was is None or (now is None and posixpath.basename(path) == was):
+        severity = _NOTABLE  # what was linked with the old one asks for the file by its name
+    if role in (Role.EXTENSION, Role.PROGRAM):
+        severity = _HARMLESS
+    elif role is Role.PRIVATE:
+        same = was is not None and now is not None and library_stem(was) == library_stem(now)
+        severity = _HARMLESS if same else _NOTABLE
+    yield _from_to(Aspect.SONAME, severity, "its SONAME is", was, now)
+
+
+def _needed(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+    """Libraries listed, each once; one that only has another version or hash is replaced."""
+    gone = [name for name in dict.fromkeys(old) if name not in new]
+    come = [name for name in dict.fromkeys(new) if name not in old]
+    replaced = list(_replaced(gone, come))
+    for was, now in replaced:
+        gone.remove(was)
+        come.remove(now)
+        copied = without_hash(was) == without_hash(now)
+        severity = _HARMLESS if copied else _NOTABLE
+        text = f"needs {now} in place of {was}"
+        yield Change(Aspect.NEEDED_REPLACED, severity, text, old=was, new=now)
+    if come:
+        yield Change(Aspect.NEEDED_ADDED, _NOTABLE, f"needs {', '.join(come)} now", _items(come))
+    if gone:
+        text = f"does not list {', '.join(gone)} any more"
+        yield Change(Aspect.NEEDED_REMOVED, _NOTABLE, text, _items(gone))
+    names = dict(replaced)
+    before = [names.get(name, name) for name in dict.fromkeys(old) if name not in gone]
+    after = [name for name in dict.fromkeys(new) if name not in come]
+    if before != after:
+        was, now = " ".join(before), " ".join(after)
+        text = f"lists its libraries in another order: {now} (before {was})"
+        yield Change(Aspect.NEEDED_ORDER, _NOTABLE, text, _items(after), was, now)
+
+
+def _replaced(gone: Sequence[str], come: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for was in gone:
+        same = [now for now in come if library_stem(now) == library_stem(was)]
+        also = [name for name in gone if library_stem(name) == library_stem(was)]
+        if len(same) == 1 and len(also) == 1:
+            yield was, same[0]
+
+
+def _items(names: Sequence[str]) -> tuple[ChangedItem, ...]:
+    return tuple(map(ChangedItem, names))
+
+
+def _paths(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+    was, now = old.dynamic, new.dynamic
+    if was is None or now is None:
+        return
+    if was.rpath != now.rpath:
+        yield _from_to(Aspect.RPATH, _NOTABLE, "its RPATH is", was.rpath, now.rpath)
+    if was.runpath != now.runpath:
+        yield _from_to(Aspect.RUNPATH, _NOTABLE, "its RUNPATH is", was.runpath, now.runpath)
+    filters = [" ".join((*each.filters, *each.auxiliaries)) or None for each in (was, now)]
+    if filters[0] != filters[1]:
+        yield _from_to(Aspect.FILTERS, _NOTABLE, "it is a filter of", *filters)
+
+
+def _hardening(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+    if old.stack is not new.stack:
+        severity = _HARMLESS if new.stack is Stack.NOT_EXECUTABLE else _NOTABLE
+        yield _from_to(
+            Aspect.STACK, severity, "the stack it asks for is", old.stack.value, new.stack.value
+        )
+    was, now = _relro(old), _relro(new)
+    if was != now:
+        severity = _NOTABLE if now < was else _HARMLESS
+        yield _from_to(Aspect.RELRO, severity, "RELRO is", _RELRO[was], _RELRO[now])
+    if old.dynamic is None or new.dynamic is None:
+        return
+    writes = new.dynamic.text_relocations
+    if writes is not old.dynamic.text_relocations:
+        text = "writes to its code when it is loaded" if writes else "has no text relocations now"
+        severity = _NOTABLE if writes else _HARMLESS
+        yield Change(Aspect.TEXT_RELOCATIONS, severity, text)
+
+
+def _relro(elf: ElfObject) -> int:
+    if elf.relro is None:
+        return 0
+    return 2 if elf.dynamic is not None and elf.dynamic.bind_now else 1
+
+
+def _flags(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+    if old.dynamic is None or new.dynamic is None:
+        return
+    was, now = _flag_names(old), _flag_names(new)
+    if was != now:
+        told = (" ".join(was) or None, " ".join(now) or None)
+        yield _from_to(Aspect.FLAGS, _NOTABLE, "its flags are", *told)
+
+
+def _flag_names(elf: ElfObject) -> list[str]:
+    """Names of the flags that a loader acts upon, whatever tag they stand in."""
+    dynamic = elf.dynamic
+    if dynamic is None:
+        return []
+    flags, flags_1 = int(dynamic.flags) & ~int(_TOLD), int(dynamic.flags_1) & ~int(_TOLD_1)
+    names = [f"DF_{flag.name}" for flag in Flags if flags & flag]
+    names += [f"DF_1_{flag.name}" for flag in Flags1 if flags_1 & flag]
+    return [*names, "SYMBOLIC"] if dynamic.symbolic else names
+
+
+def _needs_of_machine(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+    was, now = (each.tls.memory_size if each.tls else 0 for each in (old, new))
+    if was != now:
+        static = new.dynamic is not None and Flags.STATIC_TLS in new.dynamic.flags
+        severity = _NOTABLE if static and now > was else _HARMLESS
+        text = f"has {now:,} bytes of thread-local storage (before {was:,})"
+        yield Change(Aspect.TLS, severity, text, old=str(was), new=str(now))
+    level = old.isa_needed.bit_length(), new.isa_needed.bit_length()
+    if level[0] != level[1]:
+        told = [_isa(each) for each in level]
+        severity = _NOTABLE if level[1] > level[0] else _HARMLESS
+        yield _from_to(Aspect.ISA_LEVEL, severity, "needs a machine of level", *told)
+
+
+def _isa(bits: int) -> str | None:
+    if not bits:
+        return None
+    return _ISA_LEVELS[bits - 1] if bits <= len(_ISA_LEVELS) else f"bit {bits - 1}"
+
+
+def _from_to(
+    aspect: Aspect, severity: ChangeSeverity, what: str, old: str | None, new: str | None
+) -> Change:
+    """A change of one value: ``its SONAME is libz.so.2 (before libz.so.1)``."""
+    words = f"{what} {_shown(new)} (before {_shown(old)})"
+    return Change(aspect, severity, words, old=old, new=new)
+
+
+def _shown(value: str | None) -> str:
+    return "none" if value is None else value or "empty"

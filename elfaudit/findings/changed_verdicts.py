@@ -1,0 +1,63 @@
+"""What the loader makes of a file now, and what it made of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .model import Verdict
+
+__all__ = ["Judgement", "changed_verdict", "verdict_of_new"]
+
+_RANK = {Verdict.LOADS: 0, Verdict.UNDECIDED: 1, Verdict.FAILS: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What becomes of a file in its process, as far as it is compared.
+
+    Attributes:
+        verdict: LOADS, FAILS or UNDECIDED.
+        error: the message the loader prints first; None unless the verdict is FAILS.
+        missing: the libraries that it does not find.
+    """
+
+    verdict: Verdict
+    error: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+def changed_verdict(old: Judgement | None, new: Judgement | None) -> Iterator[Change]:
+    """The change of one file's verdict; None stands for a file that no loader takes."""
+    if old is None or new is None:
+        return
+    was, now = old.verdict.value, new.verdict.value
+    missing = tuple(ChangedItem(name) for name in new.missing if name not in old.missing)
+    if old.verdict is not new.verdict:
+        worse = _RANK[new.verdict] > _RANK[old.verdict]
+        severity = ChangeSeverity.NOTABLE if worse else ChangeSeverity.HARMLESS
+        if new.verdict is Verdict.FAILS:
+            severity = ChangeSeverity.BREAKING
+        text = f"{was} before, {now} now{_because(new)}"
+        yield Change(Aspect.VERDICT, severity, text, missing, was, now)
+        return
+    if missing:
+        names = ", ".join(item.name for item in missing)
+        text = f"needs {names}, which the loader does not find"
+        yield Change(Aspect.MISSING, ChangeSeverity.BREAKING, text, missing)
+    if old.error != new.error:
+        text = f"{now} as before, but for another reason{_because(new)}"
+        yield Change(Aspect.VERDICT, ChangeSeverity.NOTABLE, text, (), old.error, new.error)
+
+
+def verdict_of_new(new: Judgement | None) -> Iterator[Change]:
+    """What is to be said of a file that was not there before: nothing, if it loads."""
+    if new is not None and new.verdict is Verdict.FAILS:
+        text = f"{new.verdict.value}{_because(new)}"
+        items = tuple(map(ChangedItem, new.missing))
+        yield Change(Aspect.VERDICT, ChangeSeverity.NOTABLE, text, items, None, new.verdict.value)
+
+
+def _because(judgement: Judgement) -> str:
+    return f": {judgement.error}" if judgement.error else ""
