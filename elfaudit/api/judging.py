@@ -13,6 +13,9 @@ from .resolving import resolve_all
 
 __all__ = ["judgements"]
 
+# Only verdicts are compared: to look for what is nearly a missing symbol takes as long as the rest.
+_NEXT_TO_NOTHING = ("text-relocations",)
+
 
 def judgements(
     build: Build, surroundings: Mapping[str, Any], progress: Callable[[str], None] | None
@@ -31,7 +34,10 @@ def judgements(
     if build.single:
         paths[build.target] = next(iter(build.members))
     found: dict[str, Judgement] = {}
-    for result in resolve_all([build.target], progress=progress, **surroundings):
+    results = resolve_all(
+        [build.target], select=_NEXT_TO_NOTHING, progress=progress, **surroundings
+    )
+    for result in results:
         if not isinstance(result, Resolution) or result.subject not in paths:
             continue
         error = None if result.error is None else build.without_place(result.error)

@@ -88,7 +88,7 @@ def _needs(old: ElfObject, new: ElfObject) -> Iterator[Change]:
         before = was.get(series)
         if before is None:
             text = f"needs {_of(need)} now"
-            items = _who(new, series, ())
+            items = tuple(each for each in _who(new, series, ()) if each.version == need.name)
             yield Change(Aspect.VERSION_NEEDED, _NOTABLE, text, items, None, need.name)
         elif before[0] != number:
             raised = number > before[0]

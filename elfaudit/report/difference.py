@@ -33,6 +33,7 @@ _MOST_ITEMS = 5
 _MOST_FILES = 12  # files told one by one, beside those with breaking changes
 _MOST_BREAKING = 40
 _MOST_OTHERS = 3
+_WIDEST = 200
 # The items of these stand in the message already.
 _TOLD = frozenset(
     (
@@ -183,11 +184,18 @@ def _change(change: Change, style: Style) -> Iterator[str]:
     if not change.items or change.aspect in _TOLD:
         return
     items = [_item(change.aspect, item, style) for item in change.items]
-    shown = items if style.verbose else items[:_MOST_ITEMS]
+    few = 0 if change.aspect is Aspect.COPIES_LOST else _MOST_ITEMS
+    shown = items if style.verbose else items[:few]
     for item in shown:
-        yield f"{margin}  {item}"
+        yield f"{margin}  {item if style.verbose else _cut(item, style)}"
     if len(shown) < len(items):
         yield style.paint(f"{margin}  and {len(items) - len(shown):,} more (--verbose)", "dim")
+
+
+def _cut(text: str, style: Style) -> str:
+    """A text that fits into a line: a few C++ names may be longer than all the rest."""
+    room = min(style.columns, _WIDEST) - _WIDTH - 2
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _item(aspect: Aspect, item: ChangedItem, style: Style) -> str:
