@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from .findings import (
         Applicability,
         Aspect,
-        Change,
+        BuildChange,
         ChangedItem,
         ChangeSeverity,
         Difference,
@@ -138,8 +138,8 @@ __all__ = [
     "Aspect",
     "Binding",
     "Bindings",
+    "BuildChange",
     "ByteStream",
-    "Change",
     "ChangeSeverity",
     "ChangedItem",
     "ClearExecstack",

@@ -10,7 +10,7 @@ from ..errors import RequestError, SourceError
 from ..findings.changed_verdicts import Judgement, changed_verdict, verdict_of_new
 from ..findings.changes import (
     Aspect,
-    Change,
+    BuildChange,
     Difference,
     FileDifference,
     OtherFile,
@@ -93,7 +93,7 @@ def diff(
         }  # fmt: skip
         was, now = (judgements(build, given, progress) for build in (before, after))
         _judge(rows, files.same, was, now)
-    changes: list[Change] = []
+    changes: list[BuildChange] = []
     if not before.single:
         changes += distribution_changes(before, after)
         changes += _links(before, after)
@@ -158,7 +158,9 @@ class _Files:
             tuple(each for each in files if None not in (each.old_size, each.new_size)),
         )
 
-    def _row(self, was: str | None, now: str | None, changes: Iterable[Change]) -> FileDifference:
+    def _row(
+        self, was: str | None, now: str | None, changes: Iterable[BuildChange]
+    ) -> FileDifference:
         return FileDifference(
             was,
             now,
@@ -167,7 +169,7 @@ class _Files:
             worst(iter(changes)),
         )
 
-    def _compare(self, was: str, now: str) -> tuple[Change, ...]:
+    def _compare(self, was: str, now: str) -> tuple[BuildChange, ...]:
         old = read_build_file(self.before.members[was])
         new = read_build_file(self.after.members[now])
         problem = unreadable(*(each if isinstance(each, str) else None for each in (old, new)))
@@ -281,7 +283,7 @@ def _judge(
             rows[old, new] = FileDifference(old, new, None, None, tuple(changes))
 
 
-def _links(before: Build, after: Build) -> Iterator[Change]:
+def _links(before: Build, after: Build) -> Iterator[BuildChange]:
     """Links by which a library is found: what leads to it must be there, whoever it is."""
     gone = sorted(p for p in before.links if ".so" in p and not _has(after, p))
     come = sorted(p for p in after.links if ".so" in p and not _has(before, p))

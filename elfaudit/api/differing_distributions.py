@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..errors import SourceError
 from ..findings.changed_metadata import changed_metadata, changed_tags
 from ..findings.changed_modules import changed_modules
-from ..findings.changes import Aspect, Change, ChangeSeverity
+from ..findings.changes import Aspect, BuildChange, ChangeSeverity
 from ..pydist import Metadata, read_metadata, read_wheel_info
 from .builds import Build
 
@@ -21,7 +21,7 @@ _METADATA = re.compile(r"(?P<directory>(?:.*/)?[^/]+\.dist-info)/METADATA")
 _MOST_BYTES = 8 << 20  # the headers come first
 
 
-def distribution_changes(before: Build, after: Build) -> Iterator[Change]:
+def distribution_changes(before: Build, after: Build) -> Iterator[BuildChange]:
     """What changed of METADATA and WHEEL of every distribution, by its name without the version."""
     was, now = _directories(before), _directories(after)
     if len(was) == len(now) == 1:  # one each: the name is what may have changed
@@ -38,7 +38,7 @@ def distribution_changes(before: Build, after: Build) -> Iterator[Change]:
             yield _gone_or_come(after, new, "is new")
 
 
-def module_changes(old: str, new: str, public_names: PublicNames | None) -> Iterator[Change]:
+def module_changes(old: str, new: str, public_names: PublicNames | None) -> Iterator[BuildChange]:
     """What changed of the modules that can be imported, if somebody says what is in them."""
     if public_names is not None:
         yield from changed_modules(public_names(old), public_names(new))
@@ -54,7 +54,7 @@ def _directories(build: Build) -> dict[str, str]:
     return found
 
 
-def _changes(before: Build, old: str, after: Build, new: str) -> Iterator[Change]:
+def _changes(before: Build, old: str, after: Build, new: str) -> Iterator[BuildChange]:
     metadata = [_metadata(before, old), _metadata(after, new)]
     name = metadata[1].name or metadata[0].name or new
     changes = [*changed_metadata(*metadata)]
@@ -64,9 +64,9 @@ def _changes(before: Build, old: str, after: Build, new: str) -> Iterator[Change
     yield from (replace(each, message=f"{name} {each.message}") for each in changes)
 
 
-def _gone_or_come(build: Build, directory: str, text: str) -> Change:
+def _gone_or_come(build: Build, directory: str, text: str) -> BuildChange:
     name = _metadata(build, directory).name or directory
-    return Change(Aspect.DISTRIBUTION, ChangeSeverity.NOTABLE, f"{name} {text}")
+    return BuildChange(Aspect.DISTRIBUTION, ChangeSeverity.NOTABLE, f"{name} {text}")
 
 
 def _metadata(build: Build, directory: str) -> Metadata:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .case import Case
     from .changes import (
         Aspect,
-        Change,
+        BuildChange,
         ChangedItem,
         ChangeSeverity,
         Difference,
@@ -33,9 +33,9 @@ __all__ = [
     "RULES",
     "Applicability",
     "Aspect",
+    "BuildChange",
     "Case",
     "Catalogue",
-    "Change",
     "ChangeSeverity",
     "ChangedItem",
     "Difference",
@@ -72,7 +72,7 @@ _HOMES = {
     "Aspect": "changes",
     "Case": "case",
     "Catalogue": "providers",
-    "Change": "changes",
+    "BuildChange": "changes",
     "ChangeSeverity": "changes",
     "ChangedItem": "changes",
     "Difference": "changes",

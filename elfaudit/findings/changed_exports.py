@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType
 from ..elf.cxxname import namespace_of
 from ..loader.lookup import plain_names
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
 from .stems import Role
 
 __all__ = ["changed_exports"]
@@ -40,8 +40,9 @@ _LINKER_MADE = frozenset(
 )
 _STANDARD = frozenset(("std", "__gnu_cxx", "__cxxabiv1"))
 _STANDARD_LIBRARIES = ("libstdc++.", "libc++.", "libc++abi.")
-# Itanium C++ ABI, 5.1.7: what is local to a function, and the guard variables of those.
-_LOCAL = ("_ZZ", "_ZGVZ")
+# Itanium C++ ABI, 5.1: what is local to a function, and the guard variables of those; placement new
+# and delete of the standard headers.
+_INLINE = ("_ZZ", "_ZGVZ", "_Znw", "_Zna", "_Zdl", "_Zda")
 _VAGUE = (SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE)
 
 
@@ -76,13 +77,13 @@ class _Exports:
         """
         if "\0" in key or not self.own_copies or self.binding(key) not in _VAGUE:
             return False
-        if key.startswith(_LOCAL):
+        if key.startswith(_INLINE):
             return True
         scopes = namespace_of(key)
         return bool(scopes) and scopes[0] in _STANDARD
 
 
-def changed_exports(old: ElfObject, new: ElfObject, role: Role) -> Iterator[Change]:
+def changed_exports(old: ElfObject, new: ElfObject, role: Role) -> Iterator[BuildChange]:
     """The changes of a file's exports.
 
     Args:
@@ -127,18 +128,18 @@ def _exports(elf: ElfObject) -> _Exports:
     return _Exports(table, rows, frozenset(hidden), not standard)
 
 
-def _lost(was: _Exports, keys: Sequence[str], role: Role) -> Iterator[Change]:
+def _lost(was: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChange]:
     copies = {key for key in keys if was.is_copy(key)}
     lost = [key for key in keys if key not in copies]
     if lost:
         severity = max(_severity_of_loss(key, was, role) for key in lost)
         text = f"no longer exports {_count(len(lost))}"
-        yield Change(Aspect.EXPORTS_LOST, severity, text, _items(lost))
+        yield BuildChange(Aspect.EXPORTS_LOST, severity, text, _items(lost))
     if copies:
         copied = _count(len(copies), "copy", "copies")
         text = f"no longer has {copied} of templates of std, or local to C++ functions"
         severity = _HARMLESS if role in (Role.EXTENSION, Role.PRIVATE) else _NOTABLE
-        yield Change(Aspect.COPIES_LOST, severity, text, _items(copies))
+        yield BuildChange(Aspect.COPIES_LOST, severity, text, _items(copies))
 
 
 def _answered(key: str, now: _Exports, plain: frozenset[str]) -> bool:
@@ -162,7 +163,7 @@ def _severity_of_loss(key: str, was: _Exports, role: Role) -> ChangeSeverity:
 
 def _versioned_otherwise(
     was: _Exports, now: _Exports, answered: Collection[str]
-) -> Iterator[Change]:
+) -> Iterator[BuildChange]:
     """What is there with another version and still answers; and what the default version is."""
     before, after = _defaults(was), _defaults(now)
     items = []
@@ -172,7 +173,7 @@ def _versioned_otherwise(
             items.append(ChangedItem(name, after.get(name), version, after.get(name)))
     if items:
         text = f"exports {_count(len(items))} with another version, which still answers"
-        yield Change(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
+        yield BuildChange(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
     moved = [
         ChangedItem(name, after[name], version, after[name])
         for name, version in before.items()
@@ -180,15 +181,15 @@ def _versioned_otherwise(
     ]
     if moved:
         text = f"has another default version of {_count(len(moved))}"
-        yield Change(Aspect.DEFAULT_VERSION, _NOTABLE, text, tuple(moved))
+        yield BuildChange(Aspect.DEFAULT_VERSION, _NOTABLE, text, tuple(moved))
 
 
-def _gained(was: _Exports, now: _Exports) -> Iterator[Change]:
+def _gained(was: _Exports, now: _Exports) -> Iterator[BuildChange]:
     """What is new, be it another version of what was there before."""
     gained = [key for key in now.rows if key not in was.rows]
     if gained:
         text = f"exports {_count(len(gained), 'more symbol', 'more symbols')}"
-        yield Change(Aspect.EXPORTS_GAINED, _HARMLESS, text, _items(gained))
+        yield BuildChange(Aspect.EXPORTS_GAINED, _HARMLESS, text, _items(gained))
 
 
 def _defaults(side: _Exports) -> dict[str, str | None]:
@@ -198,7 +199,7 @@ def _defaults(side: _Exports) -> dict[str, str | None]:
     return dict(_split(key) for key in side.rows if key not in side.hidden)
 
 
-def _altered(was: _Exports, now: _Exports, role: Role) -> Iterator[Change]:
+def _altered(was: _Exports, now: _Exports, role: Role) -> Iterator[BuildChange]:
     """What stayed, but is not what it was."""
     info, sizes = was.table.info, was.table.sizes
     new_info, new_sizes = now.table.info, now.table.sizes
@@ -214,7 +215,7 @@ def _altered(was: _Exports, now: _Exports, role: Role) -> Iterator[Change]:
     yield from _bindings(was, now, suspects)
 
 
-def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Iterator[Change]:
+def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChange]:
     grave: list[ChangedItem] = []
     light: list[ChangedItem] = []
     for key in keys:
@@ -228,17 +229,17 @@ def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
     if grave:
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
         text = f"exports {_count(len(grave))} as something else"
-        yield Change(Aspect.EXPORT_TYPE, severity, text, tuple(grave))
+        yield BuildChange(Aspect.EXPORT_TYPE, severity, text, tuple(grave))
     if light:
         text = f"exports {_count(len(light))} with another type"
-        yield Change(Aspect.EXPORT_TYPE, _HARMLESS, text, tuple(light))
+        yield BuildChange(Aspect.EXPORT_TYPE, _HARMLESS, text, tuple(light))
 
 
 def _type_name(number: int) -> str:
     return SymbolType(number).name if number in set(SymbolType) else str(number)
 
 
-def _sizes(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Iterator[Change]:
+def _sizes(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChange]:
     """Variables of another size: a program that has one copied has room for the old one only."""
     own: list[ChangedItem] = []
     copies: list[ChangedItem] = []
@@ -251,16 +252,16 @@ def _sizes(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
     if own:
         severity = _BREAKING if role is Role.LIBRARY else _NOTABLE
         text = f"has {_count(len(own), 'variable', 'variables')} of another size"
-        yield Change(Aspect.OBJECT_SIZE, severity, text, tuple(own))
+        yield BuildChange(Aspect.OBJECT_SIZE, severity, text, tuple(own))
     if copies:
         text = (
             f"has {_count(len(copies), 'variable', 'variables')} of another size, which are "
             "copies of C++ templates, or had no size"
         )
-        yield Change(Aspect.OBJECT_SIZE, _HARMLESS, text, tuple(copies))
+        yield BuildChange(Aspect.OBJECT_SIZE, _HARMLESS, text, tuple(copies))
 
 
-def _bindings(was: _Exports, now: _Exports, keys: Sequence[str]) -> Iterator[Change]:
+def _bindings(was: _Exports, now: _Exports, keys: Sequence[str]) -> Iterator[BuildChange]:
     """Harmless: unless told to, the loader takes a weak definition as any other."""
     items = tuple(
         ChangedItem(*_split(key), _binding_name(was.binding(key)), _binding_name(now.binding(key)))
@@ -269,7 +270,7 @@ def _bindings(was: _Exports, now: _Exports, keys: Sequence[str]) -> Iterator[Cha
     )
     if items:
         text = f"exports {_count(len(items))} with another binding"
-        yield Change(Aspect.BINDING, _HARMLESS, text, items)
+        yield BuildChange(Aspect.BINDING, _HARMLESS, text, items)
 
 
 def _binding_name(number: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..elf import ElfObject, Flags, Flags1, Stack
 from ..loader import libc_of
 from ..loader.machines import machine_of
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .stems import Role, library_stem, without_hash
 
 __all__ = ["changed_facts"]
@@ -25,7 +25,7 @@ _RELRO = ("none", "partial", "full")
 _ISA_LEVELS = ("x86-64-baseline", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 
 
-def changed_facts(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[Change]:
+def changed_facts(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[BuildChange]:
     """The changes of one file, its symbols and versions aside.
 
     Args:
@@ -43,7 +43,7 @@ def changed_facts(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iter
     yield from _needs_of_machine(old, new)
 
 
-def _kind(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _kind(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     was, now = _machine(old), _machine(new)
     if was != now:
         yield _from_to(Aspect.MACHINE, _BREAKING, "is built for", was, now)
@@ -68,7 +68,7 @@ def _names_libc(elf: ElfObject) -> bool:
     return elf.interp is not None or any(n.startswith(("libc.", "ld-")) for n in names)
 
 
-def _soname(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[Change]:
+def _soname(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[BuildChange]:
     was, now = old.soname, new.soname
     if was == now:
         return
@@ -83,45 +83,57 @@ def _soname(old: ElfObject, new: ElfObject, role: Role, path: str) -> Iterator[C
     yield _from_to(Aspect.SONAME, severity, "its SONAME is", was, now)
 
 
-def _needed(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
+def _needed(old: Sequence[str], new: Sequence[str]) -> Iterator[BuildChange]:
     """Libraries listed, each once; one that only has another version or hash is replaced."""
-    gone = [name for name in dict.fromkeys(old) if name not in new]
-    come = [name for name in dict.fromkeys(new) if name not in old]
-    replaced = list(_replaced(gone, come))
-    for was, now in replaced:
-        gone.remove(was)
-        come.remove(now)
+    was_listed, now_listed = dict.fromkeys(old), dict.fromkeys(new)
+    replaced = _replaced(
+        [name for name in was_listed if name not in now_listed],
+        [name for name in now_listed if name not in was_listed],
+    )
+    known = {*replaced.values(), *was_listed}
+    gone = [name for name in was_listed if name not in now_listed and name not in replaced]
+    come = [name for name in now_listed if name not in known]
+    for was, now in replaced.items():
         copied = without_hash(was) == without_hash(now)
         severity = _HARMLESS if copied else _NOTABLE
         text = f"needs {now} in place of {was}"
-        yield Change(Aspect.NEEDED_REPLACED, severity, text, old=was, new=now)
+        yield BuildChange(Aspect.NEEDED_REPLACED, severity, text, old=was, new=now)
     if come:
-        yield Change(Aspect.NEEDED_ADDED, _NOTABLE, f"needs {', '.join(come)} now", _items(come))
+        yield BuildChange(Aspect.NEEDED_ADDED, _NOTABLE, f"needs {some(come)} now", _items(come))
     if gone:
-        text = f"does not list {', '.join(gone)} any more"
-        yield Change(Aspect.NEEDED_REMOVED, _NOTABLE, text, _items(gone))
-    names = dict(replaced)
-    before = [names.get(name, name) for name in dict.fromkeys(old) if name not in gone]
-    after = [name for name in dict.fromkeys(new) if name not in come]
+        text = f"does not list {some(gone)} any more"
+        yield BuildChange(Aspect.NEEDED_REMOVED, _NOTABLE, text, _items(gone))
+    before = [replaced.get(name, name) for name in was_listed]
+    after = [name for name in now_listed if name in known]
+    before = [name for name in before if name in now_listed]
     if before != after:
         was, now = " ".join(before), " ".join(after)
-        text = f"lists its libraries in another order: {now} (before {was})"
-        yield Change(Aspect.NEEDED_ORDER, _NOTABLE, text, _items(after), was, now)
+        text = f"lists its libraries in another order: {some(after)} (before {some(before)})"
+        yield BuildChange(Aspect.NEEDED_ORDER, _NOTABLE, text, _items(after), was, now)
 
 
-def _replaced(gone: Sequence[str], come: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for was in gone:
-        same = [now for now in come if library_stem(now) == library_stem(was)]
-        also = [name for name in gone if library_stem(name) == library_stem(was)]
-        if len(same) == 1 and len(also) == 1:
-            yield was, same[0]
+def _replaced(gone: Sequence[str], come: Sequence[str]) -> dict[str, str]:
+    """What is in the place of each that has only another version or hash now."""
+    was, now = _by_stem(gone), _by_stem(come)
+    return {
+        names[0]: others[0]
+        for stem, names in was.items()
+        if len(names) == 1 and len(others := now.get(stem, [])) == 1
+    }
+
+
+def _by_stem(names: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(library_stem(name), []).append(name)
+    return found
 
 
 def _items(names: Sequence[str]) -> tuple[ChangedItem, ...]:
     return tuple(map(ChangedItem, names))
 
 
-def _paths(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _paths(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     was, now = old.dynamic, new.dynamic
     if was is None or now is None:
         return
@@ -134,7 +146,7 @@ def _paths(old: ElfObject, new: ElfObject) -> Iterator[Change]:
         yield _from_to(Aspect.FILTERS, _NOTABLE, "it is a filter of", *filters)
 
 
-def _hardening(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _hardening(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     if old.stack is not new.stack:
         severity = _HARMLESS if new.stack is Stack.NOT_EXECUTABLE else _NOTABLE
         yield _from_to(
@@ -150,7 +162,7 @@ def _hardening(old: ElfObject, new: ElfObject) -> Iterator[Change]:
     if writes is not old.dynamic.text_relocations:
         text = "writes to its code when it is loaded" if writes else "has no text relocations now"
         severity = _NOTABLE if writes else _HARMLESS
-        yield Change(Aspect.TEXT_RELOCATIONS, severity, text)
+        yield BuildChange(Aspect.TEXT_RELOCATIONS, severity, text)
 
 
 def _relro(elf: ElfObject) -> int:
@@ -159,7 +171,7 @@ def _relro(elf: ElfObject) -> int:
     return 2 if elf.dynamic is not None and elf.dynamic.bind_now else 1
 
 
-def _flags(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _flags(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     if old.dynamic is None or new.dynamic is None:
         return
     was, now = _flag_names(old), _flag_names(new)
@@ -179,13 +191,13 @@ def _flag_names(elf: ElfObject) -> list[str]:
     return [*names, "SYMBOLIC"] if dynamic.symbolic else names
 
 
-def _needs_of_machine(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _needs_of_machine(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     was, now = (each.tls.memory_size if each.tls else 0 for each in (old, new))
     if was != now:
         static = new.dynamic is not None and Flags.STATIC_TLS in new.dynamic.flags
         severity = _NOTABLE if static and now > was else _HARMLESS
         text = f"has {now:,} bytes of thread-local storage (before {was:,})"
-        yield Change(Aspect.TLS, severity, text, old=str(was), new=str(now))
+        yield BuildChange(Aspect.TLS, severity, text, old=str(was), new=str(now))
     level = old.isa_needed.bit_length(), new.isa_needed.bit_length()
     if level[0] != level[1]:
         told = [_isa(each) for each in level]
@@ -201,10 +213,10 @@ def _isa(bits: int) -> str | None:
 
 def _from_to(
     aspect: Aspect, severity: ChangeSeverity, what: str, old: str | None, new: str | None
-) -> Change:
+) -> BuildChange:
     """A change of one value: ``its SONAME is libz.so.2 (before libz.so.1)``."""
     words = f"{what} {_shown(new)} (before {_shown(old)})"
-    return Change(aspect, severity, words, old=old, new=new)
+    return BuildChange(aspect, severity, words, old=old, new=new)
 
 
 def _shown(value: str | None) -> str:

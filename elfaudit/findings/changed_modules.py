@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
 
 __all__ = ["changed_modules"]
 
 
 def changed_modules(
     old: Mapping[str, frozenset[str]], new: Mapping[str, frozenset[str]]
-) -> Iterator[Change]:
+) -> Iterator[BuildChange]:
     """The changes of the import surface.
 
     Args:
@@ -24,21 +24,21 @@ def changed_modules(
     come = sorted(module for module in new if module not in old)
     if gone:
         text = f"has {_count(len(gone), 'module')} no more"
-        yield Change(Aspect.MODULES_LOST, _severity(gone), text, tuple(map(ChangedItem, gone)))
+        yield BuildChange(Aspect.MODULES_LOST, _severity(gone), text, tuple(map(ChangedItem, gone)))
     if come:
         text = f"has {_count(len(come), 'module')} more"
         items = tuple(map(ChangedItem, come))
-        yield Change(Aspect.MODULES_GAINED, ChangeSeverity.HARMLESS, text, items)
+        yield BuildChange(Aspect.MODULES_GAINED, ChangeSeverity.HARMLESS, text, items)
     both = sorted(module for module in old if module in new)
     lost = [f"{module}.{name}" for module in both for name in sorted(old[module] - new[module])]
     won = [f"{module}.{name}" for module in both for name in sorted(new[module] - old[module])]
     if lost:
         text = f"has {_count(len(lost), 'public name')} no more"
-        yield Change(Aspect.NAMES_LOST, _severity(lost), text, tuple(map(ChangedItem, lost)))
+        yield BuildChange(Aspect.NAMES_LOST, _severity(lost), text, tuple(map(ChangedItem, lost)))
     if won:
         text = f"has {_count(len(won), 'public name')} more"
         items = tuple(map(ChangedItem, won))
-        yield Change(Aspect.NAMES_GAINED, ChangeSeverity.HARMLESS, text, items)
+        yield BuildChange(Aspect.NAMES_GAINED, ChangeSeverity.HARMLESS, text, items)
 
 
 def _severity(names: list[str]) -> ChangeSeverity:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..elf import ElfObject, SymbolBinding, VersionNeed
 from ..elf.versions import HIDDEN
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .stems import Role, library_stem
 
 __all__ = ["changed_references", "changed_versions"]
@@ -23,10 +23,11 @@ _BREAKING, _NOTABLE, _HARMLESS = (
     ChangeSeverity.HARMLESS,
 )
 _NUMBERED = re.compile(r"(?P<prefix>.*?[A-Za-z_.-])(?P<number>\d{1,9}(?:\.\d{1,9}){0,7})$")
+_LONGEST = 255  # no real name of a version is longer; a search takes the square of it
 _GLIBC = "GLIBC_"  # of several libraries, which are of one release
 
 
-def changed_references(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def changed_references(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     """The changes of a file's undefined symbols.
 
     Raises:
@@ -37,40 +38,41 @@ def changed_references(old: ElfObject, new: ElfObject) -> Iterator[Change]:
     gone = [key for key in was if key not in now]
     if come:
         text = f"refers to {len(come):,} more symbol{'s' * (len(come) != 1)}"
-        yield Change(Aspect.REFERENCES_ADDED, _HARMLESS, text, _items(come))
+        yield BuildChange(Aspect.REFERENCES_ADDED, _HARMLESS, text, _items(come))
     if gone:
         text = f"does not refer to {_count(len(gone))} any more"
-        yield Change(Aspect.REFERENCES_REMOVED, _HARMLESS, text, _items(gone))
+        yield BuildChange(Aspect.REFERENCES_REMOVED, _HARMLESS, text, _items(gone))
     harder = [key for key, weak in was.items() if weak and now.get(key) is False]
     if harder:
         text = f"cannot do without {_count(len(harder))} that it could do without (weak)"
-        yield Change(Aspect.REFERENCE_BINDING, _NOTABLE, text, _items(harder))
+        yield BuildChange(Aspect.REFERENCE_BINDING, _NOTABLE, text, _items(harder))
     softer = [key for key, weak in was.items() if not weak and now.get(key)]
     if softer:
         text = f"can do without {_count(len(softer))} that it needed (weak now)"
-        yield Change(Aspect.REFERENCE_BINDING, _HARMLESS, text, _items(softer))
+        yield BuildChange(Aspect.REFERENCE_BINDING, _HARMLESS, text, _items(softer))
 
 
-def changed_versions(old: ElfObject, new: ElfObject, role: Role) -> Iterator[Change]:
+def changed_versions(old: ElfObject, new: ElfObject, role: Role) -> Iterator[BuildChange]:
     """The changes of the versions that a file defines, and of the highest ones that it needs.
 
     Raises:
         ElfFormatError: the symbol or version tables of one are damaged.
     """
     was, now = (
-        [each.name for each in elf.versions.definitions if not each.base] for elf in (old, new)
+        dict.fromkeys(each.name for each in elf.versions.definitions if not each.base)
+        for elf in (old, new)
     )
     gone = [name for name in was if name not in now]
     if gone:
         # Also without a symbol that has it: the loader looks for the version first.
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
         severity = severity if now else _NOTABLE  # without any, it only warns
-        text = f"no longer defines the version{'s' * (len(gone) > 1)} {', '.join(gone)}"
-        yield Change(Aspect.VERSIONS_LOST, severity, text, tuple(map(ChangedItem, gone)))
+        text = f"no longer defines the version{'s' * (len(gone) > 1)} {some(gone)}"
+        yield BuildChange(Aspect.VERSIONS_LOST, severity, text, tuple(map(ChangedItem, gone)))
     come = [name for name in now if name not in was]
     if come:
-        text = f"defines the version{'s' * (len(come) > 1)} {', '.join(come)}"
-        yield Change(Aspect.VERSIONS_GAINED, _HARMLESS, text, tuple(map(ChangedItem, come)))
+        text = f"defines the version{'s' * (len(come) > 1)} {some(come)}"
+        yield BuildChange(Aspect.VERSIONS_GAINED, _HARMLESS, text, tuple(map(ChangedItem, come)))
     yield from _needs(old, new)
 
 
@@ -82,25 +84,27 @@ class _Series:
     library: str
 
 
-def _needs(old: ElfObject, new: ElfObject) -> Iterator[Change]:
+def _needs(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     was, now = _highest(old), _highest(new)
     for series, (number, need) in now.items():
         before = was.get(series)
         if before is None:
             text = f"needs {_of(need)} now"
             items = tuple(each for each in _who(new, series, ()) if each.version == need.name)
-            yield Change(Aspect.VERSION_NEEDED, _NOTABLE, text, items, None, need.name)
+            yield BuildChange(Aspect.VERSION_NEEDED, _NOTABLE, text, items, None, need.name)
         elif before[0] != number:
             raised = number > before[0]
             only = "" if raised else "only "
             text = f"needs {only}{need.name} now (before {before[1].name})"
             items = _who(new, series, before[0]) if raised else _who(old, series, number)
             severity = _NOTABLE if raised else _HARMLESS
-            yield Change(Aspect.VERSION_NEEDED, severity, text, items, before[1].name, need.name)
+            yield BuildChange(
+                Aspect.VERSION_NEEDED, severity, text, items, before[1].name, need.name
+            )
     for series, (_, need) in was.items():
         if series not in now:
             text = f"does not need {_of(need)} any more"
-            yield Change(Aspect.VERSION_NEEDED, _HARMLESS, text, (), need.name, None)
+            yield BuildChange(Aspect.VERSION_NEEDED, _HARMLESS, text, (), need.name, None)
 
 
 def _of(need: VersionNeed) -> str:
@@ -118,7 +122,7 @@ def _highest(elf: ElfObject) -> dict[_Series, tuple[tuple[int, ...], VersionNeed
 
 
 def _series(need: VersionNeed) -> tuple[_Series, tuple[int, ...]]:
-    match = _NUMBERED.fullmatch(need.name)
+    match = _NUMBERED.fullmatch(need.name) if len(need.name) <= _LONGEST else None
     prefix = match["prefix"] if match else need.name
     number = tuple(map(int, match["number"].split("."))) if match else ()
     return _Series(prefix, "" if prefix == _GLIBC else library_stem(need.library)), number

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .model import Verdict
+from .stems import without_hash
 
 __all__ = ["Judgement", "changed_verdict", "verdict_of_new"]
 
@@ -28,35 +29,39 @@ class Judgement:
     missing: tuple[str, ...] = ()
 
 
-def changed_verdict(old: Judgement | None, new: Judgement | None) -> Iterator[Change]:
+def changed_verdict(old: Judgement | None, new: Judgement | None) -> Iterator[BuildChange]:
     """The change of one file's verdict; None stands for a file that no loader takes."""
     if old is None or new is None:
         return
     was, now = old.verdict.value, new.verdict.value
-    missing = tuple(ChangedItem(name) for name in new.missing if name not in old.missing)
+    # What was missing by another hash is no news.
+    known = set(map(without_hash, old.missing))
+    missing = tuple(ChangedItem(name) for name in new.missing if without_hash(name) not in known)
     if old.verdict is not new.verdict:
         worse = _RANK[new.verdict] > _RANK[old.verdict]
         severity = ChangeSeverity.NOTABLE if worse else ChangeSeverity.HARMLESS
         if new.verdict is Verdict.FAILS:
             severity = ChangeSeverity.BREAKING
         text = f"{was} before, {now} now{_because(new)}"
-        yield Change(Aspect.VERDICT, severity, text, missing, was, now)
+        yield BuildChange(Aspect.VERDICT, severity, text, missing, was, now)
         return
     if missing:
-        names = ", ".join(item.name for item in missing)
+        names = some([item.name for item in missing])
         text = f"needs {names}, which the loader does not find"
-        yield Change(Aspect.MISSING, ChangeSeverity.BREAKING, text, missing)
-    if old.error != new.error:
+        yield BuildChange(Aspect.MISSING, ChangeSeverity.BREAKING, text, missing)
+    if without_hash(old.error or "") != without_hash(new.error or ""):
         text = f"{now} as before, but for another reason{_because(new)}"
-        yield Change(Aspect.VERDICT, ChangeSeverity.NOTABLE, text, (), old.error, new.error)
+        yield BuildChange(Aspect.VERDICT, ChangeSeverity.NOTABLE, text, (), old.error, new.error)
 
 
-def verdict_of_new(new: Judgement | None) -> Iterator[Change]:
+def verdict_of_new(new: Judgement | None) -> Iterator[BuildChange]:
     """What is to be said of a file that was not there before: nothing, if it loads."""
     if new is not None and new.verdict is Verdict.FAILS:
         text = f"{new.verdict.value}{_because(new)}"
         items = tuple(map(ChangedItem, new.missing))
-        yield Change(Aspect.VERDICT, ChangeSeverity.NOTABLE, text, items, None, new.verdict.value)
+        yield BuildChange(
+            Aspect.VERDICT, ChangeSeverity.NOTABLE, text, items, None, new.verdict.value
+        )
 
 
 def _because(judgement: Judgement) -> str:

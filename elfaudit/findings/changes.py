@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 __all__ = [
     "Aspect",
-    "Change",
+    "BuildChange",
     "ChangeSeverity",
     "ChangedItem",
     "Difference",
@@ -16,7 +16,17 @@ __all__ = [
     "FileStatus",
     "OtherFile",
     "OtherFiles",
+    "some",
 ]
+
+_MOST_IN_MESSAGE = 8
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of some names, for a message; the items have them all."""
+    shown = ", ".join(names[:_MOST_IN_MESSAGE])
+    more = len(names) - _MOST_IN_MESSAGE
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 class ChangeSeverity(IntEnum):
@@ -112,7 +122,7 @@ class ChangedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BuildChange:
     """One change.
 
     Attributes:
@@ -152,7 +162,7 @@ class FileDifference:
     new: str | None
     old_size: int | None
     new_size: int | None
-    changes: tuple[Change, ...]
+    changes: tuple[BuildChange, ...]
 
     @property
     def name(self) -> str:
@@ -212,15 +222,15 @@ class Difference:
 
     old: str
     new: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[BuildChange, ...] = ()
     files: tuple[FileDifference, ...] = ()
     others: OtherFiles = OtherFiles()
     identical: int = 0
     problems: tuple[str, ...] = ()
 
-    def every(self) -> Iterator[tuple[FileDifference | None, Change]]:
+    def every(self) -> Iterator[tuple[FileDifference | None, BuildChange]]:
         """All changes, the worst first, each with its file; None where it is of the whole."""
-        rows: list[tuple[FileDifference | None, Change]] = [
+        rows: list[tuple[FileDifference | None, BuildChange]] = [
             (file, change) for file in self.files for change in file.changes
         ]
         rows += [(None, change) for change in self.changes]

@@ -10,13 +10,15 @@ from ..errors import ElfAuditError
 from .changed_exports import changed_exports
 from .changed_facts import changed_facts
 from .changed_references import changed_references, changed_versions
-from .changes import Aspect, Change, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .stems import Role, library_stem, role_of
 
 __all__ = ["added", "changed_link", "compare_files", "removed", "renamed", "unreadable", "worst"]
 
 
-def compare_files(old: ElfObject, new: ElfObject, old_path: str, path: str) -> Iterator[Change]:
+def compare_files(
+    old: ElfObject, new: ElfObject, old_path: str, path: str
+) -> Iterator[BuildChange]:
     """What changed of one ELF file, its verdict and its name aside.
 
     Where the symbols or versions of a side are damaged this is told with the reason, and the rest
@@ -61,7 +63,7 @@ def _damage(elf: ElfObject) -> str | None:
     return None if damage is None else str(damage)
 
 
-def unreadable(old: str | None, new: str | None) -> Change | None:
+def unreadable(old: str | None, new: str | None) -> BuildChange | None:
     """The change of what cannot be read on one side or both, by the reasons; None where neither."""
     if old is None and new is None:
         return None
@@ -71,22 +73,22 @@ def unreadable(old: str | None, new: str | None) -> Change | None:
         severity, text = ChangeSeverity.BREAKING, f"cannot be read now: {new}"
     else:
         severity, text = ChangeSeverity.NOTABLE, f"cannot be read, before or now: {new}"
-    return Change(Aspect.UNREADABLE, severity, text, (), old, new)
+    return BuildChange(Aspect.UNREADABLE, severity, text, (), old, new)
 
 
-def removed(path: str, *, program: bool = False) -> Change:
+def removed(path: str, *, program: bool = False) -> BuildChange:
     """The change of an ELF file that is gone."""
     private = role_of(path, program=program) is Role.PRIVATE
     severity = ChangeSeverity.NOTABLE if private else ChangeSeverity.BREAKING
-    return Change(Aspect.FILE_REMOVED, severity, "is not there any more", (), path, None)
+    return BuildChange(Aspect.FILE_REMOVED, severity, "is not there any more", (), path, None)
 
 
-def added(path: str) -> Change:
+def added(path: str) -> BuildChange:
     """The change of an ELF file that is new."""
-    return Change(Aspect.FILE_ADDED, ChangeSeverity.HARMLESS, "is new", (), None, path)
+    return BuildChange(Aspect.FILE_ADDED, ChangeSeverity.HARMLESS, "is new", (), None, path)
 
 
-def renamed(old: str, new: str) -> Change:
+def renamed(old: str, new: str) -> BuildChange:
     """The change of an ELF file that has another path.
 
     Harmless as long as it is the same library in the same directory by another version or hash: who
@@ -96,10 +98,10 @@ def renamed(old: str, new: str) -> Change:
     same = same_place and library_stem(old) == library_stem(new)
     private = all(role_of(path, program=False) is Role.PRIVATE for path in (old, new))
     severity = ChangeSeverity.HARMLESS if same or private else ChangeSeverity.NOTABLE
-    return Change(Aspect.FILE_RENAMED, severity, f"was {old}", (), old, new)
+    return BuildChange(Aspect.FILE_RENAMED, severity, f"was {old}", (), old, new)
 
 
-def changed_link(old: list[str], new: list[str]) -> Iterator[Change]:
+def changed_link(old: list[str], new: list[str]) -> Iterator[BuildChange]:
     """The changes of the symbolic links to libraries: by one of them a library may be found."""
     for aspect, severity, names, text in (
         (Aspect.LINK_REMOVED, ChangeSeverity.NOTABLE, old, "no longer has"),
@@ -108,9 +110,9 @@ def changed_link(old: list[str], new: list[str]) -> Iterator[Change]:
         if names:
             links = "the link" if len(names) == 1 else f"{len(names):,} links:"
             items = tuple(map(ChangedItem, names))
-            yield Change(aspect, severity, f"{text} {links} {', '.join(names)}", items)
+            yield BuildChange(aspect, severity, f"{text} {links} {some(names)}", items)
 
 
-def worst(changes: Iterator[Change]) -> tuple[Change, ...]:
+def worst(changes: Iterator[BuildChange]) -> tuple[BuildChange, ...]:
     """All of them, the worst first; of the same severity in the order in which they come."""
     return tuple(sorted(changes, key=lambda change: change.rank))

@@ -12,6 +12,7 @@ __all__ = ["Role", "library_stem", "role_of", "without_hash"]
 
 # auditwheel: the first 8 digits of the file's SHA-256, once or, since 6.3, also of its origin.
 _HASH = re.compile(r"(?:-[0-9a-f]{8})+(?=\.so|$)")
+_LONGEST = 1000  # NAME_MAX is 255; a name in a file may have megabytes, and a search its square
 _EXTENSION_TAG = re.compile(
     r"\.(?:cpython-\d+[a-z]*-[\w-]+|abi3(?:-[\w-]+)?|(?:pypy|graalpy)[\w-]+)\.so$"
 )
@@ -49,11 +50,13 @@ def role_of(path: str, *, program: bool) -> Role:
 
 def without_hash(name: str) -> str:
     """The name that a library had before it was copied into a wheel: its version stays."""
-    return _HASH.sub("", name)
+    return _HASH.sub("", name) if len(name) <= _LONGEST else name
 
 
 def library_stem(path: str) -> str:
     """The file name without hash, version and interpreter tag: ``libssl`` of ``libssl.so.1.1``."""
     name = posixpath.basename(path)
+    if len(name) > _LONGEST:
+        return name
     stem = _SO_VERSION.sub("", _HASH.sub("", _EXTENSION_TAG.sub("", name)))
     return _VERSION.sub("", stem) or stem or name

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..findings.changes import (
     Aspect,
-    Change,
+    BuildChange,
     ChangedItem,
     ChangeSeverity,
     Difference,
@@ -29,6 +29,7 @@ _LOOKS = {_BREAKING: ("red", "bold"), _NOTABLE: ("yellow", "bold"), _HARMLESS: (
 _WORDS = {_BREAKING: "breaking", _NOTABLE: "notable", _HARMLESS: "harmless"}
 _WIDTH = max(map(len, _WORDS.values())) + 4
 _MOST_IN_GIST = 2
+_MOST_IN_MESSAGE = 8  # of what a message names, as findings/changes.py has it
 _MOST_ITEMS = 5
 _MOST_FILES = 12  # files told one by one, beside those with breaking changes
 _MOST_BREAKING = 40
@@ -93,7 +94,7 @@ def difference_text(difference: Difference, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _brief(file: FileDifference | None, change: Change, style: Style) -> str:
+def _brief(file: FileDifference | None, change: BuildChange, style: Style) -> str:
     message = style.words(change.message)
     if file is None:
         return message
@@ -105,7 +106,7 @@ def _changed_files(difference: Difference) -> str:
     return f" in {plural(count, 'ELF file')}" if count else ""
 
 
-def _worth(changes: Iterable[Change], style: Style) -> list[Change]:
+def _worth(changes: Iterable[BuildChange], style: Style) -> list[BuildChange]:
     if style.quiet:
         return [change for change in changes if change.severity is _BREAKING]
     return list(changes)
@@ -160,7 +161,7 @@ def _sizes(file: FileDifference) -> str:
     return f"({old:,} → {new:,} bytes)" if old != new else f"({plural(new, 'byte')})"
 
 
-def _body(changes: Sequence[Change], style: Style) -> list[str]:
+def _body(changes: Sequence[BuildChange], style: Style) -> list[str]:
     if not changes and not style.quiet:
         return [style.paint("  code or data only", "dim")]
     told = [each for each in changes if style.verbose or each.severity is not _HARMLESS]
@@ -178,10 +179,12 @@ def _line(severity: ChangeSeverity, message: str, style: Style) -> str:
     return f"  {word}  {text.removeprefix(margin)}"
 
 
-def _change(change: Change, style: Style) -> Iterator[str]:
+def _change(change: BuildChange, style: Style) -> Iterator[str]:
     margin = " " * _WIDTH
     yield _line(change.severity, style.words(change.message), style)
-    if not change.items or change.aspect in _TOLD:
+    if not change.items or (change.aspect in _TOLD and not style.verbose):
+        return
+    if change.aspect in _TOLD and len(change.items) <= _MOST_IN_MESSAGE:
         return
     items = [_item(change.aspect, item, style) for item in change.items]
     few = 0 if change.aspect is Aspect.COPIES_LOST else _MOST_ITEMS
@@ -288,7 +291,7 @@ def _file_row(file: FileDifference, *, demangled: bool) -> dict[str, object]:
     }
 
 
-def _change_row(change: Change, *, demangled: bool) -> dict[str, object]:
+def _change_row(change: BuildChange, *, demangled: bool) -> dict[str, object]:
     return {
         "aspect": identifier(change.aspect),
         "severity": identifier(change.severity),
