@@ -369,7 +369,9 @@ def test_real_wheels_as_nm_and_readelf_tell(
 def dynamic(nm: str, path: Path, side: str) -> set[str]:
     text = subprocess.run([nm, "-D", side, path], capture_output=True, text=True, check=True)
     rows = [line.split()[-2:] for line in text.stdout.splitlines()]
-    return {name.replace("@@", "@") for kind, name in rows if kind != "A"}
+    # Small letters are local symbols, but for these (nm(1)); A stands for a version.
+    others = [(kind, name) for kind, name in rows if kind.isupper() or kind in "uvwi"]
+    return {name.replace("@@", "@") for kind, name in others if kind != "A"}
 
 
 def needed(readelf: str, path: Path) -> set[str]:
@@ -391,3 +393,27 @@ def test_any_bytes_end_in_rows(prebuilt: Path, tmp_path: Path) -> None:
             bad.write_bytes(raw)
             diff(str(good), str(bad), root=None)
             diff(str(bad), str(good), root=None)
+
+
+def test_the_distributions_of_a_directory_are_told_apart(tmp_path: Path) -> None:
+    for folder, versions in (("old", {"a": "1", "b": "1"}), ("new", {"a": "2", "c": "1"})):
+        for name, version in versions.items():
+            directory = tmp_path / folder / f"{name}-{version}.dist-info"
+            directory.mkdir(parents=True)
+            (directory / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+    found = diff(str(tmp_path / "old"), str(tmp_path / "new"))
+    assert {change.message for change in found.changes} == {
+        "a is of version 2 (before 1)",
+        "b is not there any more",
+        "c is new",
+    }
+    assert found.severity is NOTABLE
+
+
+def test_a_new_file_that_fails_is_worth_a_word(tmp_path: Path, lib: Callable[..., bytes]) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/libx.so").write_bytes(lib("libx.so", "f", "libabsent.so.1"))
+    (file,) = diff(str(tmp_path / "old"), str(tmp_path / "new")).files
+    assert file.severity is NOTABLE
+    assert file.changes[0].message.startswith("FAILS: libabsent.so.1: cannot open shared object")

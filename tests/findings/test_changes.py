@@ -452,3 +452,47 @@ def test_hostile_texts_take_no_time() -> None:
     assert added.message.endswith("lib7.so and 59,992 more now")
     assert len(list(_needed(listed, listed[::-1]))) == 1
     assert time.perf_counter() - start < 5
+
+
+def test_the_c_library_and_the_kind_of_file(workshop: Workshop, prebuilt: Path) -> None:
+    glibc = workshop.library("old/libx.so", needed=["libc.so.6"])
+    musl = workshop.library("new/libx.so", needed=["libc.musl-x86_64.so.1"])
+    (libc,) = compared(glibc, musl)[Aspect.LIBC]
+    assert (libc.old, libc.new, libc.severity) == ("glibc", "musl", BREAKING)
+    program = workshop.program("prog", "int main(void) { return 0; }")
+    changes = compared(glibc, program)
+    assert changes[Aspect.KIND][0].severity is BREAKING
+    assert changes[Aspect.INTERPRETER][0].new == "/lib64/ld-linux-x86-64.so.2"
+    fixed = workshop.program("fixed", "int main(void) { return 0; }", flags=["-no-pie"])
+    assert compared(program, fixed)[Aspect.KIND][0].severity is NOTABLE
+    level = compared(glibc, prebuilt / "shapes/libfilter.so")
+    assert level[Aspect.FILTERS][0].new == "libdep.so.1"
+
+
+def test_thread_local_storage_and_text_relocations(workshop: Workshop) -> None:
+    code = "_Thread_local int t[{}]; int *f(void) {{ return t; }}"
+    was = workshop.library("old/libx.so", code.format(2))
+    now = workshop.library("new/libx.so", code.format(64), flags=["-ftls-model=initial-exec"])
+    changes = compared(was, now)
+    assert changes[Aspect.TLS][0].message == "has 256 bytes of thread-local storage (before 8)"
+    assert (
+        changes[Aspect.TLS][0].severity is NOTABLE
+    )  # of the static kind, of which there is little
+    assert "DF_STATIC_TLS" in str(changes[Aspect.FLAGS][0].new)
+    text = 'int v; __asm__(".text\\nr: .quad v\\n");'
+    plain = workshop.library("plain/libx.so", "int v;")
+    writing = workshop.library("writing/libx.so", text, flags=["-Wl,-z,notext"])
+    assert compared(plain, writing)[Aspect.TEXT_RELOCATIONS][0].severity is NOTABLE
+    assert compared(writing, plain)[Aspect.TEXT_RELOCATIONS][0].severity is HARMLESS
+
+
+def test_extras_and_damaged_specifiers() -> None:
+    old = Metadata("a", "1", (), "nonsense", ("X_y", "gone"))
+    new = Metadata("b", "1", (), "9" * 5000, ("x-y", "come"))
+    told = {(c.aspect, c.severity) for c in changed_metadata(old, new)}
+    assert told == {
+        (Aspect.DISTRIBUTION, NOTABLE),
+        (Aspect.REQUIRES_PYTHON, NOTABLE),
+        (Aspect.EXTRAS, NOTABLE),
+        (Aspect.EXTRAS, HARMLESS),
+    }
