@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asking import Side, count_symbols, list_symbols, open_elf
+    from .differing import diff
     from .fixes import plan_fixes
     from .patching import PatchPlan, PatchResult, apply_patch, plan_patch, undo_patch
     from .process import Process
@@ -27,6 +28,7 @@ __all__ = [
     "Side",
     "apply_patch",
     "count_symbols",
+    "diff",
     "find_providers",
     "json_schema",
     "list_symbols",
@@ -49,6 +51,7 @@ _HOMES = {
     "Side": "asking",
     "apply_patch": "patching",
     "count_symbols": "asking",
+    "diff": "differing",
     "find_providers": "providing",
     "json_schema": "schemas",
     "list_symbols": "asking",

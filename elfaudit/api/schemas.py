@@ -8,7 +8,7 @@ from ..errors import RequestError
 
 __all__ = ["SCHEMAS", "json_schema"]
 
-SCHEMAS = ("patch-needed", "providers", "resolve", "show", "symbols", "verify")
+SCHEMAS = ("diff", "patch-needed", "providers", "resolve", "show", "symbols", "verify")
 INPUTS = ("checklist",)
 
 
@@ -16,8 +16,8 @@ def json_schema(command: str = "resolve") -> str:
     """The JSON Schema (draft 2020-12) of one command's JSON output, as JSON text.
 
     Args:
-        command: ``resolve``, ``show``, ``symbols``, ``providers``, ``patch-needed``, ``verify``;
-            ``checklist`` is that of the TOML files of ``verify``.
+        command: ``resolve``, ``show``, ``symbols``, ``providers``, ``patch-needed``, ``diff``,
+            ``verify``; ``checklist`` is that of the TOML files of ``verify``.
 
     Raises:
         RequestError: there is no schema of that name.

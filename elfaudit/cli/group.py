@@ -19,6 +19,7 @@ from .output import printable
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
+    "diff": "What changed between two builds, and what it breaks.",
     "explain": "What a rule means, why it matters and how to repair it.",
     "patch-needed": "Change what ELF files list (DT_NEEDED, RUNPATH, SONAME), proven, reversible.",
     "providers": "Who exports a symbol.",

@@ -18,6 +18,7 @@ from .modules import Module, ModuleKind, Modules, PythonFiles
 from .record import RecordRow, is_unhashed, read_record
 from .requirements import Unmet, environment_of, unmet_requirements
 from .surface import Grade
+from .wheel_info import WheelInfo, read_wheel_info
 
 __all__ = [
     "Answer",
@@ -35,6 +36,7 @@ __all__ = [
     "PythonFiles",
     "RecordRow",
     "Unmet",
+    "WheelInfo",
     "ask",
     "audit",
     "environment_of",
@@ -44,5 +46,6 @@ __all__ = [
     "literal",
     "read_metadata",
     "read_record",
+    "read_wheel_info",
     "unmet_requirements",
 ]

@@ -121,6 +121,10 @@ class Modules:
         """The module of a name with dots, or None."""
         return self._modules.get(name)
 
+    def all(self) -> Iterable[Module]:
+        """Every module."""
+        return self._modules.values()
+
     def below(self, package: str) -> tuple[Module, ...]:
         """A package and all modules in it, sorted."""
         start = f"{package}."

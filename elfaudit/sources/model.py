@@ -25,6 +25,8 @@ class Member:
         sequential: whether going back in its stream costs reading from the start again.
         open: makes a new stream over its bytes; raises
             :class:`~elfaudit.errors.SourceError` when it cannot.
+        checksum: CRC-32 of its bytes as the archive says, which installers hold it to; None where
+            nobody says.
     """
 
     path: str
@@ -33,6 +35,7 @@ class Member:
     size: int
     sequential: bool
     open: Callable[[], ByteStream] = field(compare=False, repr=False)
+    checksum: int | None = field(default=None, compare=False, repr=False)
 
 
 class Source(Protocol):

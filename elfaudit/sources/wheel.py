@@ -123,6 +123,7 @@ class WheelSource:
             entry.file_size,
             sequential=entry.compress_type != zipfile.ZIP_STORED,
             open=lambda: self._open(entry, display),
+            checksum=entry.CRC,
         )
 
     def is_link(self, path: str) -> bool:  # noqa: ARG002

@@ -31,7 +31,9 @@ def test_the_command_lists_all_commands(run: Run) -> None:
     assert run("--version").output.startswith("elfaudit ")
 
 
-@pytest.mark.parametrize("command", ["patch-needed", "providers", "resolve", "show", "symbols"])
+@pytest.mark.parametrize(
+    "command", ["diff", "patch-needed", "providers", "resolve", "show", "symbols"]
+)
 def test_a_command_without_arguments_shows_its_help(run: Run, command: str) -> None:
     result = run(command)
     assert result.exit_code == 2

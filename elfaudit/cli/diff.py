@@ -1,0 +1,78 @@
+"""``elfaudit diff``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..api.differing import diff as compare
+from ..findings.changes import ChangeSeverity
+from ..report.difference import difference_document, difference_text
+from .options import demangle_option, format_option, loader_inputs, surroundings
+from .output import Progress, terminal_style, write
+
+__all__ = ["diff"]
+
+_LEAST = {
+    "breaking": ChangeSeverity.BREAKING,
+    "notable": ChangeSeverity.NOTABLE,
+    "any": ChangeSeverity.HARMLESS,
+}
+
+
+@click.command(no_args_is_help=True)
+@click.argument("old")
+@click.argument("new")
+@surroundings
+@format_option("table", "json")
+@demangle_option
+@click.option(
+    "--fail-on",
+    type=click.Choice([*_LEAST, "never"]),
+    default="breaking",
+    show_default=True,
+    help="The least severe change to exit with 1 for.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print breaking changes only.")
+@click.option("-v", "--verbose", is_flag=True, help="Leave nothing out.")
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    /,
+    old: str,
+    new: str,
+    *,
+    form: str,
+    demangle: bool,
+    fail_on: str,
+    quiet: bool,
+    verbose: bool,
+    **surrounding: Any,
+) -> None:
+    """Say what changed between two builds, and what it breaks.
+
+    OLD and NEW are files, wheels or directories. Of each ELF file it tells what changed of the
+    libraries it lists, its SONAME and search paths, the symbols and versions it exports and needs,
+    and what the loader makes of it: a file that loads with OLD and fails with NEW is told with the
+    loader's message. A file that only has another path or name is told as renamed. Of wheels, the
+    requirements and tags are compared, too.
+
+    \b
+    Examples:
+      elfaudit diff libfoo.so.1.0 build/libfoo.so.1.1
+      elfaudit diff torch-2.9.1.whl torch-2.10.0.whl --demangle
+      elfaudit diff /opt/rocm-7.0 /opt/rocm-7.1 --verbose
+      elfaudit diff old.whl new.whl --root /srv/rocm-image --format json
+      elfaudit diff old.whl new.whl --fail-on any
+    """  # noqa: D301
+    style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
+    with Progress() as progress:
+        found = compare(old, new, progress=progress, **loader_inputs(**surrounding))
+    if form == "json":
+        write(difference_document(found, demangled=demangle))
+    else:
+        write(difference_text(found, style) + "\n")
+    worst = found.severity
+    if worst is not None and fail_on in _LEAST and worst >= _LEAST[fail_on]:
+        ctx.exit(1)
