@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Protocol
 
 from ..elf import ElfObject
-from ..errors import ElfAuditError, SourceError
+from ..errors import NotElfError, SourceError
 from ..findings import Resolution
 from ..findings.checks import Runner
 from ..loader import ObjectStore
@@ -174,21 +174,21 @@ class Build:
         return self.store.read(file.member)
 
     def elf_files(self, pattern: str) -> list[tuple[BuildFile, ElfObject]]:
-        """The ELF files among those that a pattern means.
+        """The ELF files among those that a pattern means; what is something else is passed over.
 
         Raises:
-            ElfAuditError: one that is no ELF file is passed over unless it is the only one.
+            NotElfError: the one file that is meant is none.
+            ElfFormatError: one of them is damaged.
+            SourceError: one of them cannot be read.
         """
         files = self.matching(pattern)
         found: list[tuple[BuildFile, ElfObject]] = []
-        problem: ElfAuditError | None = None
         for file in files:
             try:
                 found.append((file, self.elf(file)))
-            except ElfAuditError as error:
-                problem = error
-        if problem is not None and not found:
-            raise problem
+            except NotElfError:
+                if len(files) == 1:
+                    raise
         return found
 
     @cached_property

@@ -93,11 +93,13 @@ class ImportAudit:
         findings: those that are not PRESENT, by file and line.
         imports: how many names were looked at.
         modules: of how many modules.
+        unread: the modules written in Python that could not be looked into, and why.
     """
 
     findings: tuple[ImportFinding, ...]
     imports: int
     modules: int
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,19 +282,22 @@ def _homes(modules: Modules, module: Module, name: str) -> tuple[str, ...]:
 def audit(modules: Modules, package: str) -> ImportAudit:
     """Every import that the modules of a package make from the package."""
     findings: list[ImportFinding] = []
+    unread: list[str] = []
     imports = count = 0
     answers: dict[tuple[str, str | None], Answer] = {}
     for module in modules.below(package):
         surface = modules.surface(module)
         if surface.problem is None and module.kind is not ModuleKind.NAMESPACE:
             count += 1
+        elif surface.problem is not None and module.path.endswith(".py"):
+            unread.append(f"{module.path} {surface.problem}")
         for imported in surface.imports:
             target = absolute(module, imported)
             if target is not None and target.partition(".")[0] != package.partition(".")[0]:
                 continue
             imports += 1
             findings += _judged(modules, module, imported, target, answers)
-    return ImportAudit(tuple(findings), imports, count)
+    return ImportAudit(tuple(findings), imports, count, tuple(unread))
 
 
 def _judged(

@@ -371,3 +371,55 @@ def test_flavor_says_what_disagrees(ask: Ask, tmp_path: Path) -> None:
     assert any("vllm/_C.so lists libcudart.so.12" in each for each in judgement.evidence)
     assert any("hip = '7.1'" in each for each in judgement.evidence)
     assert ask("kind='flavor'", folder).message.startswith("not everything is of one kind")
+
+
+def test_a_package_whose_modules_do_not_parse_is_told(ask: Ask, site: Path) -> None:
+    (site / "pkg/broken.py").write_text("def (\n")
+    judgement = ask("kind='imports'\nall=true\npackage='pkg'", site)
+    assert judgement.status is PASS
+    assert any("pkg/broken.py does not parse" in each for each in judgement.evidence)
+    for name in ("__init__", "a"):
+        (site / f"pkg/{name}.py").write_text("def (\n")
+    judgement = ask("kind='imports'\nall=true\npackage='pkg'", site)
+    assert judgement.status is UNDECIDED
+    assert "does not parse" in judgement.message
+
+
+def test_a_wheel_that_pip_does_not_install(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "p-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("p.py", "")
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--target",
+                           tmp_path / "t", path], capture_output=True, check=False)  # fmt: skip
+    assert done.returncode
+    assert (
+        ask("kind='record'", path).message
+        == f"{path.name} has no .dist-info: pip does not install it"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_that_are_there_twice_or_lead_out(ask: Ask, site: Path, tmp_path: Path) -> None:
+    path = zipped(site, tmp_path / "pkg-1.5-py3-none-any.whl")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("pkg/a.py", "x = 1\n")
+        archive.writestr("../evil.py", "")
+    message = ask("kind='record'", path).message
+    assert "pkg/a.py: the archive has this member twice" in message
+    assert "../evil.py: the name leads out of the archive" in message
+
+
+def test_a_distribution_without_a_name(ask: Ask, site: Path) -> None:
+    (site / "pkg-1.5.dist-info/METADATA").write_text("Version: 1.5\n")
+    judgement = ask("kind='requires'", site)
+    assert judgement.status is FAIL
+    assert judgement.message == "pkg-1.5.dist-info: METADATA has no Name"
+
+
+def test_a_damaged_library_is_not_passed_over(ask: Ask, library: Path) -> None:
+    data = (library / "liba.so").read_bytes()
+    (library / "text.so").write_text("no ELF")
+    assert ask("kind='hardening'\nfile='*.so'\nstack=true", library).status is PASS
+    (library / "libb.so").write_bytes(data[:1000])
+    assert ask("kind='hardening'\nfile='*.so'\nstack=true", library).status is ERROR
+    assert ask("kind='hardening'\nfile='text.so'\nstack=true", library).status is ERROR

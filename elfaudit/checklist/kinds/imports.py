@@ -103,6 +103,10 @@ def _all(check: Check, build: Build) -> Judgement:
     if package is None:
         return erred(check, "all = true needs the parameter package")
     found = audit(build.modules, str(package))
+    if not found.modules and found.unread:
+        return undecided(
+            check, f"no module of {package} can be looked into: {found.unread[0]}", found.unread[1:]
+        )
     if not found.modules:
         return failed(check, f"there is no package {package} in {build.label}")
     strict = bool(check.parameters.get("strict"))
@@ -122,7 +126,8 @@ def _all(check: Check, build: Build) -> Judgement:
         return failed(check, message, [*wrong[_MOST_SHOWN:], *others, f"{told} were looked at"])
     if not found.imports:
         return passed(check, f"{package} imports nothing from itself")
-    doubt = [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
+    doubt = list(found.unread)
+    doubt += [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
     return passed(check, f"{told}: all are there", [*doubt, *others])
 
 

@@ -94,10 +94,14 @@ def _judge(check: Check, build: Build) -> Judgement:
         name = check.parameters.get("distribution")
         if name is not None:
             return failed(check, f"there is no distribution {name} in {build.label}")
+        if any(root.is_wheel for root in build.roots):
+            return failed(check, f"{build.label} has no .dist-info: pip does not install it")
         return skipped(check, f"{build.label} holds no distribution: no .dist-info")
     for root, distribution in asked:
         _account_for(root, distribution, build, account)
     account.wrong += _twice(asked)
+    wheels = dict.fromkeys(root.source for root, _ in asked if root.is_wheel)
+    account.wrong += [str(problem) for wheel in wheels for problem in wheel.problems]
     if check.parameters.get("unlisted") != "ignore":
         account.wrong += _unlisted(asked, build)
     if account.wrong:

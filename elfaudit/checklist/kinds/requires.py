@@ -40,6 +40,11 @@ def _judge(check: Check, build: Build) -> Judgement:
     if not distributions:
         return skipped(check, f"{build.label} holds no distribution: no .dist-info")
     unnamed = [each.directory for each in distributions if each.metadata is None]
+    nameless = [
+        each.directory for each in distributions if each.metadata and not each.metadata.name
+    ]
+    if nameless:
+        return failed(check, "; ".join(f"{each}: METADATA has no Name" for each in nameless))
     python = str(check.parameters.get("python", build.machine.python))
     unmet = list(
         unmet_requirements(distributions, environment_of(python, build.machine.architecture))
