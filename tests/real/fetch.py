@@ -69,7 +69,17 @@ MUSL_WHEELS = {
     "pillow-musl": _Wheel("pillow==13.0.0", "pillow-13.0.0-cp311-cp311-musllinux", _ALPINE),
     "pyyaml-musl": _Wheel("pyyaml==6.0.3", "pyyaml-6.0.3-cp311-cp311-musllinux", _ALPINE),
 }
-_WHEELS = {**WHEELS, **MUSL_WHEELS}
+# Only their Python is read; half a gigabyte each, so nothing else is asked of them.
+_VLLM = ("--python-version", "3.12", "--platform", "manylinux1_x86_64", *_MANYLINUX)
+LARGE_WHEELS = {
+    "vllm-0.11.0": _Wheel("vllm==0.11.0", "vllm-0.11.0-", _VLLM),
+    "vllm-0.12.0": _Wheel("vllm==0.12.0", "vllm-0.12.0-", _VLLM),
+}
+PURE_WHEELS = {
+    "pandas": _Wheel("pandas==3.1.1", "pandas-3.1.1-", _FOREIGN),
+    "django": _Wheel("django==5.2.19", "django-5.2.19-", _FOREIGN),
+}
+_WHEELS = {**WHEELS, **MUSL_WHEELS, **LARGE_WHEELS, **PURE_WHEELS}
 DEBIAN = ("librocm-smi64-1",)
 _answers: dict[str, Path | Unavailable] = {}
 _ABI = {
