@@ -423,3 +423,50 @@ def test_a_damaged_library_is_not_passed_over(ask: Ask, library: Path) -> None:
     (library / "libb.so").write_bytes(data[:1000])
     assert ask("kind='hardening'\nfile='*.so'\nstack=true", library).status is ERROR
     assert ask("kind='hardening'\nfile='text.so'\nstack=true", library).status is ERROR
+
+
+def test_each_wheel_is_held_to_its_own_tag(ask: Ask, tmp_path: Path) -> None:
+    source = tmp_path / "m.c"
+    source.write_text(
+        "#include <string.h>\nvoid *f(void *a, void *b, unsigned long n) { return memcpy(a, b, n); }"
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O0", "-o", tmp_path / "m.so", source], check=True)
+    told = subprocess.run(
+        ["readelf", "-VW", tmp_path / "m.so"], capture_output=True, text=True, check=True
+    )
+    if "GLIBC_2.14" not in told.stdout:
+        pytest.skip("memcpy has another version on this machine")
+    wheels = []
+    for name, tag in (("old", "manylinux_2_12_x86_64"), ("new", "manylinux_2_17_x86_64")):
+        wheels.append(tmp_path / f"{name}-1-py3-none-{tag}.whl")
+        with zipfile.ZipFile(wheels[-1], "w") as archive:
+            if name == "new":
+                archive.write(tmp_path / "m.so", f"{name}/m.so")
+            else:
+                archive.writestr("old.py", "")
+    toml = "kind='glibc'\nfile='**/*.so'\ntag=true"
+    assert ask(toml, *wheels).status is PASS
+    moved = tmp_path / "old-2-py3-none-manylinux_2_12_x86_64.whl"
+    wheels[1].rename(moved)
+    judgement = ask(toml, moved)
+    assert judgement.status is FAIL
+    assert judgement.message == "new/m.so needs GLIBC_2.14, and 2.12 is the limit"
+
+
+@pytest.mark.parametrize("size", [(1 << 20) - 4, (1 << 20) - 1, 1 << 20, (1 << 20) + 3])
+def test_a_log_is_searched_line_by_line_whatever_its_size(
+    ask: Ask, site: Path, tmp_path: Path, size: int
+) -> None:
+    """grep -n is the judge, where a line lies across what is read at once."""
+    log = tmp_path / "build.log"
+    log.write_text("x" * 40 + "\n" + "y" * (size - 50) + "\nstart here\nand here\n" + "z\n" * 10)
+    head = f"kind='log'\npath='{log}'\n"
+    for pattern in ("^start here$", "here$", "^and", "^z$"):
+        grep = subprocess.run(
+            ["grep", "-nE", "-m1", pattern, log], capture_output=True, text=True, check=True
+        )
+        number = grep.stdout.partition(":")[0]
+        assert ask(head + f"must=['{pattern}']", site).message == f"{log}:{number} has {pattern}"
+    assert ask(head + r"must=['here\s+and']", site).status is FAIL
+    assert ask(head + r"must=['here\nand']", site).status is FAIL
+    assert ask(head + r"must_not=['here\s+and', '(?s)start.*and']", site).status is PASS

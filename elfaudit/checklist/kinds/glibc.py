@@ -29,7 +29,8 @@ for GLIBCXX and CXXABI are those of the manylinux policies (PEP 600, auditwheel)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -46,12 +47,11 @@ _TAG = re.compile(r"manylinux_(\d+)_(\d+)_")
 _OLD_TAGS = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 # GLIBCXX and CXXABI of the newest compiler that every distribution of the policy has.
 _POLICIES: tuple[tuple[tuple[int, int], str, str], ...] = (
-    ((2, 5), "3.4.9", "1.3.1"),
+    ((2, 5), "3.4.8", "1.3.1"),
     ((2, 12), "3.4.13", "1.3.3"),
     ((2, 17), "3.4.19", "1.3.7"),
     ((2, 24), "3.4.22", "1.3.10"),
-    ((2, 27), "3.4.24", "1.3.11"),
-    ((2, 28), "3.4.24", "1.3.11"),
+    ((2, 26), "3.4.24", "1.3.11"),
     ((2, 31), "3.4.28", "1.3.12"),
     ((2, 34), "3.4.29", "1.3.13"),
     ((2, 35), "3.4.30", "1.3.13"),
@@ -60,31 +60,43 @@ _POLICIES: tuple[tuple[tuple[int, int], str, str], ...] = (
 _MOST_SHOWN = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A version that a file needs."""
+
+    prefix: str
+    number: tuple[int, ...]
+    file: BuildFile
+    elf: ElfObject
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}_{_dotted(self.number)}"
+
+
 def _judge(check: Check, build: Build) -> Judgement:
-    limits = _given(check)
-    if check.parameters.get("tag"):
-        tagged = _promised(build)
-        if tagged is None:
-            return skipped(check, f"{build.label} has no manylinux tag that promises a glibc")
-        limits = {**tagged, **limits}
+    given = _given(check)
+    tagged = _promised(build) if check.parameters.get("tag") else {}
+    if check.parameters.get("tag") and not tagged:
+        return skipped(check, f"{build.label} has no manylinux tag that promises a glibc")
     files = build.elf_files(str(check.parameters["file"]))
     if not files:
         return no_file(check, build)
-    highest: dict[str, tuple[tuple[int, ...], BuildFile, ElfObject]] = {}
-    for file, elf in files:
-        for prefix, number in _needed(elf):
-            if prefix not in highest or number > highest[prefix][0]:
-                highest[prefix] = (number, file, elf)
-    told, wrong = [], []
-    for prefix, (number, file, elf) in sorted(highest.items()):
-        name = f"{prefix}_{_dotted(number)}"
-        told.append(f"{name} is needed by {file.path} for {_symbols(elf, name)}")
-        if prefix in limits and number > limits[prefix]:
-            wrong.append(f"{file.path} needs {name}, and {_dotted(limits[prefix])} is the limit")
+    wrong: list[str] = []
+    highest: dict[str, _Need] = {}
+    for need in (need for file, elf in files for need in _needs(file, elf)):
+        limit = {**tagged.get(need.file.source.label, {}), **given}.get(need.prefix)
+        if limit is not None and need.number > limit:
+            wrong.append(f"{need.file.path} needs {need.name}, and {_dotted(limit)} is the limit")
+        if need.prefix not in highest or need.number > highest[need.prefix].number:
+            highest[need.prefix] = need
+    newest = [highest[prefix] for prefix in sorted(highest)]
+    told = [f"{n.name} is needed by {n.file.path} for {_symbols(n.elf, n.name)}" for n in newest]
     if wrong:
-        return failed(check, "; ".join(wrong), told, "build on an older distribution, or allow it")
-    newest = ", ".join(f"{prefix}_{_dotted(row[0])}" for prefix, row in sorted(highest.items()))
-    return passed(check, f"needs {newest or 'no versions'}", told)
+        more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
+        shown = "; ".join(wrong[:_MOST_SHOWN]) + more
+        return failed(check, shown, told, "build on an older distribution, or allow it")
+    return passed(check, f"needs {', '.join(n.name for n in newest) or 'no versions'}", told)
 
 
 def _given(check: Check) -> dict[str, tuple[int, ...]]:
@@ -101,11 +113,15 @@ def _dotted(number: tuple[int, ...]) -> str:
     return ".".join(map(str, number))
 
 
-def _needed(elf: ElfObject) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _needs(file: BuildFile, elf: ElfObject) -> Iterator[_Need]:
+    """The highest version of each prefix that a file needs."""
+    highest: dict[str, tuple[int, ...]] = {}
     for need in elf.versions.needs:
         match = _VERSION.fullmatch(need.name)
         if match and not need.weak and len(match["number"]) < 40:
-            yield match["prefix"], _number(match["number"])
+            number = _number(match["number"])
+            highest[match["prefix"]] = max(number, highest.get(match["prefix"], ()))
+    return (_Need(prefix, number, file, elf) for prefix, number in highest.items())
 
 
 def _symbols(elf: ElfObject, version: str) -> str:
@@ -117,20 +133,18 @@ def _symbols(elf: ElfObject, version: str) -> str:
     return ", ".join(found[:_MOST_SHOWN]) + (" …" if len(found) > _MOST_SHOWN else "")
 
 
-def _promised(build: Build) -> Mapping[str, tuple[int, ...]] | None:
-    """What the tags of the wheels promise: of several tags of a wheel the oldest is kept."""
-    least: tuple[int, int] | None = None
-    for root in build.roots:
-        if root.is_wheel:
-            for glibc in _tagged(root.source.label.rpartition("/")[2]):
-                least = glibc if least is None else min(least, glibc)
-    if least is None:
-        return None
-    limits: dict[str, tuple[int, ...]] = {"GLIBC": least}
-    for glibc, glibcxx, cxxabi in _POLICIES:
-        if glibc <= least:
-            limits |= {"GLIBCXX": _number(glibcxx), "CXXABI": _number(cxxabi)}
-    return limits
+def _promised(build: Build) -> dict[str, dict[str, tuple[int, ...]]]:
+    """What the tags of each wheel promise, by its path: of several tags the oldest."""
+    promised: dict[str, dict[str, tuple[int, ...]]] = {}
+    for wheel in dict.fromkeys(root.source.label for root in build.roots if root.is_wheel):
+        least = min(_tagged(wheel.rpartition("/")[2]), default=None)
+        if least is None:
+            continue
+        promised[wheel] = {"GLIBC": least}
+        for glibc, glibcxx, cxxabi in _POLICIES:
+            if glibc <= least:
+                promised[wheel] |= {"GLIBCXX": _number(glibcxx), "CXXABI": _number(cxxabi)}
+    return promised
 
 
 def _tagged(filename: str) -> Iterator[tuple[int, int]]:

@@ -20,8 +20,8 @@ must_not = ["undefined reference to"]
 ## How it is decided
 
 Line by line, from the start to the end, whatever its size; of a line of more than a megabyte each
-megabyte is taken for a line. Colour codes are left out. A search that takes more than ten seconds
-in all is an error.
+megabyte is taken for a line. Colour codes are left out. A pattern that takes more than ten
+seconds, and one for every 50 MB, is an error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ __all__ = ["KIND"]
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 _CHUNK = 1 << 20
-_MOST_SHOWN = 5
 
 
 def _judge(check: Check, build: Build) -> Judgement:  # noqa: ARG001 - a log is of no build
@@ -48,50 +47,53 @@ def _judge(check: Check, build: Build) -> Judgement:  # noqa: ARG001 - a log is 
     must_not = {text: Pattern(text, "must_not") for text in words(check, "must_not")}
     found: dict[str, int] = {}
     bad: list[str] = []
-    count = 0
-    for number, raw in _lines(path):
-        count = number
-        line = _COLOUR.sub(b"", raw).decode("utf-8", "replace")
-        for text in [text for text in must if text not in found]:
-            if must[text].finds(line):
-                found[text] = number
-        if len(bad) < _MOST_SHOWN:
-            bad += [
-                f"{path}:{number}: {line.strip()[:160]}"
-                for pattern in must_not.values()
-                if pattern.finds(line)
-            ]
-        elif not must.keys() - found.keys():
+    number = 1
+    for text in _texts(path):
+        for pattern in [each for each in must if each not in found]:
+            at = must[pattern].first_line(text)
+            if at is not None:
+                found[pattern] = number + text.count("\n", 0, at)
+        for each in must_not.values() if not bad else ():
+            at = each.first_line(text)
+            if at is not None:
+                line = text[at:].partition("\n")[0].strip()[:160]
+                bad.append(f"{path}:{number + text.count(chr(10), 0, at)}: {line}")
+        if len(found) == len(must) and (bad or not must_not):
             break
+        number += text.count("\n")
     missing = [text for text in must if text not in found]
-    told = [f"{path}:{number} has {text}" for text, number in found.items()]
+    told = [f"{path}:{line} has {text}" for text, line in found.items()]
     if missing or bad:
         parts = [f"no line of {path} has {text}" for text in missing] + bad[:1]
         return failed(check, "; ".join(parts), bad[1:] + told)
-    return passed(check, "; ".join(told) or f"none of {count:,} lines has what must not be there")
+    return passed(check, "; ".join(told) or f"none of {number:,} lines has what must not be there")
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Number and bytes of each line.
+def _texts(path: str) -> Iterator[str]:
+    """A megabyte of whole lines at a time, with the end of the last one.
 
     Raises:
         SourceError: the file cannot be read.
     """
     stream = FileStream(path)
-    rest, number = b"", 1
+    rest = b""
     try:
         while chunk := stream.read(_CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield number, line
-                number += 1
-            if len(rest) > _CHUNK:
-                yield number, rest
-                rest = b""
+            head, newline, tail = (rest + chunk).rpartition(b"\n")
+            if len(tail) > _CHUNK:
+                head, newline, tail = head + newline + tail, b"", b""
+            if head or newline:
+                yield _decoded(head + newline)
+            rest = tail
     finally:
         stream.release()
     if rest:
-        yield number, rest
+        yield _decoded(rest)
+
+
+def _decoded(raw: bytes) -> str:
+    text = _COLOUR.sub(b"", raw) if b"\x1b" in raw else raw
+    return text.replace(b"\r\n", b"\n").decode("utf-8", "replace")
 
 
 KIND = Kind("log", __doc__, _judge, {"path": NAME, "must": TEXTS, "must_not": TEXTS}, ("path",))
