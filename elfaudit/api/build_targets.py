@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -29,7 +29,7 @@ _DATA = re.compile(r"(?P<base>/[^/]+\.data/(?:purelib|platlib))/")
 _SITE = re.compile(r"(?P<base>.*/(?:site|dist)-packages)/")
 _PYTHON = re.compile(r"/python(3\.\d+)/")
 _MACHINE = re.compile(r"_(x86_64|aarch64|ppc64le|s390x|riscv64|i686|armv7l)$")
-_INSIDE_OTHERS = ("/_vendor/", "/vendor/", "/_distutils_hack/")
+_ENVIRONMENTS = ("/site-packages", "/dist-packages")
 
 Grouping = tuple[tuple[str, ...], ...]
 
@@ -130,11 +130,19 @@ def _import_roots(source: Source) -> tuple[ImportRoot, ...]:
     for name in source.names():
         for pattern in patterns:
             match = pattern.match(name)
-            if match and not any(part in f"{match['base']}/" for part in _INSIDE_OTHERS):
+            if match:
                 bases[match["base"]] = None
     if not bases:
         bases[""] = None  # a build tree: modules are below the directory itself
-    return tuple(ImportRoot(source, base, is_wheel) for base in bases)
+    kept = [base for base in bases if is_wheel or not _is_below_another(base, bases)]
+    return tuple(ImportRoot(source, base, is_wheel) for base in kept)
+
+
+def _is_below_another(base: str, bases: Iterable[str]) -> bool:
+    """Whether it is what a package vendors or tests with, and no environment of its own."""
+    if base.endswith(_ENVIRONMENTS):
+        return False
+    return any(base != other and base.startswith(f"{other}/") for other in bases)
 
 
 def _machine(sources: Sequence[Source], roots: Sequence[ImportRoot], *, is_this: bool) -> Machine:

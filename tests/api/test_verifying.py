@@ -150,3 +150,15 @@ def test_wheels_see_each_other(tmp_path: Path) -> None:
     assert "libb.so: cannot open shared object file" in alone.message
     (beside,) = elfaudit.verify(wheels, str(listed))[0].judgements
     assert beside.status is CheckStatus.PASS
+
+
+def test_a_dist_info_among_the_files_of_a_package_is_no_import_root(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    write(site, {"p/__init__.py": b"", "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})
+    write(site / "p/tests/data", {"q.py": b"", "q-1.dist-info/METADATA": b"Name: q\nVersion: 1\n"})
+    (build,) = builds_of(((str(site),),), Surroundings())
+    assert [each.name for each in build.distributions] == ["p"]
+    environment = tmp_path / "site/env/lib/python3.12/site-packages"
+    write(environment, {"r.py": b"", "r-1.dist-info/METADATA": b"Name: r\nVersion: 1\n"})
+    (build,) = builds_of(((str(site),),), Surroundings())
+    assert [each.name for each in build.distributions] == ["p", "r"]
