@@ -7,26 +7,25 @@ Hashing a large file is another thread's work; inflating and hashing both let ot
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from queue import SimpleQueue
-from threading import BoundedSemaphore, Thread
-from typing import Self
+from dataclasses import dataclass, field, replace
 
+from ..elf.fatbin import DeviceCode, GpuTargets, gpu_targets
+from ..elf.header import read_header
+from ..elf.reader import Reader
+from ..elf.sections import find_sections
 from ..errors import ElfAuditError
 from ..loader import ObjectStore
 from ..sources import Member
 from ..sources.inflate import InflatedStream
 from ..stream import ByteStream
+from .observers import Hashing, Search, ThreadedHashing
 
 __all__ = ["Reading", "Wanted", "read_through"]
 
 _CHUNK = 1 << 20
 _LARGE = 1 << 20  # from here on a second thread is worth its start
-_AHEAD = 8  # pieces that may wait for the second thread
-_MOST_PLACES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,14 @@ class Wanted:
         algorithm: the hash function of a digest of all of it; None: no digest.
         text: bytes to search for; None: none.
         facts: whether its ELF facts are read.
+        device_code: whether it is looked for code for GPUs.
     """
 
     member: Member
     algorithm: str | None = None
     text: bytes | None = None
     facts: bool = False
+    device_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,38 @@ class Reading:
         size: how many bytes it really has; None where not all of it was read.
         places: where the texts begin, by text; at most 1,000 of each.
         error: why it could not be read to its end; None if it could.
+        device_code: what the code for GPUs in it is for; None where that was not asked.
     """
 
     digests: dict[str, bytes]
     size: int | None
     places: dict[bytes, tuple[int, ...]]
     error: ElfAuditError | None = None
+    device_code: GpuTargets | ElfAuditError | None = None
 
 
 @dataclass(slots=True)
 class _Job:
+    """All that is wanted of one file."""
+
     member: Member
-    algorithms: set[str]
-    texts: set[bytes]
-    facts: bool
+    algorithms: set[str] = field(default_factory=set)
+    texts: set[bytes] = field(default_factory=set)
+    facts: bool = False
+    device_code: bool = False
+
+    def add(self, wanted: Wanted) -> None:
+        self.algorithms |= set() if wanted.algorithm is None else {wanted.algorithm}
+        self.texts |= set() if wanted.text is None else {wanted.text}
+        self.facts |= wanted.facts
+        self.device_code |= wanted.device_code
+
+    @property
+    def every_byte(self) -> bool:
+        """Whether it has to be read from its start to its end."""
+        if self.algorithms or self.texts:
+            return True
+        return self.device_code and self.member.sequential
 
 
 def read_through(
@@ -86,63 +105,98 @@ def read_through(
     """
     jobs: dict[Hashable, _Job] = {}
     for each in wanted:
-        job = jobs.setdefault(each.member.identity, _Job(each.member, set(), set(), facts=False))
-        job.algorithms |= set() if each.algorithm is None else {each.algorithm}
-        job.texts |= set() if each.text is None else {each.text}
-        job.facts |= each.facts
+        jobs.setdefault(each.member.identity, _Job(each.member)).add(each)
     readings: dict[Hashable, Reading] = {}
     for identity, job in jobs.items():
         if progress is not None:
             progress(job.member.display)
-        readings[identity] = _read(job, store)
+        readings[identity] = _Pass(job, store).run() if job.every_byte else _looked_at(job, store)
     return readings
 
 
-def _read(job: _Job, store: ObjectStore) -> Reading:
-    if not job.algorithms and not job.texts:
-        with suppress(ElfAuditError):  # whoever asks for the facts is told
-            store.read(job.member)
-        return Reading({}, None, {})
-    search = _Search(job.texts)
-    error: ElfAuditError | None = None
-    with _hashing(job) as hashing:
-
-        def observe(piece: bytes) -> None:
-            hashing.update(piece)
-            search.update(piece)
-
+def _looked_at(job: _Job, store: ObjectStore) -> Reading:
+    """A file of which a few places are enough."""
+    with suppress(ElfAuditError):  # whoever asks for the facts is told
+        store.read(job.member)
+    found: GpuTargets | ElfAuditError | None = None
+    if job.device_code:
         try:
-            _pass(job, store, observe)
-        except ElfAuditError as problem:
-            error = problem
-    return Reading(hashing.digests(), search.end, search.places(), error)
+            stream = job.member.open()
+            found = gpu_targets(stream, job.member.display)
+            _release(stream)
+        except ElfAuditError as error:
+            found = error
+    return Reading({}, None, {}, None, found)
 
 
-def _pass(job: _Job, store: ObjectStore, observe: Callable[[bytes], None]) -> None:
-    """Show all bytes of a file to an observer, and its facts to the store, in one pass."""
-    stream = job.member.open()
-    if isinstance(stream, InflatedStream):
-        stream.observe(observe)
-        if job.facts:
-            held = _Held(stream)
-            with suppress(ElfAuditError):
-                store.read(replace(job.member, open=lambda: held))
+class _Pass:
+    """One file from its start to its end, for all that is wanted of it."""
+
+    def __init__(self, job: _Job, store: ObjectStore) -> None:
+        self._job, self._store = job, store
+        self._search = Search(job.texts)
+        self._hashing = _hashing(job)
+        self._code = DeviceCode(job.member.size) if job.device_code else None
+
+    def run(self) -> Reading:
+        error: ElfAuditError | None = None
+        code: GpuTargets | ElfAuditError | None = None
+        with self._hashing:
+            try:
+                code = self._through()
+            except ElfAuditError as problem:
+                error = problem
+                code = problem if self._code is not None else None
+        search = self._search
+        return Reading(self._hashing.digests(), search.end, search.places(), error, code)
+
+    def _observe(self, piece: bytes) -> None:
+        self._hashing.update(piece)
+        if self._code is not None:
+            self._code.feed(self._search.end, piece)
+        self._search.update(piece)
+
+    def _through(self) -> GpuTargets | None:
+        """Show all bytes to the observers, and the facts to the store."""
+        job = self._job
+        stream = job.member.open()
+        if not isinstance(stream, InflatedStream):
+            for piece in _pieces(stream):
+                self._observe(piece)
+            self._read_facts(job.member)
+            code = self._device_code(stream)
+            _release(stream)
+            return code
+        stream.observe(self._observe)
+        held = _Held(stream)
+        try:
+            self._read_facts(replace(job.member, open=lambda: held))
             stream.exhaust()
+            return self._device_code(held)
+        finally:
             held.let_go()
-        else:
-            stream.exhaust()
-            stream.release()
-        return
-    for piece in _pieces(stream):
-        observe(piece)
-    if job.facts:
-        with suppress(ElfAuditError):
-            store.read(job.member)
+
+    def _read_facts(self, member: Member) -> None:
+        if self._job.facts:
+            with suppress(ElfAuditError):  # whoever asks for the facts is told
+                self._store.read(member)
+
+    def _device_code(self, stream: ByteStream) -> GpuTargets | None:
+        """What is known of the code for GPUs, when all bytes are seen."""
+        if self._code is None:
+            return None
+        self._code.end()
+        name = self._job.member.display
+        reader = Reader(stream, name)
+        return self._code.targets(name, find_sections(reader, read_header(reader)))
 
 
 def _pieces(stream: ByteStream) -> Iterator[bytes]:
     while piece := stream.read(_CHUNK):
         yield piece
+
+
+def _release(stream: ByteStream) -> None:
     release = getattr(stream, "release", None)
     if release is not None:
         release()
@@ -170,83 +224,7 @@ class _Held:
         self._stream.release()
 
 
-class _Search:
-    """Where some texts are in bytes that come piece by piece."""
-
-    def __init__(self, texts: Iterable[bytes]) -> None:
-        self._texts = {text: list[int]() for text in texts if text}
-        self._keep = max(map(len, self._texts), default=1) - 1
-        self._tail = b""
-        self.end = 0
-
-    def update(self, piece: bytes) -> None:
-        window = self._tail + piece if self._keep else piece
-        start = self.end - len(self._tail)
-        for text, places in self._texts.items():
-            self._find(text, window, start, places)
-        self.end += len(piece)
-        self._tail = window[-self._keep :] if self._keep else b""
-
-    def _find(self, text: bytes, window: bytes, start: int, places: list[int]) -> None:
-        at = window.find(text)
-        while at >= 0 and len(places) < _MOST_PLACES:
-            if not places or places[-1] < start + at:  # a short one may lie in the tail
-                places.append(start + at)
-            at = window.find(text, at + 1)
-
-    def places(self) -> dict[bytes, tuple[int, ...]]:
-        return {text: tuple(places) for text, places in self._texts.items()}
-
-
-class _Hashing:
-    """Digests of bytes that come piece by piece, made where they come."""
-
-    def __init__(self, algorithms: Iterable[str]) -> None:
-        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self, piece: bytes) -> None:
-        for each in self._hashes.values():
-            each.update(piece)
-
-    def digests(self) -> dict[str, bytes]:
-        return {name: each.digest() for name, each in self._hashes.items()}
-
-
-class _ThreadedHashing(_Hashing):
-    """The same in another thread; left, all pieces are in."""
-
-    def __init__(self, algorithms: Iterable[str]) -> None:
-        super().__init__(algorithms)
-        self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
-        self._room = BoundedSemaphore(_AHEAD)
-        self._thread = Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pieces.put(None)
-        self._thread.join()
-
-    def update(self, piece: bytes) -> None:
-        self._room.acquire()
-        self._pieces.put(piece)
-
-    def _run(self) -> None:
-        while (piece := self._pieces.get()) is not None:
-            for each in self._hashes.values():
-                each.update(piece)
-            self._room.release()
-
-
-def _hashing(job: _Job) -> _Hashing:
+def _hashing(job: _Job) -> Hashing:
     if job.algorithms and job.member.size >= _LARGE:
-        return _ThreadedHashing(job.algorithms)
-    return _Hashing(job.algorithms)
+        return ThreadedHashing(job.algorithms)
+    return Hashing(job.algorithms)

@@ -16,10 +16,12 @@ from elfaudit import CheckStatus
 from elfaudit.api.build_targets import builds_of, grouped
 from elfaudit.api.surroundings import Surroundings
 from elfaudit.checklist.passing import Wanted, read_through
+from elfaudit.elf.fatbin import GpuTargets
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import open_source
 from elfaudit.sources.inflate import InflatedStream
 from tests.checklist.test_kinds import write
+from tests.elf.test_fatbin import bundle
 
 
 def test_wheels_of_one_project_are_two_builds() -> None:
@@ -32,12 +34,14 @@ def test_wheels_of_one_project_are_two_builds() -> None:
     assert grouped([torch, vllm], together=False) == ((torch,), (vllm,))
 
 
-def test_a_member_is_inflated_once_for_its_hash_its_facts_and_a_text(
+def test_a_member_is_inflated_once_for_its_hash_its_facts_a_text_and_its_device_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prebuilt: Path
 ) -> None:
     """Hashed, searched and read as ELF in one pass, and each as the plain bytes say."""
     library = (prebuilt / "shapes/libdep.so.1").read_bytes()
     data = library + b"x" * (9 << 20) + b"needle\0" + os.urandom(3 << 20)
+    data = data.ljust(13 << 20, b"\0") + bundle("gfx1151") + b"y" * (1 << 20)
+    data = data[:0x28] + bytes(8) + data[0x30:]  # no section headers: the bundle is in none of them
     path = tmp_path / "a.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("liba.so", data)
@@ -57,6 +61,7 @@ def test_a_member_is_inflated_once_for_its_hash_its_facts_and_a_text(
         wanted = [
             Wanted(member, algorithm="sha256"), Wanted(member, text=b"needle\0"),
             Wanted(member, facts=True), Wanted(member, algorithm="md5"),
+            Wanted(member, device_code=True),
         ]  # fmt: skip
         reading = read_through(wanted, store)[member.identity]
         assert reading.digests["sha256"] == hashlib.sha256(data).digest()
@@ -64,6 +69,8 @@ def test_a_member_is_inflated_once_for_its_hash_its_facts_and_a_text(
         assert reading.places[b"needle\0"] == (data.index(b"needle\0"),)
         assert reading.size == len(data)
         assert store.read(member).soname is not None
+        assert isinstance(reading.device_code, GpuTargets)
+        assert reading.device_code.hip == ("gfx1151",)
     assert set(inflated.values()) == {1}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from elfaudit.elf.fatbin import GpuTargets, gpu_targets
+from elfaudit.elf.fatbin import DeviceCode, GpuTargets, gpu_targets
 from elfaudit.stream import FileStream
 
 _HIP = "hipv4-amdgcn-amd-amdhsa--"
@@ -167,3 +169,102 @@ def test_every_cut_ends_in_facts_or_one_sentence(build: Build) -> None:
         except ElfAuditError as error:
             told = str(error)
         assert not told or told.startswith("lib.so")
+
+
+def streamed(path: Path, piece: int) -> GpuTargets:
+    """The same, from the bytes in their order and nothing else of the file."""
+    from elfaudit.elf.header import read_header
+    from elfaudit.elf.reader import Reader
+    from elfaudit.elf.sections import find_sections
+
+    data = path.read_bytes()
+    code = DeviceCode(len(data))
+    for at in range(0, len(data), piece):
+        code.feed(at, data[at : at + piece])
+    code.end()
+    reader = Reader(FileStream(str(path)), "lib.so")
+    return code.targets("lib.so", find_sections(reader, read_header(reader)))
+
+
+@pytest.mark.parametrize("piece", [7, 4096, 65_537, 1 << 30])
+@pytest.mark.parametrize("data", [
+    padded(bundle("gfx1151", "gfx90a:xnack-"), bundle("gfx1030", payload=b"x" * 9000)),
+    bundle("gfx1151", payload=b"0123456") + bundle("gfx1030"),
+    padded(*(compressed(bundle(f"gfx{n}", payload=b"z" * 9000), n % 3 + 1) for n in range(20))),
+    padded(b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", 1 << 60), bundle("gfx1151")),
+])  # fmt: skip
+def test_bytes_that_come_in_order_tell_the_same(build: Build, data: bytes, piece: int) -> None:
+    path = build(hip_fatbin=data, nv_fatbin=container((2, 80), (1, 90)) + container((2, 120)))
+    assert streamed(path, piece) == read(path)
+
+
+def test_a_file_without_section_headers_tells_the_same(build: Build) -> None:
+    path = build(
+        hip_fatbin=padded(bundle("gfx1151"), compressed(bundle("gfx942"), 2)),
+        nv_fatbin=container((2, 90)),
+    )
+    whole = read(path)
+    stripped = bytearray(path.read_bytes())
+    stripped[0x28:0x30], stripped[0x3C:0x40] = bytes(8), bytes(4)  # e_shoff; e_shnum, e_shstrndx
+    path.write_bytes(stripped)
+    assert read(path) == whole
+    assert whole.hip == ("gfx1151", "gfx942")
+
+
+def test_a_bomb_of_zstd_is_not_unpacked(build: Build) -> None:
+    """A frame of a few kilobytes that would be 4 GB."""
+    zstandard = pytest.importorskip("zstandard")
+    head = bundle("gfx1")
+    blocks = [len(head) << 3, (1 << 17) << 3 | 1 << 1]  # raw, then of one byte, repeated
+    frame = b"\x28\xb5\x2f\xfd" + bytes([0, 0x58])  # no size, a window of 2 MB
+    frame += blocks[0].to_bytes(3, "little") + head
+    frame += (blocks[1].to_bytes(3, "little") + b"\0") * (4 << 30 >> 17)
+    assert zstandard.ZstdDecompressor().stream_reader(frame).read(9) == head[:9]
+    body = struct.pack("<HHII", 2, 1, 24 + len(frame), 0) + bytes(8) + frame
+    tracemalloc.start()
+    found = read(build(hip_fatbin=b"CCOB" + body))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.hip == ("gfx1",)
+    assert peak < 40 << 20
+
+
+def test_a_magic_in_another_section_is_no_device_code(build: Build) -> None:
+    assert read(build(other=bundle("gfx1"), nv_fatbin=b"")).bundles == 0
+    assert streamed(build(other=bundle("gfx1"), nv_fatbin=b""), 4096).bundles == 0
+
+
+# What nvcc 13.0 writes for -gencode arch=compute_X,code=CODE: kind, number and flags of the image.
+_NVCC = [
+    ("sm_75", 2, 75, 0x11), ("sm_90", 2, 90, 0x11), ("sm_90a", 2, 90, 0x100011),
+    ("sm_100", 2, 100, 0x1000011), ("sm_100a", 2, 100, 0x1100011), ("sm_100f", 2, 100, 0x1200011),
+    ("sm_120f", 2, 120, 0x1200011), ("compute_90", 1, 90, 0x8011),
+    ("compute_90a", 1, 90, 0x108011), ("compute_103f", 1, 103, 0x208011),
+    ("lto_80", 8, 80, 0x18011), ("lto_90a", 8, 90, 0x118011), ("lto_100f", 8, 100, 0x218011),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "kind", "number", "flags"), _NVCC)
+def test_variants_of_an_architecture(
+    build: Build, code: str, kind: int, number: int, flags: int
+) -> None:
+    image = struct.pack("<HHIQIIHHIIIQ", kind, 0x101, 64, 16, 0, 0, 8, 1, number, 0, 0, flags)
+    body = image.ljust(64, b"\0") + bytes(16)
+    data = struct.pack("<IHHQ", 0xBA55ED50, 1, 16, len(body)) + body
+    assert read(build(nv_fatbin=data)).cuda == (code,)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+def test_what_nvcc_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "k.cu").write_text("__global__ void k(float *p) { p[0] = 1; }\n")
+    wanted = ("sm_80", "compute_80", "sm_90a", "compute_90a", "sm_100f", "sm_120")
+    options = [f"-gencode=arch=compute_{code.partition('_')[2]},code={code}" for code in wanted]
+    target = tmp_path / "k.so"
+    command = ["nvcc", "-shared", "-Xcompiler=-fPIC", *options]
+    command += ["-o", str(target), str(tmp_path / "k.cu")]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("this nvcc does not know all of these")
+    found = read(target)
+    assert found.cuda == tuple(sorted(wanted))
+    assert found.unknown == ()
+    assert streamed(target, 10_000) == found

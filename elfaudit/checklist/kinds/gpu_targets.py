@@ -3,8 +3,8 @@
 ## What it asks
 
 `has`: targets (`gfx1151`, `sm_90`, `compute_90`) that must be there, in one of the files. `only`:
-there may be no others. `lacks`: those must not be there. A target without features stands for
-itself with any (`gfx90a` for `gfx90a:xnack-`).
+there may be no others. `lacks`: those must not be there. A target without features or a variant
+stands for itself with any (`gfx90a` for `gfx90a:xnack-`, `sm_90` for `sm_90a`).
 
 ```toml
 [[check]]
@@ -21,21 +21,30 @@ they are.
 
 ## How it is decided
 
-By the bundles in `.hip_fatbin` and the images in `.nv_fatbin`. A compressed bundle (CCOB) is
-decompressed as far as needed; with zstd that takes `pip install 'elfaudit[gpu]'`. What cannot be
-read leaves the check undecided.
+By the bundles in `.hip_fatbin` and the images in `.nv_fatbin`, in the same pass in which the file
+is hashed, if it is; section headers are not needed. A compressed bundle (CCOB) is decompressed as
+far as needed; with zstd that takes `pip install 'elfaudit[gpu]'`. What cannot be read leaves the
+check undecided.
 """
 
 from __future__ import annotations
 
-from ...elf.fatbin import gpu_targets
-from ...errors import ElfAuditError
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...elf.fatbin import GpuTargets
 from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, TEXTS, Kind, failed, passed, undecided, words
+from ..passing import Wanted
 from .elf_files import facts_wanted, no_file
 
 __all__ = ["KIND"]
+
+
+def _wants(check: Check, build: Build) -> Iterator[Wanted]:
+    for wanted in facts_wanted(check, build):
+        yield replace(wanted, device_code=True)
 
 
 def _judge(check: Check, build: Build) -> Judgement:
@@ -45,19 +54,16 @@ def _judge(check: Check, build: Build) -> Judgement:
     found: dict[str, str] = {}
     unsure: list[str] = []
     for file in files:
-        member = file.member
-        try:
-            stream = member.open()
-            targets = gpu_targets(stream, member.display)
-        except ElfAuditError as error:
-            unsure.append(str(error))
+        reading = build.reading(file.member)
+        targets = None if reading is None else reading.device_code
+        if not isinstance(targets, GpuTargets):
+            unsure.append(str(targets or f"{file.path}: was not read"))
             continue
         unsure += targets.unknown
         for each in (*targets.hip, *targets.cuda):
             found.setdefault(each, file.path)
-    plain = {each.partition(":")[0] for each in found} | found.keys()
     listed = ", ".join(sorted(found)) or "no device code"
-    missing = [each for each in words(check, "has") if each not in plain]
+    missing = [each for each in words(check, "has") if not any(_is(one, each) for one in found)]
     extra = _extra(check, found)
     if extra:
         return failed(check, f"is compiled for {', '.join(extra)}, too", [listed, *unsure])
@@ -68,14 +74,22 @@ def _judge(check: Check, build: Build) -> Judgement:
     return passed(check, listed, [f"{each}: {path}" for each, path in sorted(found.items())])
 
 
+def _is(target: str, asked: str) -> bool:
+    """Whether a target is what a checklist asks for, which may leave out features and variants."""
+    plain = target.partition(":")[0]
+    if "_" in plain and asked[-1:].isdigit():
+        plain = plain.rstrip("af")
+    return asked in (target, plain)
+
+
 def _extra(check: Check, found: dict[str, str]) -> list[str]:
     """The targets that should not be there."""
     only, lacks = words(check, "only"), words(check, "lacks")
     return [
         each
         for each in sorted(found)
-        if (only and not {each, each.partition(":")[0]} & set(only))
-        or {each, each.partition(":")[0]} & set(lacks)
+        if (only and not any(_is(each, one) for one in only))
+        or any(_is(each, one) for one in lacks)
     ]
 
 
@@ -85,5 +99,5 @@ KIND = Kind(
     _judge,
     {"file": GLOB, "has": TEXTS, "only": TEXTS, "lacks": TEXTS},
     ("file",),
-    facts_wanted,
+    _wants,
 )

@@ -1,0 +1,95 @@
+"""What is done with the bytes of a file while they come by, piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from queue import SimpleQueue
+from threading import BoundedSemaphore, Thread
+from typing import Self
+
+__all__ = ["Hashing", "Search", "ThreadedHashing"]
+
+_AHEAD = 8  # pieces that may wait for the second thread
+_MOST_PLACES = 1000
+
+
+class Search:
+    """Where some texts are in bytes that come piece by piece."""
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        self._texts = {text: list[int]() for text in texts if text}
+        self._keep = max(map(len, self._texts), default=1) - 1
+        self._tail = b""
+        self.end = 0
+
+    def update(self, piece: bytes) -> None:
+        """The next bytes."""
+        window = self._tail + piece if self._keep else piece
+        start = self.end - len(self._tail)
+        for text, places in self._texts.items():
+            self._find(text, window, start, places)
+        self.end += len(piece)
+        self._tail = window[-self._keep :] if self._keep else b""
+
+    def _find(self, text: bytes, window: bytes, start: int, places: list[int]) -> None:
+        at = window.find(text)
+        while at >= 0 and len(places) < _MOST_PLACES:
+            if not places or places[-1] < start + at:  # a short one may lie in the tail
+                places.append(start + at)
+            at = window.find(text, at + 1)
+
+    def places(self) -> dict[bytes, tuple[int, ...]]:
+        """Where each text was."""
+        return {text: tuple(places) for text, places in self._texts.items()}
+
+
+class Hashing:
+    """Digests of bytes that come piece by piece, made where they come."""
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, piece: bytes) -> None:
+        """The next bytes."""
+        for each in self._hashes.values():
+            each.update(piece)
+
+    def digests(self) -> dict[str, bytes]:
+        """The digests, by the name of the hash function."""
+        return {name: each.digest() for name, each in self._hashes.items()}
+
+
+class ThreadedHashing(Hashing):
+    """The same in another thread; left, all pieces are in."""
+
+    def __init__(self, algorithms: Iterable[str]) -> None:
+        super().__init__(algorithms)
+        self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
+        self._room = BoundedSemaphore(_AHEAD)
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pieces.put(None)
+        self._thread.join()
+
+    def update(self, piece: bytes) -> None:
+        """The next bytes, handed over."""
+        self._room.acquire()
+        self._pieces.put(piece)
+
+    def _run(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            for each in self._hashes.values():
+                each.update(piece)
+            self._room.release()
