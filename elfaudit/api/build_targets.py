@@ -185,7 +185,5 @@ class _Resolver:
             preload=(*self._inputs.preload, *preload),
             dlopens=(*self._inputs.dlopens, *map(parse_dlopen, dlopens)),
         )
-        label = file.source.label
-        address = label if isinstance(file.source, FileSource) else f"{label}::{file.place[1:]}"
-        others = [each for each in self._targets if each != label]
-        return resolve_beside(address, others, inputs, DEFAULT, self._store)
+        others = [each for each in self._targets if each != file.source.label]
+        return resolve_beside(file.target, others, inputs, DEFAULT, self._store)

@@ -165,7 +165,7 @@ class Processes:
                 self._files,
                 main_program=program,
                 started_as=self._started_as if isinstance(program, str) else None,
-                preload=inputs.preload,
+                preload=tuple(filter(None, inputs.preload)),  # as ld.so passes over them
                 library_path=inputs.library_path,
                 hwcaps=host_hwcaps() if here else None,
                 platform=host_platform() if here else None,

@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import Protocol
 
 from ..elf import ElfObject
-from ..errors import NotElfError, SourceError
+from ..errors import SourceError
 from ..findings import Resolution
 from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..pydist import Distribution, Modules, find_distributions
-from ..sources import Member, Source
+from ..sources import FileSource, Member, Source
 from .globs import path_pattern
 from .passing import Reading
 
@@ -58,6 +58,12 @@ class BuildFile:
         """The file as other commands take it as a target, ready for a shell."""
         found = self.source.find(self.place)
         return shlex.quote(self.place if found is None else found.display)
+
+    @property
+    def target(self) -> str:
+        """The file as it is opened beside the others of its build."""
+        label = self.source.label
+        return label if isinstance(self.source, FileSource) else f"{label}::{self.place[1:]}"
 
     @property
     def member(self) -> Member:
@@ -172,24 +178,6 @@ class Build:
             SourceError: it cannot be read.
         """
         return self.store.read(file.member)
-
-    def elf_files(self, pattern: str) -> list[tuple[BuildFile, ElfObject]]:
-        """The ELF files among those that a pattern means; what is something else is passed over.
-
-        Raises:
-            NotElfError: the one file that is meant is none.
-            ElfFormatError: one of them is damaged.
-            SourceError: one of them cannot be read.
-        """
-        files = self.matching(pattern)
-        found: list[tuple[BuildFile, ElfObject]] = []
-        for file in files:
-            try:
-                found.append((file, self.elf(file)))
-            except NotElfError:
-                if len(files) == 1:
-                    raise
-        return found
 
     @cached_property
     def modules(self) -> Modules:

@@ -1,45 +1,129 @@
-"""Patterns for paths and names: ``*`` and ``?`` within one part of a path, ``**`` for any parts."""
+"""Patterns for paths and names: ``*`` and ``?`` within one part of a path, ``**`` for any parts.
+
+Each becomes a regular expression that takes at most quadratic time: where something may be left out
+the first place at which the rest fits is as good as any later one, so nothing is tried again.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 
-__all__ = ["matches_name", "path_pattern"]
+from ..errors import ChecklistError
 
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]]+\]|.", re.DOTALL)
+__all__ = ["matches_name", "name_pattern", "path_pattern"]
+
+_TOKEN = re.compile(r"\*+/?|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
+_PART, _PARTS, _FOLDERS = "*", "**", "**/"  # within a part; over slashes; whole parts, or none
 
 
 @lru_cache(maxsize=1024)
 def path_pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of a path as a regular expression; one without a slash is of the last part."""
-    before = "" if "/" in pattern else "(?:.*/)?"
-    return re.compile(before + "".join(map(_translated, _TOKEN.findall(pattern))), re.DOTALL)
+    """A pattern of a path as a regular expression; one without a slash is of the last part.
+
+    Raises:
+        ChecklistError: it is no pattern.
+    """
+    tokens = _path_tokens(pattern)
+    return _compiled(pattern, tokens if "/" in pattern else [_FOLDERS, *tokens], one="[^/]")
 
 
 def matches_name(name: str, pattern: str) -> bool:
-    """Whether a name (a SONAME, a symbol, a directory of a RUNPATH) is one of a pattern's."""
-    return _name_pattern(pattern).fullmatch(name) is not None
+    """Whether a name (a SONAME, a symbol, a directory of a RUNPATH) is one of a pattern's.
+
+    Raises:
+        ChecklistError: it is no pattern.
+    """
+    return name_pattern(pattern).fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
-def _name_pattern(pattern: str) -> re.Pattern[str]:
-    tokens = _TOKEN.findall(pattern)
-    return re.compile(
-        "".join(".*" if each == "*" else _translated(each) for each in tokens), re.DOTALL
-    )
+def name_pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern of a name, in which ``*`` stands for any characters.
+
+    Raises:
+        ChecklistError: it is no pattern.
+    """
+    tokens: list[str] = []
+    for each in _TOKEN.findall(pattern):
+        if each.startswith("*"):
+            tokens += [_PARTS, "/"] if each.endswith("/") else [_PARTS]
+        else:
+            tokens.append(each)
+    return _compiled(pattern, tokens, one=".")
 
 
-def _translated(piece: str) -> str:
-    if piece == "**/":
-        return "(?:.*/)?"
-    if piece == "**":
-        return ".*"
-    if piece == "*":
-        return "[^/]*"
-    if piece == "?":
-        return "[^/]"
-    if piece.startswith("[") and len(piece) > 2:
-        inside = piece[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        return f"[{'^' + inside[1:] if inside.startswith('!') else inside}]"
-    return re.escape(piece)
+def _path_tokens(pattern: str) -> list[str]:
+    tokens: list[str] = []
+    for each in _TOKEN.findall(pattern):
+        if not each.startswith("*"):
+            tokens.append(each)
+        elif each == "*":
+            tokens.append(_PART)
+        elif each == "*/":
+            tokens += [_PART, "/"]
+        elif not each.endswith("/"):
+            tokens.append(_PARTS)
+        elif not tokens or tokens[-1] in ("/", _FOLDERS):
+            tokens.append(_FOLDERS)
+        else:
+            tokens += [_PARTS, "/"]
+    return tokens
+
+
+def _compiled(pattern: str, tokens: Sequence[str], *, one: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_translated(tokens, one), re.DOTALL)
+    except re.error as error:
+        raise ChecklistError("", "", f"{pattern[:80]!r} is no pattern: {error}") from error
+
+
+def _translated(tokens: Sequence[str], one: str) -> str:
+    """The expression: stretches of tokens, between them what may be left out."""
+    stretches: list[tuple[str, list[str]]] = [("", [])]
+    for wide, some in groupby(tokens, key=(_PARTS, _FOLDERS).__contains__):
+        group = list(some)
+        if not wide:
+            stretches[-1][1].extend(group)
+        else:
+            stretches.append((_PARTS if _PARTS in group else _FOLDERS, []))
+    text = ""
+    for number, (before, stretch) in enumerate(stretches):
+        last = number == len(stretches) - 1
+        body = _stretch(stretch, one, ends=last)
+        if before:
+            gap = ".*?" if before == _PARTS else "(?:.*?/)??"
+            body = f"{gap}{body}" if last else f"(?>{gap}{body})"
+        text += body
+    return text
+
+
+def _stretch(tokens: Sequence[str], one: str, *, ends: bool) -> str:
+    """One part of a path, or several, with ``*`` in it."""
+    pieces = [""]
+    for token in tokens:
+        if token != _PART:
+            pieces[-1] += _one(token, one)
+        elif pieces[-1] or len(pieces) == 1:
+            pieces.append("")
+    first, *others = pieces
+    text = first
+    for number, piece in enumerate(others):
+        last = ends and number == len(others) - 1
+        text += f"[^/]*{piece}" if last else f"(?>[^/]*?{piece})"
+    return text
+
+
+def _one(each: str, one: str) -> str:
+    """What stands for one character."""
+    if each == "?":
+        return one
+    if each.startswith("[") and len(each) > 2:
+        inside = each[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+        slash = "(?!/)" if one != "." else ""
+        if inside.startswith("!"):
+            return f"{slash}[^{inside[1:]}]"
+        return f"{slash}[{inside.replace('^', chr(92) + '^', 1) if inside[0] == '^' else inside}]"
+    return re.escape(each)

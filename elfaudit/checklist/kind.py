@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import ElfAuditError
@@ -14,13 +14,16 @@ __all__ = [
     "GLOB",
     "GLOBS",
     "NAME",
+    "NAMES",
     "REGEX",
+    "REGEXES",
     "TEXT",
     "TEXTS",
     "Kind",
     "counted",
     "erred",
     "failed",
+    "listed",
     "passed",
     "skipped",
     "undecided",
@@ -29,17 +32,20 @@ __all__ = [
 
 TEXT: Mapping[str, object] = {"type": "string"}
 NAME: Mapping[str, object] = {"type": "string", "minLength": 1}
+NAMES: Mapping[str, object] = {"type": "array", "items": NAME, "minItems": 1}
 TEXTS: Mapping[str, object] = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 REGEX: Mapping[str, object] = {"type": "string", "format": "regex"}
+REGEXES: Mapping[str, object] = {"type": "array", "items": REGEX, "minItems": 1}
 GLOB: Mapping[str, object] = {
     "type": "string",
+    "format": "glob",
     "minLength": 1,
     "description": "A path below an import root, * and ** for any part; without a slash the last "
     "part of any path; with a leading one a path of the whole file system.",
 }
 GLOBS: Mapping[str, object] = {
     "type": "array",
-    "items": {"type": "string", "minLength": 1},
+    "items": {"type": "string", "format": "glob", "minLength": 1},
     "minItems": 1,
     "description": "Names, * for any part.",
 }
@@ -59,9 +65,9 @@ class Kind:
         judge: decides a check on a build.
         parameters: the JSON Schema of each parameter.
         required: the parameters that must be there.
+        one_of: parameters of which at least one must be there: without, nothing is asked.
         wants: what of the files' bytes is looked at; asked before, so that each file is read once
             for all checks together.
-        needs_patterns: parameters that are regular expressions.
     """
 
     name: str
@@ -70,6 +76,7 @@ class Kind:
     parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     wants: Callable[[Check, Build], Iterable[Wanted]] = _nothing
+    one_of: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -107,6 +114,12 @@ def erred(check: Check, error: ElfAuditError | str) -> Judgement:
 def counted(count: int, noun: str) -> str:
     """``1 file``, ``12,203 files``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(texts: Sequence[str], most: int = 4, sep: str = "; ") -> str:
+    """The first few of any number of texts, and how many more there are."""
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return sep.join(texts[:most]) + more
 
 
 def words(check: Check, name: str) -> tuple[str, ...]:

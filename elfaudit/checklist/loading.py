@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
 
 from ..errors import ChecklistError
 from ..findings import Severity
 from ..findings.checks import Check, Condition
+from .globs import name_pattern, path_pattern
 from .kinds import KINDS
+from .patterns import Pattern
 from .schema import FRAME, check_schema
 
 __all__ = ["Checklist", "Variable", "load_checklist"]
 
 _VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+_FORMATS = FormatChecker(formats=())
 _COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice", "precondition")
 _MOST_BYTES = 4 << 20
 
@@ -104,7 +107,7 @@ def _checks(
         unset: set[str] = set()
         try:
             filled = _filled(row, place, known, values, unset)
-            _require_sound(filled, place)
+            _require_sound(filled, place, whole=not unset)
             _require_order(names, number, filled, seen)
         except ChecklistError as error:
             yield Check(names[number], str(row.get("kind", "")), _title(row, names[number]),
@@ -140,8 +143,14 @@ def _check(row: Mapping[str, Any], name: str, unset: tuple[str, ...]) -> Check:
     )
 
 
-def _require_sound(row: Mapping[str, Any], place: str) -> None:
-    """Raise what is wrong with a check by the schema of its kind."""
+def _require_sound(row: Mapping[str, Any], place: str, *, whole: bool) -> None:
+    """Raise what is wrong with a check by the schema of its kind.
+
+    Args:
+        row: the check.
+        place: where it is.
+        whole: whether all its variables have values, so that its patterns are what they will be.
+    """
     name = row.get("kind")
     if not isinstance(name, str):
         raise ChecklistError("", f"{place}.kind", "is missing: it says what is checked")
@@ -150,9 +159,21 @@ def _require_sound(row: Mapping[str, Any], place: str) -> None:
         near = get_close_matches(name, KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(KINDS)}"
         raise ChecklistError("", f"{place}.kind", f"{name!r} is no kind of check{hint}")
-    error = best_match(Draft202012Validator(check_schema(kind)).iter_errors(row))
+    formats = _FORMATS if whole else None
+    validator = Draft202012Validator(check_schema(kind), format_checker=formats)
+    error = best_match(validator.iter_errors(row))
     if error is not None:
         raise ChecklistError("", place + _path(error.absolute_path, "."), _told(error))
+
+
+@_FORMATS.checks("regex", raises=ChecklistError)
+def _is_regex(value: object) -> bool:
+    return not isinstance(value, str) or Pattern(value, "") is not None
+
+
+@_FORMATS.checks("glob", raises=ChecklistError)
+def _is_glob(value: object) -> bool:
+    return not isinstance(value, str) or None not in (path_pattern(value), name_pattern(value))
 
 
 def _require_order(
@@ -218,6 +239,11 @@ def _told(error: ValidationError) -> str:
     allowed = error.validator_value
     if error.validator == "enum" and isinstance(allowed, list):
         return f"{shown} is none of {', '.join(map(str, allowed))}"
+    if error.validator == "format":
+        return str(error.cause)
+    if error.validator == "anyOf" and isinstance(allowed, list):
+        names = [each["required"][0] for each in allowed]
+        return f"asks nothing: it says none of {', '.join(names)}"
     if error.validator == "pattern":
         return f"{shown} is not of the form {error.validator_value}"
     return error.message if len(error.message) <= 200 else f"{error.message[:197]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Thread
@@ -11,14 +12,14 @@ from typing import Self
 __all__ = ["Hashing", "Search", "ThreadedHashing"]
 
 _AHEAD = 8  # pieces that may wait for the second thread
-_MOST_PLACES = 1000
+_MOST_PLACES = 1_000_000  # the names of symbols may have a text many times before it is a constant
 
 
 class Search:
     """Where some texts are in bytes that come piece by piece."""
 
     def __init__(self, texts: Iterable[bytes]) -> None:
-        self._texts = {text: list[int]() for text in texts if text}
+        self._texts = {text: array("Q") for text in texts if text}
         self._keep = max(map(len, self._texts), default=1) - 1
         self._tail = b""
         self.end = 0
@@ -32,7 +33,7 @@ class Search:
         self.end += len(piece)
         self._tail = window[-self._keep :] if self._keep else b""
 
-    def _find(self, text: bytes, window: bytes, start: int, places: list[int]) -> None:
+    def _find(self, text: bytes, window: bytes, start: int, places: array[int]) -> None:
         at = window.find(text)
         while at >= 0 and len(places) < _MOST_PLACES:
             if not places or places[-1] < start + at:  # a short one may lie in the tail

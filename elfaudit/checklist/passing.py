@@ -54,7 +54,7 @@ class Reading:
     Attributes:
         digests: by the name of the hash function.
         size: how many bytes it really has; None where not all of it was read.
-        places: where the texts begin, by text; at most 1,000 of each.
+        places: where the texts begin, by text; at most a million of each.
         error: why it could not be read to its end; None if it could.
         device_code: what the code for GPUs in it is for; None where that was not asked.
     """

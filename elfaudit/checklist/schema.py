@@ -69,13 +69,16 @@ _COMMON: Mapping[str, object] = {
 
 def check_schema(kind: Kind) -> dict[str, object]:
     """The schema of one check of a kind."""
-    return {
+    schema: dict[str, object] = {
         "type": "object",
         "description": kind.summary,
         "additionalProperties": False,
         "required": ["kind", *kind.required],
         "properties": {**_COMMON, "kind": {"const": kind.name}, **kind.parameters},
     }
+    if kind.one_of:
+        schema["anyOf"] = [{"required": [name]} for name in kind.one_of]
+    return schema
 
 
 def whole_schema(kinds: Iterable[Kind]) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """Which GPUs the device code in a file is compiled for.
 
-Bundles of HIP begin at a page, or where the one before ends; containers of CUDA have a magic of
-eight bytes. Both are found by that, whether there are section headers or not; where there are,
-only what lies in the sections of device code counts. Only headers are looked at, and of a
-compressed bundle its beginning: a gigabyte of device code costs no more memory than a kilobyte.
+Bundles of HIP and containers of CUDA are found by their magic, whether there are section headers
+or not; where there are, only what lies in the sections of device code counts. Only headers are
+looked at, and of a compressed bundle its beginning: a gigabyte of device code costs no more memory
+than a kilobyte.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from .walk import Asked, ForwardWalk, Walk
 __all__ = ["DeviceCode", "GpuTargets", "gpu_targets"]
 
 _HIP_SECTIONS, _CUDA_SECTIONS = (".hip_fatbin",), (".nv_fatbin", "__nv_relfatbin")
-_MAGICS = (BUNDLE, COMPRESSED)
 _WINDOW = 64 << 10
 _MOST_BUNDLES, _MOST_SENTENCES = 200_000, 20
 
@@ -113,34 +112,38 @@ def gpu_targets(stream: ByteStream, name: str) -> GpuTargets:
 
 def _next_magic(position: int, size: int) -> Walk[int | None]:
     """Where the next bundle or container begins; None: nowhere."""
-    behind = position  # of the one before, where another may begin
+    behind = True  # whether there was nothing but padding since the one before
     least = len(BUNDLE)
     while position + len(CONTAINER) <= size:
         window = yield Asked(position, least, _WINDOW)
-        if not window:
-            return None
-        cuda = window.find(CONTAINER)
-        found = [cuda] if cuda >= 0 else []
-        if position == behind and window.startswith(_MAGICS):
-            found.append(0)
-        found += _at_pages(position, window)
+        places = [window.find(magic) for magic in (BUNDLE, CONTAINER)]
+        places.append(_compressed_in(position, window, behind=behind))
+        found = [place for place in places if place >= 0]
         if found:
             return position + min(found)
         if len(window) < least:
             return None
         position += len(window) - least + 1
+        behind = behind and not window.strip(b"\0")
     return None
 
 
-def _at_pages(position: int, window: bytes) -> list[int]:
-    """Where in a window the first bundle at the start of a page is; one number or none."""
+def _compressed_in(position: int, window: bytes, *, behind: bool) -> int:
+    """Where the first compressed bundle is, or -1.
+
+    Its magic is short, and may be anywhere by chance: it counts at the start of a page, where the
+    linker puts it, and where nothing but padding is in front of it.
+    """
+    if behind:
+        padding = len(window) - len(window.lstrip(b"\0"))
+        if window.startswith(COMPRESSED, padding):
+            return padding
     first = page_end(position) - position
     heads = window[first::PAGE]
-    if BUNDLE[0] in heads or COMPRESSED[0] in heads:
-        for number in range(len(heads)):
-            if window.startswith(_MAGICS, first + number * PAGE):
-                return [first + number * PAGE]
-    return []
+    number = heads.find(COMPRESSED[:1])
+    while number >= 0 and not window.startswith(COMPRESSED, first + number * PAGE):
+        number = heads.find(COMPRESSED[:1], number + 1)
+    return number if number < 0 else first + number * PAGE
 
 
 def _summed(name: str, found: list[DeviceImages], sections: Mapping[str, range]) -> GpuTargets:

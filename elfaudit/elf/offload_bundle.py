@@ -11,6 +11,7 @@ import struct
 import zlib
 
 from .cuda_fatbin import DeviceImages
+from .pages import page_end
 from .walk import Asked, Walk
 
 __all__ = ["BUNDLE", "COMPRESSED", "compressed_bundle", "plain_bundle"]
@@ -66,11 +67,16 @@ def _exactly(start: int, size: int) -> Walk[bytes]:
 
 
 def _add_target(targets: dict[str, None], identity: bytes) -> None:
-    """``hipv4-amdgcn-amd-amdhsa--gfx90a:xnack-``: what is behind the triple."""
-    text = identity.decode("utf-8", "replace")
-    kind, _, rest = text.partition("-")
+    """What is behind kind and triple: ``hipv4-amdgcn-amd-amdhsa--gfx90a:xnack-``.
+
+    The triple has four parts, of which the last is mostly empty or ``unknown``; of older
+    compilers three.
+    """
+    kind, *triple = identity.decode("utf-8", "replace").split("-", 5)
     if not kind.startswith("host"):
-        targets[rest.partition("--")[2] or rest.rpartition("-")[2]] = None
+        target = triple[-1] if len(triple) < 5 else triple[4]
+        if target:
+            targets[target] = None
 
 
 def compressed_bundle(at: int, size: int) -> Walk[DeviceImages]:
@@ -99,7 +105,7 @@ def compressed_bundle(at: int, size: int) -> Walk[DeviceImages]:
         )
     length = min(end - start, _MOST_COMPRESSED)
     data = yield Asked(start, length, length)
-    behind = start if version == 1 else end
+    behind = page_end(start) if version == 1 else end
     try:
         return DeviceImages(at, behind, _targets_of(_decompressed(method, data)))
     except _DamagedError as problem:

@@ -84,6 +84,27 @@ def padded(*parts: bytes) -> bytes:
     return b"".join(part.ljust(-(-len(part) // 4096) * 4096, b"\0") for part in parts)
 
 
+@pytest.mark.parametrize(("identity", "target"), [
+    ("hipv4-amdgcn-amd-amdhsa--gfx90a:sramecc+:xnack-", "gfx90a:sramecc+:xnack-"),
+    ("hip-amdgcn-amd-amdhsa--gfx906", "gfx906"), ("hip-amdgcn-amd-amdhsa-gfx906", "gfx906"),
+    ("hipv4-amdgcn-amd-amdhsa-unknown-gfx90a:xnack-", "gfx90a:xnack-"),
+    ("hipv4-amdgcn-amd-amdhsa-unknown-gfx11-generic", "gfx11-generic"),
+    ("hipv4-amdgcn-amd-amdhsa--gfx9-4-generic:xnack+", "gfx9-4-generic:xnack+"),
+    ("hip-spirv64-amd-amdhsa--amdgcnspirv", "amdgcnspirv"),
+])  # fmt: skip
+def test_what_follows_the_triple(build: Build, identity: str, target: str) -> None:
+    """As ``ClangOffloadBundler.rst`` describes a bundle entry ID."""
+    name = identity.encode()
+    data = b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<QQQQ", 1, 0, 0, len(name)) + name
+    assert read(build(hip_fatbin=data)).hip == (target,)
+
+
+def test_a_bundle_behind_padding_of_any_length(build: Build) -> None:
+    data = bundle("gfx900") + b"\0" * 100 + bundle("gfx1151")
+    data += b"\0" * 4 + compressed(bundle("gfx942"), 2)
+    assert read(build(hip_fatbin=data)).hip == ("gfx1151", "gfx900", "gfx942")
+
+
 def test_bundles_one_behind_the_other(build: Build) -> None:
     data = padded(bundle("gfx1151", "gfx90a:xnack-"), bundle("gfx1030", payload=b"x" * 9000))
     found = read(build(hip_fatbin=data))

@@ -16,13 +16,13 @@ def amount_wrong(check: Check, count: int) -> str:
     """What is wrong with an amount, a clause; empty if nothing is. By default one is asked for."""
     exact, least, most = (check.parameters.get(key) for key in ("exact", "min", "max"))
     if isinstance(exact, int) and count != exact:
-        return f"instead of {exact:,}"
+        return f"instead of the {exact:,} asked for"
     if least is None and most is None and exact is None:
         least = 1
     if isinstance(least, int) and count < least:
-        return f"and should at least {least:,}"
+        return f"fewer than the {least:,} asked for"
     if isinstance(most, int) and count > most:
-        return f"and should at most {most:,}"
+        return f"more than the {most:,} asked for"
     return ""
 
 

@@ -34,13 +34,14 @@ __all__ = ["KIND"]
 
 def _judge(check: Check, build: Build) -> Judgement:
     if check.parameters["what"] == "distributions":
-        count, what = len(build.distributions), "distribution"
+        count = len(build.distributions)
+        line = f"{build.label} has {counted(count, 'distribution')}"
     else:
         pattern = str(check.parameters.get("path", "**"))
-        count, what = len(build.matching(pattern)), f"file {pattern}"
-    line = f"{build.label} has {counted(count, what)}"
+        count = len(build.matching(pattern))
+        line = f"{build.label} has {counted(count, 'file')} {pattern}"
     if problem := amount_wrong(check, count):
-        return failed(check, f"{line}, {problem.replace('should', 'should have')}")
+        return failed(check, f"{line}, {problem}")
     return passed(check, line + amount_told(check))
 
 

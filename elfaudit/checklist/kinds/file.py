@@ -40,8 +40,6 @@ def _judge(check: Check, build: Build) -> Judgement:
     if check.parameters.get("wheel"):
         return _wheel(check, build)
     pattern = check.parameters.get("path")
-    if pattern is None:
-        return failed(check, "says neither path nor wheel = true")
     files = build.matching(str(pattern))
     if check.parameters.get("exists") is False:
         if not files:
@@ -90,4 +88,5 @@ KIND = Kind(
         "max_size": _SIZE,
         "wheel": {"const": True},
     },
+    one_of=("path", "wheel"),
 )

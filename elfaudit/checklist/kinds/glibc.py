@@ -20,86 +20,70 @@ undefined symbol.
 
 ## How it is decided
 
-By the versions each file requires of its libraries (Verneed), those that are weak left out, and
-only where a symbol really has the version. The evidence names such symbols. A version that a
-library beside the file defines under the same name is required all the same. The limits of a tag
-for GLIBCXX and CXXABI are those of the manylinux policies (PEP 600, auditwheel).
+By the versions each file requires of its libraries (Verneed), those that are weak left out; the
+evidence names symbols that have them. GLIBC_ABI_DT_RELR is glibc 2.36; another name without a
+number (GLIBC_PRIVATE) is promised by no version. The limits of a tag for GLIBCXX and CXXABI are
+those of the manylinux policies (PEP 600, auditwheel).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from ...elf import ElfObject
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
-from ..kind import GLOB, Kind, failed, passed, skipped
-from .elf_files import facts_wanted, no_file
+from ..kind import GLOB, Kind, erred, failed, listed, passed, skipped
+from ..manylinux import Versions, promised, true_tag
+from .elf_files import facts_wanted, look_at, no_file
 
 __all__ = ["KIND"]
 
 _VERSION = re.compile(r"(?P<prefix>GLIBC|GLIBCXX|CXXABI)_(?P<number>\d+(?:\.\d+)*)$")
-_TAG = re.compile(r"manylinux_(\d+)_(\d+)_")
-_OLD_TAGS = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-# GLIBCXX and CXXABI of the newest compiler that every distribution of the policy has.
-_POLICIES: tuple[tuple[tuple[int, int], str, str], ...] = (
-    ((2, 5), "3.4.8", "1.3.1"),
-    ((2, 12), "3.4.13", "1.3.3"),
-    ((2, 17), "3.4.19", "1.3.7"),
-    ((2, 24), "3.4.22", "1.3.10"),
-    ((2, 26), "3.4.24", "1.3.11"),
-    ((2, 31), "3.4.28", "1.3.12"),
-    ((2, 34), "3.4.29", "1.3.13"),
-    ((2, 35), "3.4.30", "1.3.13"),
-    ((2, 39), "3.4.33", "1.3.15"),
-)
+_NAMED = {"GLIBC_ABI_DT_RELR": (2, 36)}
+_NAMELESS = re.compile(r"GLIBC_(?!\d)")
 _MOST_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """A version that a file needs."""
+    """A version that a file needs; ``number`` None: one that is promised by nobody."""
 
     prefix: str
-    number: tuple[int, ...]
+    name: str
+    number: tuple[int, ...] | None
     file: BuildFile
     elf: ElfObject
 
     @property
-    def name(self) -> str:
-        return f"{self.prefix}_{_dotted(self.number)}"
+    def order(self) -> tuple[bool, tuple[int, ...]]:
+        return self.number is None, self.number or ()
 
 
 def _judge(check: Check, build: Build) -> Judgement:
     given = _given(check)
-    tagged = _promised(build) if check.parameters.get("tag") else {}
-    if check.parameters.get("tag") and not tagged:
+    tags = _promised(build) if check.parameters.get("tag") else {}
+    if check.parameters.get("tag") and not tags:
         return skipped(check, f"{build.label} has no manylinux tag that promises a glibc")
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
-    wrong: list[str] = []
-    highest: dict[str, _Need] = {}
-    for need in (need for file, elf in files for need in _needs(file, elf)):
-        limit = {**tagged.get(need.file.source.label, {}), **given}.get(need.prefix)
-        if limit is not None and need.number > limit:
-            wrong.append(f"{need.file.path} needs {need.name}, and {_dotted(limit)} is the limit")
-        if need.prefix not in highest or need.number > highest[need.prefix].number:
-            highest[need.prefix] = need
-    newest = [highest[prefix] for prefix in sorted(highest)]
-    told = [f"{n.name} is needed by {n.file.path} for {_symbols(n.elf, n.name)}" for n in newest]
+    files = look_at(check, build)
+    if not files.found and not files.damaged:
+        return no_file(check, build, files)
+    needs = [need for file, elf in files.found for need in _needs(file, elf)]
+    wrong = [text for need in needs if (text := _problem(need, given, tags))]
+    highest = _highest(needs)
+    told = [f"{n.name} is needed by {n.file.path} for {_symbols(n.elf, n.name)}" for n in highest]
+    notes = (*told, *files.damaged, *files.passed_over)
     if wrong:
-        more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        shown = "; ".join(wrong[:_MOST_SHOWN]) + more
-        return failed(check, shown, told, "build on an older distribution, or allow it")
-    return passed(check, f"needs {', '.join(n.name for n in newest) or 'no versions'}", told)
+        return failed(check, listed(wrong), [*wrong[_MOST_SHOWN:], *notes], _advice(needs, tags))
+    if files.damaged:
+        return erred(check, listed(files.damaged))
+    return passed(check, f"needs {', '.join(n.name for n in highest) or 'no versions'}", notes)
 
 
-def _given(check: Check) -> dict[str, tuple[int, ...]]:
+def _given(check: Check) -> Versions:
     given = check.parameters.get("max", {})
     rows = given.items() if isinstance(given, dict) else ()
     return {prefix: _number(str(text)) for prefix, text in rows}
@@ -113,15 +97,36 @@ def _dotted(number: tuple[int, ...]) -> str:
     return ".".join(map(str, number))
 
 
+def _problem(need: _Need, given: Versions, tags: Mapping[str, tuple[str, Versions]]) -> str:
+    """What is wrong with a need, a sentence; empty if nothing is."""
+    tag, limits = tags.get(need.file.source.label, ("", {}))
+    limit = given.get(need.prefix, limits.get(need.prefix))
+    if limit is None or (need.number is not None and need.number <= limit):
+        return ""
+    by = "the checklist allows" if need.prefix in given else f"{tag} promises"
+    return f"{need.file.path} needs {need.name}, and {by} {_dotted(limit)}"
+
+
 def _needs(file: BuildFile, elf: ElfObject) -> Iterator[_Need]:
     """The highest version of each prefix that a file needs."""
-    highest: dict[str, tuple[int, ...]] = {}
+    found: list[_Need] = []
     for need in elf.versions.needs:
-        match = _VERSION.fullmatch(need.name)
-        if match and not need.weak and len(match["number"]) < 40:
-            number = _number(match["number"])
-            highest[match["prefix"]] = max(number, highest.get(match["prefix"], ()))
-    return (_Need(prefix, number, file, elf) for prefix, number in highest.items())
+        if need.weak or len(need.name) > 60:
+            continue
+        if match := _VERSION.fullmatch(need.name):
+            found.append(_Need(match["prefix"], need.name, _number(match["number"]), file, elf))
+        elif _NAMELESS.match(need.name):
+            found.append(_Need("GLIBC", need.name, _NAMED.get(need.name), file, elf))
+    yield from _highest(found)
+
+
+def _highest(needs: list[_Need]) -> list[_Need]:
+    """The highest of each prefix."""
+    highest: dict[str, _Need] = {}
+    for need in needs:
+        if need.prefix not in highest or need.order > highest[need.prefix].order:
+            highest[need.prefix] = need
+    return [highest[prefix] for prefix in sorted(highest)]
 
 
 def _symbols(elf: ElfObject, version: str) -> str:
@@ -133,31 +138,25 @@ def _symbols(elf: ElfObject, version: str) -> str:
     return ", ".join(found[:_MOST_SHOWN]) + (" …" if len(found) > _MOST_SHOWN else "")
 
 
-def _promised(build: Build) -> dict[str, dict[str, tuple[int, ...]]]:
-    """What the tags of each wheel promise, by its path: of several tags the oldest."""
-    promised: dict[str, dict[str, tuple[int, ...]]] = {}
-    for wheel in dict.fromkeys(root.source.label for root in build.roots if root.is_wheel):
-        least = min(_tagged(wheel.rpartition("/")[2]), default=None)
-        if least is None:
-            continue
-        promised[wheel] = {"GLIBC": least}
-        for glibc, glibcxx, cxxabi in _POLICIES:
-            if glibc <= least:
-                promised[wheel] |= {"GLIBCXX": _number(glibcxx), "CXXABI": _number(cxxabi)}
-    return promised
+def _promised(build: Build) -> dict[str, tuple[str, Versions]]:
+    """What the tags of each wheel promise, by its path."""
+    wheels = dict.fromkeys(root.source.label for root in build.roots if root.is_wheel)
+    found = {wheel: promised(wheel.rpartition("/")[2]) for wheel in wheels}
+    return {wheel: tag for wheel, tag in found.items() if tag is not None}
 
 
-def _tagged(filename: str) -> Iterator[tuple[int, int]]:
-    try:
-        tags = parse_wheel_filename(filename)[3]
-    except (InvalidWheelFilename, ValueError):
-        return
-    for tag in tags:
-        match = _TAG.match(tag.platform)
-        if match:
-            yield int(match[1]), int(match[2])
-        elif (old := tag.platform.partition("_")[0]) in _OLD_TAGS:
-            yield _OLD_TAGS[old]
+def _advice(needs: list[_Need], tags: Mapping[str, tuple[str, Versions]]) -> str:
+    """To build it elsewhere; or the tags that are true."""
+    lines = ["build on an older distribution, or allow it"]
+    for wheel in tags:
+        own = _highest([need for need in needs if need.file.source.label == wheel])
+        true = true_tag(wheel.rpartition("/")[2], {n.prefix: n.number for n in own if n.number})
+        if true is not None and all(need.number is not None for need in own):
+            lines[0] = "build on an older distribution, or give the wheel the tag that is true:"
+            lines.append(
+                f"python3 -m wheel tags --remove --platform-tag {true} {shlex.quote(wheel)}"
+            )
+    return "\n".join(lines)
 
 
 KIND = Kind(
@@ -178,4 +177,5 @@ KIND = Kind(
     },
     ("file",),
     facts_wanted,
+    one_of=("max", "tag"),
 )

@@ -4,7 +4,9 @@
 
 `has`: targets (`gfx1151`, `sm_90`, `compute_90`) that must be there, in one of the files. `only`:
 there may be no others. `lacks`: those must not be there. A target without features or a variant
-stands for itself with any (`gfx90a` for `gfx90a:xnack-`, `sm_90` for `sm_90a`).
+stands for itself with any (`gfx90a` for `gfx90a:xnack-`, `sm_90` for `sm_90a`), and code for a
+family (`gfx11-generic`) for each GPU of it. What is only compiled when it runs (`amdgcnspirv`,
+`compute_90`) is told by its own name.
 
 ```toml
 [[check]]
@@ -37,7 +39,7 @@ from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, TEXTS, Kind, failed, passed, undecided, words
 from ..passing import Wanted
-from .elf_files import facts_wanted, no_file
+from .elf_files import ElfFiles, facts_wanted, look_at, no_file
 
 __all__ = ["KIND"]
 
@@ -48,12 +50,33 @@ def _wants(check: Check, build: Build) -> Iterator[Wanted]:
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = [file for file, _ in build.elf_files(str(check.parameters["file"]))]
-    if not files:
-        return no_file(check, build)
+    files = look_at(check, build)
+    if not files.found and not files.damaged:
+        return no_file(check, build, files)
+    found, unsure = _targets(build, files)
+    told = ", ".join(sorted(found)) or "no device code"
+    where = files.found[0][0].path if len(files.found) == 1 else f"{check.parameters['file']}"
+    missing = [each for each in words(check, "has") if not any(_is(one, each) for one in found)]
+    extra = _extra(check, found)
+    if extra:
+        return failed(
+            check, f"{where} is compiled for {', '.join(extra)}, too", [f"all: {told}", *unsure]
+        )
+    if missing and not unsure:
+        return failed(check, f"{where} is not compiled for {', '.join(missing)}: {told}")
+    if not found and not unsure and "only" in check.parameters:
+        return failed(check, f"{where} has no device code")
+    if unsure and (missing or {"only", "lacks"} & check.parameters.keys()):
+        return undecided(check, unsure[0], [told, *unsure[1:]])
+    rows = [f"{each}: {path}" for each, path in sorted(found.items())]
+    return passed(check, f"{where} is compiled for {told}", [*rows, *unsure])
+
+
+def _targets(build: Build, files: ElfFiles) -> tuple[dict[str, str], list[str]]:
+    """The targets with a file that has them, and what could not be said."""
     found: dict[str, str] = {}
-    unsure: list[str] = []
-    for file in files:
+    unsure = list(files.damaged)
+    for file, _ in files.found:
         reading = build.reading(file.member)
         targets = None if reading is None else reading.device_code
         if not isinstance(targets, GpuTargets):
@@ -62,20 +85,24 @@ def _judge(check: Check, build: Build) -> Judgement:
         unsure += targets.unknown
         for each in (*targets.hip, *targets.cuda):
             found.setdefault(each, file.path)
-    listed = ", ".join(sorted(found)) or "no device code"
-    missing = [each for each in words(check, "has") if not any(_is(one, each) for one in found)]
-    extra = _extra(check, found)
-    if extra:
-        return failed(check, f"is compiled for {', '.join(extra)}, too", [listed, *unsure])
-    if missing and not unsure:
-        return failed(check, f"is not compiled for {', '.join(missing)}: {listed}")
-    if unsure:
-        return undecided(check, unsure[0], [listed, *unsure[1:]])
-    return passed(check, listed, [f"{each}: {path}" for each, path in sorted(found.items())])
+    return found, unsure
+
+
+# Source: AMDGPUUsage.rst of LLVM, "Generic processors": code for all of a family.
+_GENERIC = {
+    "gfx9-generic": ("gfx900", "gfx902", "gfx904", "gfx906", "gfx909", "gfx90c"),
+    "gfx9-4-generic": ("gfx942", "gfx950"),
+    "gfx10-1-generic": ("gfx1010", "gfx1011", "gfx1012", "gfx1013"),
+    "gfx10-3-generic": tuple(f"gfx103{n}" for n in range(7)),
+    "gfx11-generic": tuple(f"gfx11{n}{m}" for n in (0, 5) for m in range(4)),
+    "gfx12-generic": ("gfx1200", "gfx1201"),
+}
 
 
 def _is(target: str, asked: str) -> bool:
     """Whether a target is what a checklist asks for, which may leave out features and variants."""
+    if asked in _GENERIC.get(target.partition(":")[0], ()):
+        return True
     plain = target.partition(":")[0]
     if "_" in plain and asked[-1:].isdigit():
         plain = plain.rstrip("af")
@@ -100,4 +127,5 @@ KIND = Kind(
     {"file": GLOB, "has": TEXTS, "only": TEXTS, "lacks": TEXTS},
     ("file",),
     _wants,
+    one_of=("has", "only", "lacks"),
 )

@@ -21,55 +21,55 @@ is opened with `dlopen`, and so by `import`.
 ## How it is decided
 
 By PT_GNU_RELRO, PT_GNU_STACK, DF_BIND_NOW and DF_1_NOW, and the file type, as `checksec` does. PIE
-is asked of programs only.
+is asked of programs only; static programs bind nothing lazily, and of object files nothing is
+asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ...elf import ElfObject, Stack
 from ...elf import Kind as FileKind
 from ...findings.checks import Check, Judgement
-from ..build import Build
-from ..kind import GLOB, Kind, failed, passed
-from .elf_files import facts_wanted, no_file
+from ..build import Build, BuildFile
+from ..kind import GLOB, Kind
+from .elf_files import Fault, facts_wanted, judge_each
 
 __all__ = ["KIND"]
 
-_MOST_SHOWN = 3
+_PROGRAMS = (FileKind.EXECUTABLE, FileKind.STATIC_EXECUTABLE)
+_NOT_LOADED = (FileKind.RELOCATABLE, FileKind.CORE)
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
-    wrong = [f"{file.path}: {each}" for file, elf in files for each in _wrong(check, elf)]
-    if not wrong:
-        return passed(check, f"{len(files):,} looked at")
-    more = f" and {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-    advice = ""
-    if any("executable stack" in each for each in wrong):
-        advice = f"elfaudit patch-needed {files[0][0].address} --clear-execstack"
-    return failed(check, "; ".join(wrong[:_MOST_SHOWN]) + more, wrong[_MOST_SHOWN:], advice)
+    def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
+        for each in _wrong(check, elf):
+            command = f"elfaudit patch-needed {file.address} --clear-execstack"
+            yield Fault(f"{file.path} {each}", command if "executable stack" in each else "")
+
+    return judge_each(check, build, faults, lambda files: f"{len(files.found):,} looked at")
 
 
-def _wrong(check: Check, elf: ElfObject) -> list[str]:
-    given, wrong = check.parameters, []
-    now = elf.dynamic is not None and elf.dynamic.bind_now
+def _wrong(check: Check, elf: ElfObject) -> Iterator[str]:
+    given = check.parameters
+    if elf.kind in _NOT_LOADED:
+        return
+    # A static program, position-independent or not, has nobody who could bind lazily.
+    static = elf.dynamic is None or (elf.kind is FileKind.PIE and elf.interp is None)
+    bound = static or (elf.dynamic is not None and elf.dynamic.bind_now)
     if "relro" in given and elf.relro is None:
-        wrong.append("no RELRO")
-    elif given.get("relro") == "full" and not now:
-        wrong.append("RELRO is partial: functions are bound lazily")
-    if given.get("now") and not now:
-        wrong.append("functions are bound lazily")
-    if given.get("pie") and elf.kind in (FileKind.EXECUTABLE, FileKind.STATIC_EXECUTABLE):
-        wrong.append("is no position-independent executable")
+        yield "has no RELRO"
+    elif given.get("relro") == "full" and not bound:
+        yield "has partial RELRO only: functions are bound lazily"
+    if given.get("now") and not bound:
+        yield "binds functions lazily"
+    if given.get("pie") and elf.kind in _PROGRAMS:
+        yield "is no position-independent executable"
     if given.get("stack") and elf.stack is Stack.EXECUTABLE:
-        wrong.append("asks for an executable stack")
+        yield "asks for an executable stack"
     elif given.get("stack") and elf.stack is Stack.UNSTATED:
-        wrong.append(
-            "does not say whether its stack is executable, which counts as an executable stack"
-        )
-    return wrong
+        yield "does not say whether its stack is executable, which counts as an executable stack"
 
 
 _YES: dict[str, object] = {"const": True}
@@ -86,4 +86,5 @@ KIND = Kind(
     },
     ("file",),
     facts_wanted,
+    one_of=("relro", "now", "pie", "stack"),
 )

@@ -3,17 +3,19 @@
 ## What it asks
 
 The file is handed to the loader as `import` does it: in a Python of the root, with what else is
-given there. `after`: libraries that the process opens before, with `:global` where it does so.
-`preload`: what LD_PRELOAD may help with; the check then says "loads only with LD_PRELOAD", which is
-a failure unless `preload_is_enough = true`. `external`: libraries that are installed elsewhere, `*`
-for any part: where nothing but such is missing, the check is undecided. `error`: a text that the
-loader's message must have, where the file must fail.
+given there. `after`: libraries that the process opens before, with `:global` where it does so; a
+path below an import root (`torch/lib/libtorch.so`) is that file of the build, and left out where
+there is none. `preload`: what LD_PRELOAD may help with, the same way; the check then says "loads
+only with LD_PRELOAD", which is a failure unless `preload_is_enough = true`. `external`: libraries
+that are installed elsewhere, `*` for any part: where nothing but such is missing, the check is
+undecided. `error`: a text that the loader's message must have, where the file must fail.
 
 ```toml
 [[check]]
 kind = "loads"
 file = "torch/lib/libtorch_hip.so"
 preload = ["/opt/rocm/lib/librocm_smi64.so"]
+external = ["libamdhip64.so*"]
 ```
 
 ## Why
@@ -24,80 +26,127 @@ whether it works for those who do not have it there.
 ## How it is decided
 
 As `elfaudit resolve` decides. What is not part of the build and may be installed beside it leaves
-the check undecided.
+the check undecided, unless what is there is wrong already: a version that a library does not have
+comes from no other one.
 """
 
 from __future__ import annotations
 
-from ...findings import Resolution, Verdict
-from ...findings.checks import Check, Judgement
+from collections.abc import Sequence
+from itertools import groupby
+
+from ...errors import ElfAuditError
+from ...findings import Resolution, Severity, Verdict
+from ...findings.checks import Check, CheckStatus, Judgement
+from ...loader import Origin
 from ..build import Build, BuildFile
 from ..globs import matches_name
-from ..kind import GLOB, GLOBS, NAME, TEXTS, Kind, failed, passed, undecided, words
-from .elf_files import facts_wanted, no_file
+from ..kind import GLOB, GLOBS, NAME, NAMES, Kind, erred, failed, listed, passed, undecided, words
+from .elf_files import facts_wanted, look_at, no_file
 
 __all__ = ["KIND"]
 
+_WORST = (CheckStatus.FAIL, CheckStatus.ERROR, CheckStatus.UNDECIDED, CheckStatus.PASS)
+_MOST_FINDINGS = 5
+
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = [file for file, _ in build.elf_files(str(check.parameters["file"]))]
-    if not files:
-        return no_file(check, build)
-    results = [_judged(check, build, file) for file in files]
-    worst = {"FAIL": 0, "ERROR": 1, "UNDECIDED": 2, "SKIP": 3, "PASS": 4}
-    results.sort(key=lambda each: worst[each.status.value])
-    first = results[0]
-    same = sum(each.status is first.status for each in results)
-    if len(results) == 1:
-        return first
-    message = f"{first.message} ({same} of {len(results)} files)"
-    return Judgement(check, first.status, message, first.evidence, first.advice)
+    files = look_at(check, build)
+    if not files.found and not files.damaged:
+        return no_file(check, build, files)
+    after, preload = _of_build(check, "after", build), _of_build(check, "preload", build)
+    results = [_one(check, build, file, after, preload) for file, _ in files.found]
+    results += [erred(check, each) for each in files.damaged]
+    return results[0] if len(results) == 1 else _together(check, results)
 
 
-def _judged(check: Check, build: Build, file: BuildFile) -> Judgement:
-    after, preload = words(check, "after"), words(check, "preload")
-    alone = build.resolve(file, (), after)
-    if "error" in check.parameters:
-        return _fails(check, alone)
-    if alone.verdict is Verdict.LOADS or not preload:
-        return _told(check, alone)
-    helped = build.resolve(file, preload, after)
+def _of_build(check: Check, parameter: str, build: Build) -> tuple[str, ...]:
+    """Libraries that are opened before: those of the build as they are addressed."""
+    return tuple(address for text in words(check, parameter) for address in _addressed(text, build))
+
+
+def _addressed(text: str, build: Build) -> list[str]:
+    name, colon, mode = text.partition(":") if "::" not in text else (text, "", "")
+    if "/" not in name or name.startswith(("/", "./")) or "::" in text:
+        return [text]
+    return [f"{file.target}{colon}{mode}" for file in build.matching(name)]
+
+
+def _one(
+    check: Check, build: Build, file: BuildFile, after: Sequence[str], preload: Sequence[str]
+) -> Judgement:
+    """What becomes of one file."""
+    try:
+        alone = build.resolve(file, (), after)
+        if "error" in check.parameters:
+            return _fails(check, file, alone)
+        if alone.verdict is Verdict.LOADS or not preload:
+            return _told(check, file, alone)
+        helped = build.resolve(file, preload, after)
+    except ElfAuditError as error:
+        return erred(check, error)
     if helped.verdict is not Verdict.LOADS:
-        return _told(check, alone)
-    named = ":".join(preload)
+        return _told(check, file, alone)
+    named = ":".join(e.name for e in helped.link_map.entries if e.origin is Origin.PRELOAD)
     message = f"{file.path} loads only with LD_PRELOAD={named}"
-    evidence = _evidence(alone)
     if check.parameters.get("preload_is_enough"):
-        return passed(check, message, evidence)
-    return failed(check, message, evidence, _advice(alone))
+        return passed(check, message, _evidence(alone))
+    return failed(check, message, _evidence(alone), _advice(alone))
 
 
-def _told(check: Check, result: Resolution) -> Judgement:
+def _told(check: Check, file: BuildFile, result: Resolution) -> Judgement:
     if result.verdict is Verdict.LOADS:
         count = len(result.link_map.own) - 1
-        return passed(check, f"{result.subject} loads, with {count} libraries")
-    missing = [entry.name for entry in result.link_map.entries if entry.missing]
+        return passed(check, f"{file.path} loads, with {count} libraries")
+    missing = list(dict.fromkeys(e.name for e in result.link_map.entries if e.missing))
     external = words(check, "external")
-    if missing and all(any(matches_name(m, each) for each in external) for m in missing):
-        return undecided(check, f"{result.subject} needs {', '.join(missing)}, not given here")
-    if result.verdict is Verdict.FAILS:
-        message = result.error or f"{result.subject} does not load"
-        return failed(check, message, _evidence(result)[1:], _advice(result))
-    why = next((f.message for f in result.findings), "a library is not here")
-    return undecided(check, f"{result.subject}: {why}", _evidence(result)[1:])
+    beside = missing and all(any(matches_name(m, each) for each in external) for m in missing)
+    sure = next((f for f in result.findings if _is_sure(f.rule, f.severity)), None)
+    if result.verdict is Verdict.FAILS and (not beside or sure is not None):
+        message = sure.message if beside and sure is not None else result.error
+        text = message or "does not load"
+        text = text if file.path in text else f"{file.path}: {text}"
+        return failed(check, text, _evidence(result)[1:], _advice(result))
+    if missing:
+        needs = f"{file.path} needs {listed(missing, 6, ', ')}, which is not given here"
+        advice = "say where the rest is: --root DIR (/ is this machine), or the other wheels, too"
+        return undecided(check, needs, _evidence(result), advice)
+    why = next((f.message for f in result.findings), "it cannot be said")
+    return undecided(check, f"{file.path}: {why}", _evidence(result)[1:])
 
 
-def _fails(check: Check, result: Resolution) -> Judgement:
+def _is_sure(rule: str, severity: Severity) -> bool:
+    """Whether a finding stays one when what is missing is there."""
+    return severity is Severity.ERROR and rule != "missing-library"
+
+
+def _fails(check: Check, file: BuildFile, result: Resolution) -> Judgement:
     wanted = str(check.parameters["error"])
-    told = result.error or f"{result.subject} {result.verdict.value}"
+    told = result.error or f"{file.path} {result.verdict.value}"
     if result.error is not None and wanted in result.error:
         return passed(check, f"fails as it should: {told}")
     return failed(check, f"should fail with {wanted!r}: {told}")
 
 
+def _together(check: Check, results: list[Judgement]) -> Judgement:
+    """Of many files: the worst that became of any, and of how many."""
+    ranked = sorted(results, key=lambda each: _WORST.index(each.status))
+    first = ranked[0]
+    counts = ", ".join(
+        f"{len(list(some))} {status.value}"
+        for status, some in groupby(ranked, key=lambda each: each.status)
+    )
+    if first.status is CheckStatus.PASS:
+        return passed(check, f"all {len(results)} files load", [r.message for r in results])
+    same = [each for each in ranked if each.status is first.status]
+    evidence = [*first.evidence, *(each.message for each in same[1:])]
+    message = f"{first.message} ({counts})"
+    return Judgement(check, first.status, message, tuple(evidence), first.advice)
+
+
 def _evidence(result: Resolution) -> list[str]:
     lines = [result.error] if result.error else []
-    for finding in result.findings[:5]:
+    for finding in result.findings[:_MOST_FINDINGS]:
         lines += [finding.message, *finding.evidence[:2]]
     return list(dict.fromkeys(lines))
 
@@ -115,9 +164,9 @@ KIND = Kind(
     _judge,
     {
         "file": GLOB,
-        "after": TEXTS,
+        "after": NAMES,
         "external": GLOBS,
-        "preload": TEXTS,
+        "preload": NAMES,
         "preload_is_enough": {"type": "boolean"},
         "error": NAME,
     },

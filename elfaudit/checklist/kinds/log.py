@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from ...findings.checks import Check, Judgement
 from ...stream import FileStream
 from ..build import Build
-from ..kind import NAME, TEXTS, Kind, failed, passed, words
+from ..kind import NAME, REGEXES, Kind, counted, failed, passed, words
 from ..patterns import Pattern
 
 __all__ = ["KIND"]
@@ -47,8 +47,9 @@ def _judge(check: Check, build: Build) -> Judgement:  # noqa: ARG001 - a log is 
     must_not = {text: Pattern(text, "must_not") for text in words(check, "must_not")}
     found: dict[str, int] = {}
     bad: list[str] = []
-    number = 1
+    number, ended = 1, True
     for text in _texts(path):
+        ended = text.endswith("\n")
         for pattern in [each for each in must if each not in found]:
             at = must[pattern].first_line(text)
             if at is not None:
@@ -66,7 +67,8 @@ def _judge(check: Check, build: Build) -> Judgement:  # noqa: ARG001 - a log is 
     if missing or bad:
         parts = [f"no line of {path} has {text}" for text in missing] + bad[:1]
         return failed(check, "; ".join(parts), bad[1:] + told)
-    return passed(check, "; ".join(told) or f"none of {number:,} lines has what must not be there")
+    lines = counted(number - 1 if ended else number, "line")
+    return passed(check, "; ".join(told) or f"none of {lines} has what must not be there")
 
 
 def _texts(path: str) -> Iterator[str]:
@@ -96,4 +98,11 @@ def _decoded(raw: bytes) -> str:
     return text.replace(b"\r\n", b"\n").decode("utf-8", "replace")
 
 
-KIND = Kind("log", __doc__, _judge, {"path": NAME, "must": TEXTS, "must_not": TEXTS}, ("path",))
+KIND = Kind(
+    "log",
+    __doc__,
+    _judge,
+    {"path": NAME, "must": REGEXES, "must_not": REGEXES},
+    ("path",),
+    one_of=("must", "must_not"),
+)

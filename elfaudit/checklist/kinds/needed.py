@@ -24,33 +24,57 @@ over; where there is none at all, the check fails.
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
+
+from ...elf import ElfObject
 from ...findings.checks import Check, Judgement
-from ..build import Build
+from ..build import Build, BuildFile
 from ..globs import matches_name
-from ..kind import GLOB, GLOBS, Kind, failed, passed, words
-from .elf_files import facts_wanted, no_file
+from ..kind import GLOB, GLOBS, Kind, counted, listed, words
+from .elf_files import ElfFiles, Fault, facts_wanted, judge_each
 
 __all__ = ["KIND"]
 
+_WILD = re.compile(r"[*?[]")
+
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
-    wrong: list[str] = []
-    commands: list[str] = []
-    for file, elf in files:
+    def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
         for name in words(check, "has"):
             if not any(matches_name(each, name) for each in elf.needed):
-                wrong.append(f"{file.path} does not list {name}")
-                commands.append(f"elfaudit patch-needed {file.address} --add {name.rstrip('*')}")
-        for name in words(check, "lacks"):
-            listed = [each for each in elf.needed if matches_name(each, name)]
-            wrong += [f"{file.path} lists {each}" for each in listed]
-    if wrong:
-        told = [f"{file.path} lists {', '.join(elf.needed) or 'nothing'}" for file, elf in files]
-        return failed(check, "; ".join(wrong), told, "\n".join(commands))
-    return passed(check, f"{files[0][0].path}: {', '.join(files[0][1].needed) or 'nothing'} listed")
+                yield Fault(f"{file.path} does not list {name}", _command(build, file, name))
+        for each in elf.needed:
+            if any(matches_name(each, name) for name in words(check, "lacks")):
+                command = f"elfaudit patch-needed {file.address} --remove {shlex.quote(each)}"
+                yield Fault(f"{file.path} lists {each}", command)
+
+    return judge_each(check, build, faults, _told, _listing)
+
+
+def _told(files: ElfFiles) -> str:
+    if len(files.found) == 1:
+        return _listing(*files.found[0])
+    return f"{counted(len(files.found), 'file')} looked at, as {_listing(*files.found[0])}"
+
+
+def _listing(file: BuildFile, elf: ElfObject) -> str:
+    return f"{file.path} lists {listed(elf.needed, 12, ', ') or 'nothing'}"
+
+
+def _command(build: Build, file: BuildFile, name: str) -> str:
+    """How to list a library: by the SONAME that is there, as the loader has to find it."""
+    if _WILD.search(name):
+        there = {
+            each.path.rpartition("/")[2]
+            for each in build.files
+            if matches_name(each.path.rpartition("/")[2], name)
+        }
+        if len(there) != 1:
+            return f"elfaudit resolve {file.address}"  # says who has what is missing
+        name = there.pop()
+    return f"elfaudit patch-needed {file.address} --add {shlex.quote(name)}"
 
 
 KIND = Kind(
@@ -60,4 +84,5 @@ KIND = Kind(
     {"file": GLOB, "has": GLOBS, "lacks": GLOBS},
     ("file",),
     facts_wanted,
+    one_of=("has", "lacks"),
 )

@@ -22,28 +22,35 @@ By DT_SONAME of each file that the pattern means.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+
+from ...elf import ElfObject
 from ...findings.checks import Check, Judgement
-from ..build import Build
+from ..build import Build, BuildFile
 from ..globs import matches_name
-from ..kind import GLOB, TEXT, Kind, failed, passed
-from .elf_files import facts_wanted, no_file
+from ..kind import GLOB, Kind
+from .elf_files import Fault, facts_wanted, judge_each
 
 __all__ = ["KIND"]
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
     wanted = str(check.parameters["is"])
-    wrong = [
-        f"{file.path} has {'no SONAME' if elf.soname is None else f'the SONAME {elf.soname}'}"
-        for file, elf in files
-        if not matches_name(elf.soname or "", wanted)
-    ]
-    if wrong:
-        return failed(check, "; ".join(wrong), advice=f"link it with -Wl,-soname,{wanted}")
-    return passed(check, f"{files[0][0].path}: {files[0][1].soname or 'no SONAME'}")
+
+    def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
+        if not matches_name(elf.soname or "", wanted):
+            fixed = wanted and not any(wild in wanted for wild in "*?[")
+            command = f"elfaudit patch-needed {file.address} --set-soname {shlex.quote(wanted)}"
+            instead = f", not {wanted}" if wanted else ""
+            yield Fault(f"{_naming(file, elf)}{instead}", command if fixed else "")
+
+    return judge_each(check, build, faults, lambda files: _naming(*files.found[0]))
 
 
-KIND = Kind("soname", __doc__, _judge, {"file": GLOB, "is": TEXT}, ("file", "is"), facts_wanted)
+def _naming(file: BuildFile, elf: ElfObject) -> str:
+    return f"{file.path} has {'no SONAME' if elf.soname is None else f'the SONAME {elf.soname}'}"
+
+
+_IS = {"type": "string", "format": "glob"}
+KIND = Kind("soname", __doc__, _judge, {"file": GLOB, "is": _IS}, ("file", "is"), facts_wanted)

@@ -31,10 +31,10 @@ from ...elf.dynamic import DynamicTag
 from ...elf.header import SegmentType
 from ...errors import ElfAuditError
 from ...findings.checks import Check, Judgement
-from ..build import Build, BuildFile
-from ..kind import GLOB, NAME, Kind, erred, failed, passed
-from ..passing import Wanted
-from .elf_files import no_file
+from ..build import Build
+from ..kind import GLOB, NAME, Kind, erred, failed, listed, passed
+from ..passing import Reading, Wanted
+from .elf_files import look_at, no_file
 
 __all__ = ["KIND"]
 
@@ -54,32 +54,34 @@ def _wants(check: Check, build: Build) -> Iterator[Wanted]:
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
+    files = look_at(check, build)
+    if not files.found and not files.damaged:
+        return no_file(check, build, files)
     text, present = check.parameters["text"], check.parameters.get("present", True)
     told: list[str] = []
     wrong: list[str] = []
-    for file, elf in files:
+    unread = list(files.damaged)
+    for file, elf in files.found:
         reading = build.reading(file.member)
         if reading is None or reading.error is not None:
-            return erred(
-                check, reading.error if reading and reading.error else f"{file.path}: was not read"
-            )
-        place = _place(check, build, file, elf)
+            unread.append(str(reading.error) if reading else f"{file.path}: was not read")
+            continue
+        place = _place(check, reading, elf)
         has = f"has {text!r} at offset {place:#x}" if place is not None else f"has no {text!r}"
         told.append(f"{file.path} {has} in its read-only data")
         if (place is not None) is not present:
             wrong.append(told[-1])
-    return failed(check, "; ".join(wrong), told) if wrong else passed(check, told[0], told[1:])
+    if wrong:
+        return failed(check, listed(wrong), [*told, *unread])
+    if unread:
+        return erred(check, listed(unread))
+    return passed(check, told[0], [*told[1:], *files.passed_over])
 
 
-def _place(check: Check, build: Build, file: BuildFile, elf: ElfObject) -> int | None:
+def _place(check: Check, reading: Reading, elf: ElfObject) -> int | None:
     """Where the text is, as a file offset."""
-    reading = build.reading(file.member)
-    needle = _needle(check)
     names = _names_of_symbols(elf)
-    for place in reading.places.get(needle, ()) if reading is not None else ():
+    for place in reading.places.get(_needle(check), ()):
         if place in names:
             continue
         if any(

@@ -33,12 +33,12 @@ from collections.abc import Callable, Iterator
 from ...elf import ElfObject
 from ...elf.cxxname import demangle, in_namespace
 from ...findings.checks import Check, Judgement
-from ..build import Build
+from ..build import Build, BuildFile
 from ..globs import matches_name
-from ..kind import GLOB, NAME, REGEX, Kind, failed, passed
+from ..kind import GLOB, NAME, REGEX, Kind, counted, listed
 from ..patterns import Pattern
 from .amounts import AMOUNT, amount_told, amount_wrong
-from .elf_files import facts_wanted, no_file
+from .elf_files import ElfFiles, Fault, facts_wanted, judge_each
 
 __all__ = ["KIND"]
 
@@ -46,28 +46,32 @@ _MOST_SHOWN = 5
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    files = build.elf_files(str(check.parameters["file"]))
-    if not files:
-        return no_file(check, build)
-    side = check.parameters.get("side", "exports")
-    what = _described(check)
-    wrong: list[str] = []
-    evidence: list[str] = []
-    for file, elf in files:
+    def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
+        count = sum(1 for _ in _rows(check, elf))
+        if problem := amount_wrong(check, count):
+            yield Fault(f"{_line(check, file, count)}, {problem}")
+
+    def told(files: ElfFiles) -> str:
+        file, elf = files.found[0]
+        count = sum(1 for _ in _rows(check, elf))
+        others = len(files.found) - 1
+        more = f"; so do {counted(others, 'other file')}" if others else ""
+        return f"{_line(check, file, count)}{amount_told(check)}{more}"
+
+    def evidence(file: BuildFile, elf: ElfObject) -> str:
         found = [elf.symbols.names[row] for row in _rows(check, elf)]
-        shown = ", ".join(found[:_MOST_SHOWN]) + (" …" if len(found) > _MOST_SHOWN else "")
-        verb = "exports" if side == "exports" else "leaves undefined"
-        line = f"{file.path} {verb} {len(found):,} {what}"
-        evidence.append(f"{line}: {shown}" if found else line)
-        if problem := amount_wrong(check, len(found)):
-            wrong.append(f"{line}, {problem}")
-    if wrong:
-        return failed(check, "; ".join(wrong), evidence)
-    return passed(check, f"{evidence[0].partition(':')[0]}{amount_told(check)}", evidence[1:])
+        return f"{_line(check, file, len(found))}: {listed(found, _MOST_SHOWN, ', ') or 'none'}"
+
+    return judge_each(check, build, faults, told, evidence)
+
+
+def _line(check: Check, file: BuildFile, count: int) -> str:
+    verb = "exports" if check.parameters.get("side", "exports") == "exports" else "leaves undefined"
+    return f"{file.path} {verb} {counted(count, 'symbol')}{_described(check)}"
 
 
 def _described(check: Check) -> str:
-    parts = ["symbols"]
+    parts = [""]
     for key, word in (
         ("namespace", "of namespace"),
         ("match", "matching"),
@@ -117,7 +121,7 @@ KIND = Kind(
         "match": REGEX,
         "demangled": {"type": "boolean"},
         "namespace": NAME,
-        "version": NAME,
+        "version": {**NAME, "format": "glob"},
         **AMOUNT,
     },
     ("file",),
