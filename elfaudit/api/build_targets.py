@@ -6,12 +6,12 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from ..checklist.build import Build, BuildFile, ImportRoot, Machine
-from ..errors import SourceError
+from ..errors import ElfAuditError, SourceError
 from ..findings import DEFAULT, Resolution
 from ..findings.checks import Runner
 from ..loader import ObjectStore
@@ -20,7 +20,7 @@ from ..sources import FileSource, Source, TreeSource, WheelSource, open_source
 from .resolving import resolve_beside
 from .surroundings import Surroundings, parse_dlopen
 
-__all__ = ["Grouping", "builds_of", "grouped"]
+__all__ = ["Grouping", "Unopened", "builds_of", "grouped", "opened_builds"]
 
 _DIST_INFO = re.compile(
     r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$"
@@ -31,25 +31,46 @@ _PYTHON = re.compile(r"/python(3\.\d+)/")
 _MACHINE = re.compile(r"_(x86_64|aarch64|ppc64le|s390x|riscv64|i686|armv7l)$")
 _ENVIRONMENTS = ("/site-packages", "/dist-packages")
 
+_INSTALLED = re.compile(r"\.(?:dist-info|egg-info|py|so)$|^site-packages$|^dist-packages$")
+_MOST_PARTS, _MOST_NAMED = 12, 4
+
 Grouping = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """A build that cannot be looked at.
+
+    Attributes:
+        label: how it is named.
+        error: why.
+    """
+
+    label: str
+    error: ElfAuditError
 
 
 def grouped(targets: Sequence[str], *, together: bool | None = None) -> Grouping:
     """Which targets belong to one build.
 
     Wheels of different projects are installed side by side: they are one build. Two of one project
-    are two builds, and so is every directory and every other file.
+    are two builds, and so is every directory and every other file. A directory that holds wheels,
+    and nothing that is installed, stands for them.
 
     Args:
         targets: as given.
         together: all of them as one build, or each as its own; None: as said.
+
+    Raises:
+        SourceError: a directory cannot be listed.
     """
+    each_one = [target for given in targets for target in _wheels_in(given)]
     if together is not None:
-        return (tuple(targets),) if together else tuple((each,) for each in targets)
-    projects = [_project(each) for each in targets]
+        return (tuple(each_one),) if together else tuple((each,) for each in each_one)
+    projects = [_project(each) for each in each_one]
     if None not in projects and len(set(projects)) == len(projects):
-        return (tuple(targets),)
-    return tuple((each,) for each in targets)
+        return (tuple(each_one),)
+    return tuple((each,) for each in each_one)
 
 
 def _project(target: str) -> str | None:
@@ -60,13 +81,23 @@ def _project(target: str) -> str | None:
         return None
 
 
+def _wheels_in(target: str) -> list[str]:
+    """The wheels of a directory that holds them and nothing installed; else the target itself."""
+    try:
+        names = sorted(os.listdir(target)) if os.path.isdir(target) else []
+    except OSError as error:
+        raise SourceError(target, f"cannot be listed: {error.strerror}") from error
+    wheels = [os.path.join(target, name) for name in names if name.endswith(".whl")]
+    return [target] if not wheels or any(map(_INSTALLED.search, names)) else wheels
+
+
 def builds_of(
     groups: Grouping, surroundings: Surroundings, *, runner: Runner | None = None
 ) -> tuple[Build, ...]:
     """The builds, nothing of them read but the directories of archives.
 
     Args:
-        groups: as of :func:`grouped`; a directory in which there are only wheels stands for them.
+        groups: as of :func:`grouped`.
         surroundings: the process that files are loaded into. Where a target is itself the root of
             a file system and no other root is given, it is the root.
         runner: how commands are run; None: they are not.
@@ -74,11 +105,58 @@ def builds_of(
     Raises:
         SourceError: a target cannot be opened.
     """
-    return tuple(_build(group, surroundings, runner) for group in groups)
+    pairs = zip(groups, _labels(groups), strict=True)
+    return tuple(_build(group, label, surroundings, runner) for group, label in pairs)
 
 
-def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | None) -> Build:
-    targets = [each for given in group for each in _wheels_in(given)]
+def opened_builds(
+    groups: Grouping, surroundings: Surroundings, *, runner: Runner | None = None
+) -> tuple[Build | Unopened, ...]:
+    """The same, but of several builds one that cannot be opened is told as such.
+
+    Args:
+        groups: as of :func:`builds_of`, like the others.
+        surroundings: likewise.
+        runner: likewise.
+
+    Raises:
+        SourceError: none of them can be opened.
+    """
+    builds: list[Build | Unopened] = []
+    for group, label in zip(groups, _labels(groups), strict=True):
+        try:
+            builds.append(_build(group, label, surroundings, runner))
+        except ElfAuditError as error:
+            builds.append(Unopened(label, error))
+    failed = [each.error for each in builds if isinstance(each, Unopened)]
+    if failed and len(failed) == len(builds):
+        raise failed[0]
+    return tuple(builds)
+
+
+def _labels(groups: Grouping) -> list[str]:
+    """How each build is named: as short as tells it from the others."""
+    for parts in range(1, _MOST_PARTS):
+        labels = [_label(group, parts) for group in groups]
+        if len(set(labels)) == len(set(groups)):
+            return labels
+    return [" + ".join(group) for group in groups]
+
+
+def _label(group: Sequence[str], parts: int) -> str:
+    if len(group) <= _MOST_NAMED:
+        return " + ".join(_last_parts(each, parts) for each in group)
+    first = " + ".join(_last_parts(each, parts) for each in group[: _MOST_NAMED - 1])
+    return f"{first} + {len(group) - _MOST_NAMED + 1} others"
+
+
+def _last_parts(path: str, count: int) -> str:
+    return "/".join(path.rstrip("/").split("/")[-count:]) or path
+
+
+def _build(
+    targets: Sequence[str], label: str, surroundings: Surroundings, runner: Runner | None
+) -> Build:
     inputs = surroundings
     sources: list[Source] = []
     for target in targets:
@@ -90,7 +168,6 @@ def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | No
             sources.append(open_source(target))
     roots = tuple(root for source in sources for root in _import_roots(source))
     store = ObjectStore()
-    label = " + ".join(os.path.basename(each.rstrip("/")) or each for each in group)
     is_this = all(isinstance(source, TreeSource) and source.root == "/" for source in sources)
     return Build(
         label,
@@ -101,17 +178,6 @@ def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | No
         resolver=_Resolver(tuple(targets), inputs, store),
         runner=runner,
     )
-
-
-def _wheels_in(target: str) -> list[str]:
-    """The wheels of a directory that holds them and no modules; else the target itself."""
-    try:
-        names = sorted(os.listdir(target)) if os.path.isdir(target) else []
-    except OSError as error:
-        raise SourceError(target, f"cannot be listed: {error.strerror}") from error
-    wheels = [os.path.join(target, name) for name in names if name.endswith(".whl")]
-    others = any(os.path.isdir(os.path.join(target, name)) for name in names)
-    return wheels if wheels and not others else [target]
 
 
 def _is_root(target: str) -> bool:
@@ -157,7 +223,18 @@ def _machine(sources: Sequence[Source], roots: Sequence[ImportRoot], *, is_this:
     architecture = next(filter(None, map(_architecture, sources)), platform.machine())
     known = version is not None
     running = ".".join(platform.python_version_tuple()[:2])
-    return Machine(version or running, known, architecture, is_this)
+    interpreter = next(filter(None, map(_interpreter, roots)), None)
+    return Machine(version or running, known, architecture, is_this, interpreter)
+
+
+def _interpreter(root: ImportRoot) -> str | None:
+    """``bin/python3`` of the environment of a ``site-packages`` on this machine."""
+    place = f"{root.source.label.rstrip('/')}{root.base}"
+    match = _PYTHON.search(f"{place}/")
+    if match is None or root.is_wheel:
+        return None
+    python = os.path.join(os.path.dirname(place[: match.start()]) or "/", "bin", "python3")
+    return python if os.access(python, os.X_OK) else None
 
 
 def _version_of(place: str) -> str | None:

@@ -60,7 +60,8 @@ def _holds(row: dict[str, Any], build: Build, progress: Callable[[str], None] | 
     parameters = {key: value for key, value in row.items() if key not in ("id", "kind")}
     check = Check(row["id"], row["kind"], row["id"], parameters=parameters)
     assert row["kind"] in KINDS  # noqa: S101 - what is written here is known here
-    return next(iter(judge([check], build, progress))).status is CheckStatus.PASS
+    ((judgement,),) = judge([[check]], build, progress)
+    return judgement.status is CheckStatus.PASS
 
 
 def _distributions(build: Build) -> Iterator[dict[str, Any]]:

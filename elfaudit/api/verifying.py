@@ -9,11 +9,12 @@ from importlib.resources import files
 
 from ..checklist import Checklist, load_checklist
 from ..checklist.build import Build
+from ..checklist.kind import erred
 from ..checklist.running import judge
 from ..errors import RequestError
 from ..findings.checks import Judgement, Runner
 from ..stream import FileStream
-from .build_targets import builds_of, grouped
+from .build_targets import Unopened, grouped, opened_builds
 from .surroundings import Surroundings
 
 __all__ = ["BuildReport", "checklist_named", "shipped_checklists", "verify", "verify_builds"]
@@ -109,7 +110,8 @@ def verify(
         the status ERROR, and no exception.
 
     Raises:
-        SourceError: a target or a checklist cannot be opened.
+        SourceError: no target, or a checklist, cannot be opened; of several builds one that cannot
+            is reported with the status ERROR.
         ChecklistError: a file is no checklist.
         RequestError: there is no such checklist, or no checklist has a variable that is set.
     """
@@ -120,27 +122,29 @@ def verify(
     named = (checklists,) if isinstance(checklists, str) else tuple(checklists)
     loaded = _loaded(named, settings or {})
     given = (targets,) if isinstance(targets, str) else tuple(targets)
-    builds = builds_of(grouped(given, together=together), surroundings, runner=runner)
+    builds = opened_builds(grouped(given, together=together), surroundings, runner=runner)
     return tuple(verify_builds(builds, loaded, progress))
 
 
 def verify_builds(
-    builds: Iterable[Build],
+    builds: Iterable[Build | Unopened],
     checklists: Sequence[Checklist],
     progress: Callable[[str], None] | None = None,
 ) -> Iterator[BuildReport]:
     """The same with what was prepared for it; the files are read once for all checklists."""
-    checks = [check for each in checklists for check in each.checks]
+    lists = [each.checks for each in checklists]
     for build in builds:
-        done = list(judge(checks, build, progress))
-        for each in checklists:
-            count = len(each.checks)
-            yield BuildReport(build.label, each.name, tuple(done[:count]))
-            done = done[count:]
+        if isinstance(build, Unopened):
+            for each in checklists:
+                judged = tuple(erred(check, build.error) for check in each.checks)
+                yield BuildReport(build.label, each.name, judged)
+            continue
+        for each, done in zip(checklists, judge(lists, build, progress), strict=True):
+            yield BuildReport(build.label, each.name, done)
 
 
 def _loaded(names: Sequence[str], settings: Mapping[str, str]) -> list[Checklist]:
-    loaded = [checklist_named(name, settings) for name in names]
+    loaded = [checklist_named(name, settings) for name in dict.fromkeys(names)]
     known = {variable.name for each in loaded for variable in each.variables}
     for name in settings:
         if name not in known:

@@ -15,7 +15,7 @@ from ..findings import Resolution
 from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..pydist import Distribution, Modules, find_distributions
-from ..sources import FileSource, Member, Source
+from ..sources import FileSource, Member, NoFile, Obstacle, Source, TreeSource
 from .globs import path_pattern
 from .passing import Reading
 
@@ -87,12 +87,14 @@ class Machine:
         python_is_known: whether the files say so; otherwise it is the one that runs elfaudit.
         architecture: as ``uname -m``.
         is_this: whether what is audited is this machine itself.
+        interpreter: the Python of the environment that is audited, on this machine; None: unknown.
     """
 
     python: str
     python_is_known: bool
     architecture: str
     is_this: bool
+    interpreter: str | None = None
 
 
 class Resolver(Protocol):
@@ -161,14 +163,34 @@ class Build:
         if pattern.startswith("/"):
             if not _WILD.search(pattern):
                 return self._at(pattern)  # perhaps a link, or through one
-            whole = path_pattern(pattern).fullmatch
-            return [file for file in self.files if whole(file.place)]
+            return [file for each in self.sources for file in self._absolute(each, pattern)]
         wanted = path_pattern(pattern).fullmatch
         return [file for file in self.files if wanted(file.path)]
 
     def _at(self, place: str) -> list[BuildFile]:
         found = (source for source in self.sources if source.find(place) is not None)
         return [BuildFile(source, place, place) for source in found]
+
+    def _absolute(self, source: Source, pattern: str) -> Iterator[BuildFile]:
+        """Files below a directory that may itself be a link: ``/opt/rocm/lib/*.so``."""
+        plain = pattern[: _WILD.search(pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        real = source.real_path(plain) if isinstance(source, TreeSource) else None
+        whole = path_pattern(pattern).fullmatch
+        for file in self.files:
+            if file.source is not source:
+                continue
+            place = file.place
+            if real is not None and real != plain and place.startswith(f"{real}/"):
+                place = plain + place[len(real) :]
+            if whole(place):
+                yield file
+
+    def is_directory(self, place: str) -> bool:
+        """Whether there is a directory at an absolute path."""
+        return any(
+            isinstance(found, NoFile) and found.kind is Obstacle.DIRECTORY
+            for found in (source.look(place) for source in self.sources)
+        )
 
     def elf(self, file: BuildFile) -> ElfObject:
         """The facts of an ELF file.

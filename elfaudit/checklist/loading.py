@@ -26,7 +26,7 @@ from .schema import FRAME, check_schema
 
 __all__ = ["Checklist", "Variable", "load_checklist"]
 
-_VARIABLE = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\$(?:(\$\{)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _FORMATS = FormatChecker(formats=())
 _COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice", "precondition")
 _MOST_BYTES = 4 << 20
@@ -104,16 +104,19 @@ def _checks(
     names = [_identity(row, number) for number, row in enumerate(rows)]
     for number, row in enumerate(rows):
         place = f"check[{number}]"
-        unset: set[str] = set()
+        unset: dict[str, set[str]] = {key: set() for key in row}
         try:
-            filled = _filled(row, place, known, values, unset)
-            _require_sound(filled, place, whole=not unset)
+            filled = {
+                key: _number(row, key, _filled(value, f"{place}.{key}", known, values, unset[key]))
+                for key, value in row.items()
+            }
+            _require_sound(filled, place, {key for key, names in unset.items() if names})
             _require_order(names, number, filled, seen)
         except ChecklistError as error:
             yield Check(names[number], str(row.get("kind", "")), _title(row, names[number]),
                         problem=str(error))  # fmt: skip
         else:
-            yield _check(filled, names[number], tuple(sorted(unset)))
+            yield _check(filled, names[number], tuple(sorted(set().union(*unset.values()))))
         seen.setdefault(names[number], number)
 
 
@@ -143,13 +146,25 @@ def _check(row: Mapping[str, Any], name: str, unset: tuple[str, ...]) -> Check:
     )
 
 
-def _require_sound(row: Mapping[str, Any], place: str, *, whole: bool) -> None:
+def _number(row: Mapping[str, Any], key: str, filled: Any) -> Any:
+    """A parameter that is a number and was written as a variable, as the number."""
+    kind = KINDS.get(str(row.get("kind")))
+    wanted = kind.parameters.get(key, {}).get("type") if kind is not None else None
+    if wanted not in ("integer", "number") or not isinstance(filled, str):
+        return filled
+    if not _VARIABLE.fullmatch(str(row[key])):
+        return filled
+    digits = filled.replace("_", "")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 20 else filled
+
+
+def _require_sound(row: Mapping[str, Any], place: str, unset: set[str]) -> None:
     """Raise what is wrong with a check by the schema of its kind.
 
     Args:
         row: the check.
         place: where it is.
-        whole: whether all its variables have values, so that its patterns are what they will be.
+        unset: parameters that have a variable without a value, and are not yet what they will be.
     """
     name = row.get("kind")
     if not isinstance(name, str):
@@ -159,9 +174,9 @@ def _require_sound(row: Mapping[str, Any], place: str, *, whole: bool) -> None:
         near = get_close_matches(name, KINDS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(KINDS)}"
         raise ChecklistError("", f"{place}.kind", f"{name!r} is no kind of check{hint}")
-    formats = _FORMATS if whole else None
-    validator = Draft202012Validator(check_schema(kind), format_checker=formats)
-    error = best_match(validator.iter_errors(row))
+    validator = Draft202012Validator(check_schema(kind), format_checker=_FORMATS)
+    errors = (e for e in validator.iter_errors(row) if not unset & set(e.absolute_path))
+    error = best_match(errors)
     if error is not None:
         raise ChecklistError("", place + _path(error.absolute_path, "."), _told(error))
 
@@ -212,7 +227,9 @@ def _filled(
         return value
 
     def one(match: re.Match[str]) -> str:
-        name = match[1]
+        name = match[2]
+        if name is None:
+            return match[1]  # $${x} is ${x}
         if name not in known:
             raise ChecklistError("", place, f"there is no variable {name!r} in [variables]")
         if name not in values:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from ..errors import ElfAuditError
 from ..findings.checks import Check, CheckStatus, Judgement
@@ -19,21 +20,43 @@ __all__ = ["judge"]
 
 
 def judge(
-    checks: Sequence[Check], build: Build, progress: Callable[[str], None] | None = None
-) -> Iterator[Judgement]:
-    """What becomes of each check, in order.
+    checklists: Sequence[Sequence[Check]],
+    build: Build,
+    progress: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Judgement, ...]]:
+    """What becomes of the checks of each checklist, in order.
 
     The files are read first, once for all checks that will be made.
 
     Args:
-        checks: the checks; one comes after those it requires.
+        checklists: the checks of each; one comes after those it requires.
         build: what is looked at.
         progress: called with what is done next.
     """
-    skips = {check.id: why for check in checks if (why := _inapplicable(check, build)) is not None}
-    wanted = _wanted([check for check in checks if check.id not in skips], build)
-    build.readings = read_through(wanted, build.store, progress)
-    done: dict[str, CheckStatus] = {}
+    skips = [_skips(checks, build) for checks in checklists]
+    made = [
+        check
+        for checks, not_made in zip(checklists, skips, strict=True)
+        for check in checks
+        if check.id not in not_made
+    ]
+    build.readings = read_through(_wanted(made, build), build.store, progress)
+    for checks, not_made in zip(checklists, skips, strict=True):
+        yield tuple(_judgements(checks, not_made, build, progress))
+
+
+def _skips(checks: Sequence[Check], build: Build) -> dict[str, Judgement]:
+    """Checks that do not apply, by their ids."""
+    return {check.id: why for check in checks if (why := _inapplicable(check, build)) is not None}
+
+
+def _judgements(
+    checks: Sequence[Check],
+    skips: Mapping[str, Judgement],
+    build: Build,
+    progress: Callable[[str], None] | None,
+) -> Iterator[Judgement]:
+    done: dict[str, Judgement] = {}
     for check in checks:
         if progress is not None:
             progress(check.title)
@@ -47,7 +70,7 @@ def judge(
             judgement = _judged(check, build)
         if check.precondition and judgement.status is CheckStatus.FAIL:
             judgement = skipped(check, judgement.message)
-        done.setdefault(check.id, judgement.status)
+        done.setdefault(check.id, judgement)
         yield judgement
 
 
@@ -72,29 +95,35 @@ def _inapplicable(check: Check, build: Build) -> Judgement | None:
     if check.when is None:
         return None
     wanted = canonicalize_name(check.when.distribution)
-    found = next((d for d in build.distributions if canonicalize_name(d.name) == wanted), None)
-    if found is None:
+    found = [d for d in build.distributions if canonicalize_name(d.name) == wanted]
+    if not found:
         return skipped(check, f"there is no distribution {check.when.distribution} here")
     return None if check.when.version is None else _of_version(check, found, check.when.version)
 
 
-def _of_version(check: Check, found: Distribution, wanted: str) -> Judgement | None:
-    """Why a check is not for the version that is there, or None."""
+def _of_version(check: Check, found: Sequence[Distribution], wanted: str) -> Judgement | None:
+    """Why a check is not for a version that is there, or None."""
     try:
-        applies = SpecifierSet(wanted).contains(found.version, prereleases=True)
+        specifier = SpecifierSet(wanted)
+        applies = any(specifier.contains(each.version, prereleases=True) for each in found)
     except InvalidSpecifier as error:
         return erred(check, f"when.version: {error}")
+    except InvalidVersion:
+        version = found[0].version
+        return skipped(check, f"{found[0].name} has the version {version!r}, which is none")
     if applies:
         return None
-    return skipped(check, f"{found.name} is {found.version}, and the check is for {wanted}")
+    there = " and ".join(dict.fromkeys(each.version for each in found))
+    return skipped(check, f"{found[0].name} is {there}, and the check is for {wanted}")
 
 
-def _blocked(check: Check, done: dict[str, CheckStatus]) -> Judgement | None:
+def _blocked(check: Check, done: Mapping[str, Judgement]) -> Judgement | None:
     for required in check.requires:
-        status = done.get(required)
-        if status is not CheckStatus.PASS:
-            told = status.value if status is not None else "not there"
-            return skipped(check, f"needs {required!r} to pass, and that is {told}")
+        before = done.get(required)
+        if before is None or before.status is not CheckStatus.PASS:
+            told = before.status.value if before is not None else "not there"
+            title = required if before is None else before.check.title
+            return skipped(check, f"only where this passes: {title} ({told})")
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -127,6 +126,8 @@ def verify(
         return
     if not targets:
         raise click.UsageError("Missing argument 'TARGET...'.")
+    if not run and (run_prefix or python):
+        raise click.UsageError(f"{'--run-prefix' if run_prefix else '--python'} needs --run.")
     inputs = loader_inputs(**surrounding)
     with Progress() as progress:
         if init:
@@ -156,7 +157,7 @@ def _runner(prefix: str, python: str | None) -> Runner:
         words = tuple(shlex.split(prefix))
     except ValueError as error:
         raise RequestError(f"--run-prefix: {error}") from error
-    return Runner(python or ("python3" if words else sys.executable), words)
+    return Runner(python, words)
 
 
 def _exit_code(reports: Sequence[BuildReport], least: Severity) -> int:
@@ -167,7 +168,9 @@ def _exit_code(reports: Sequence[BuildReport], least: Severity) -> int:
         undecided = min(Severity.WARNING, one.check.severity)
         if one.status is CheckStatus.UNDECIDED and undecided >= least:
             return 1
-    return 2 if any(one.status is CheckStatus.ERROR for one in judgements) else 0
+    made = [any(one.status is not CheckStatus.SKIP for one in each.judgements) for each in reports]
+    erred = any(one.status is CheckStatus.ERROR for one in judgements)
+    return 2 if erred or not all(made) else 0
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -89,9 +89,9 @@ class Runner:
     """How commands are run, where the user allows it.
 
     Attributes:
-        python: what ``{python}`` stands for.
+        python: what ``{python}`` stands for; None: the interpreter of what is audited.
         prefix: words in front of every command (``docker run --rm IMAGE``).
     """
 
-    python: str
+    python: str | None = None
     prefix: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from ..findings import Severity
 from ..findings.checks import CheckStatus, Judgement
 from .jsontext import SCHEMA_VERSION, dump
-from .style import Style, clean, plural, wrap
+from .style import Style, clean, wrap
 
 __all__ = ["Verified", "verification_document", "verification_text"]
 
@@ -30,6 +30,7 @@ _TOLD = {
 }
 _STATUS = max(len(each.value) for each in CheckStatus)
 _MOST = 6
+_WIDEST_TABLE = 120
 
 
 class Verified(Protocol):
@@ -75,7 +76,7 @@ def _is_of_other_version(judgement: Judgement) -> bool:
 def _tally(report: Verified, style: Style) -> str:
     counts = Counter(each.status for each in report.judgements)
     judged = sum(counts[s] for s in CheckStatus) - counts[CheckStatus.SKIP]
-    parts = [f"{counts[CheckStatus.PASS]} of {plural(judged, 'check')} passed"]
+    parts = [f"{counts[CheckStatus.PASS]}/{judged} passed" if judged else "nothing was judged"]
     parts += [f"{counts[s]} {word}" for s, word in _TOLD.items() if counts[s]]
     worst = next(
         (s for s in (CheckStatus.FAIL, CheckStatus.ERROR, CheckStatus.UNDECIDED) if counts[s]), None
@@ -115,18 +116,35 @@ def _is_minor(judgement: Judgement) -> bool:
 
 def _table(reports: Sequence[Verified], style: Style) -> str:
     """Checks in rows, builds in columns; empty for one build."""
-    if len({each.build for each in reports}) < 2:
-        return ""
-    parts = []
-    for name in dict.fromkeys(each.checklist for each in reports):
-        some = [each for each in reports if each.checklist == name]
-        rows = [
-            [clean(one[0].check.title), *(_cell(each, style) for each in one)]
-            for one in zip(*(each.judgements for each in some), strict=True)
-        ]
-        heads = [clean(name), *(clean(each.build) for each in some)]
-        parts.append(tabulate(rows, heads, tablefmt="simple", disable_numparse=True))
-    return "\n\n".join(parts)
+    lists: dict[tuple[str, ...], list[Verified]] = {}
+    for each in reports:
+        key = (each.checklist, *(one.check.id for one in each.judgements))
+        lists.setdefault(key, []).append(each)
+    return "\n\n".join(_table_of(some, style) for some in lists.values() if len(some) > 1)
+
+
+def _table_of(reports: Sequence[Verified], style: Style) -> str:
+    """One checklist; builds whose names are too long for columns are numbered."""
+    names = [clean(each.build) for each in reports]
+    rows = [
+        [clean(one[0].check.title), *(_cell(each, style) for each in one)]
+        for one in zip(*(each.judgements for each in reports), strict=True)
+    ]
+    widest = max(len(row[0]) for row in rows)
+    legend = ""
+    if widest + sum(len(name) + 2 for name in names) > min(style.columns, _WIDEST_TABLE):
+        numbers = [f"({number})" for number in range(1, len(names) + 1)]
+        legend = "\n".join(map(" ".join, zip(numbers, names, strict=True))) + "\n\n"
+        names = numbers
+    tallies = ["", *(_passed(each) for each in reports)]
+    heads = [clean(reports[0].checklist), *names]
+    return legend + tabulate([*rows, tallies], heads, tablefmt="simple", disable_numparse=True)
+
+
+def _passed(report: Verified) -> str:
+    """``7/9``: how many of the checks that were made passed."""
+    made = [each for each in report.judgements if each.status is not CheckStatus.SKIP]
+    return f"{sum(each.status is CheckStatus.PASS for each in made)}/{len(made)}"
 
 
 def _cell(judgement: Judgement, style: Style) -> str:

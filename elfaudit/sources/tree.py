@@ -102,6 +102,13 @@ class TreeSource:
         host = self._host(path)
         return host if isinstance(host, str) else None
 
+    def real_path(self, path: str) -> str | None:
+        """``path`` inside the source with all links followed; None where nothing is there."""
+        host = self._walk(path)
+        if isinstance(host, NoFile):
+            return None
+        return host[len(self.root) :] if self.root != "/" else host
+
     def _host(self, path: str) -> str | NoFile:
         """The same, or why not."""
         if "\0" in path:

@@ -42,7 +42,7 @@ def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) ->
     ("kind = 'symbols'\nfile = 'a'\nmatch = 7", "check[1].match: 7 is not of type string"),
     ("kind = 'symbols'", "check[1]: 'file' is a required property"),
     ("kind = 'needed'\nfile = 'a'\nhas = [1]", "check[1].has[0]: 1 is not of type string"),
-    ("kind = 'count'\nwhat = 'bees'", "check[1].what: 'bees' is none of distributions, files"),
+    ("kind = 'count'\nwhat = 'bees'", "check[1].what: 'bees' is none of distributions, installed"),
     ("kind = 'requires'\ntypo = 1", "check[1]: Additional properties are not allowed ('typo'"),
     ("kind = 'requires'\nid = 'first'", "check[1].id: 'first' is that of check[0], too"),
     ("kind = 'requires'\nrequires = ['later']", "check[1].requires[0]: 'later' comes later"),

@@ -78,7 +78,7 @@ def test_wheels_of_two_projects_are_one_build(
     shutil.copy(mine, dist)
     shutil.copy(wheel, dist)
     folder = json.loads(run("verify", dist, "--format", "json").output)["reports"]
-    assert [each["build"] for each in folder] == ["dist"]
+    assert [each["build"] for each in folder] == [f"{mine.name} + {wheel.name}"]
 
 
 def test_fail_on(run: Run, site: Path, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_check_that_is_not_sound_is_told_and_ends_with_2(
     result = run("verify", site, "-c", path)
     assert result.exit_code == 2
     assert "check[0].kind: 'no' is no kind of check" in result.output
-    assert "1 of 2 checks passed, 1 could not be judged" in result.output
+    assert "1/2 passed, 1 could not be judged" in result.output
 
 
 @pytest.mark.parametrize(("arguments", "told"), [

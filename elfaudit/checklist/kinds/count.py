@@ -1,8 +1,9 @@
-"""How many distributions, modules, files or ELF files there are.
+"""How many distributions or files there are.
 
 ## What it asks
 
-`what`: `distributions`, or `files` with a pattern in `path`. Then `min`, `max` or `exact`.
+`what`: `distributions`, those of them that are `installed` (and no wheels), or `files` with a
+pattern in `path`. Then `min`, `max` or `exact`; by default at least one.
 
 ```toml
 [[check]]
@@ -33,9 +34,12 @@ __all__ = ["KIND"]
 
 
 def _judge(check: Check, build: Build) -> Judgement:
-    if check.parameters["what"] == "distributions":
-        count = len(build.distributions)
-        line = f"{build.label} has {counted(count, 'distribution')}"
+    what = check.parameters["what"]
+    if what in ("distributions", "installed"):
+        roots = [row for row in build.by_root if what == "distributions" or not row[0].is_wheel]
+        count = sum(len(distributions) for _, distributions in roots)
+        installed = " installed" if what == "installed" else ""
+        line = f"{build.label} has {counted(count, 'distribution')}{installed}"
     else:
         pattern = str(check.parameters.get("path", "**"))
         count = len(build.matching(pattern))
@@ -49,6 +53,6 @@ KIND = Kind(
     "count",
     __doc__,
     _judge,
-    {"what": {"enum": ["distributions", "files"]}, "path": GLOB, **AMOUNT},
+    {"what": {"enum": ["distributions", "installed", "files"]}, "path": GLOB, **AMOUNT},
     ("what",),
 )

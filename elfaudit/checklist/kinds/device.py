@@ -33,7 +33,7 @@ import stat
 
 from ...findings.checks import Check, Judgement
 from ..build import Build
-from ..kind import NAME, TEXTS, Kind, failed, passed, skipped, words
+from ..kind import NAME, TEXTS, Kind, erred, failed, passed, skipped, words
 
 __all__ = ["KIND"]
 
@@ -45,6 +45,18 @@ def _judge(check: Check, build: Build) -> Judgement:
         return skipped(check, f"{build.label} is not this machine: whether a container gets its "
                        f"devices is decided where it runs ({_flags()})")  # fmt: skip
     paths = words(check, "paths") or ("/dev/kfd", "/dev/dri")
+    try:
+        return _opened(check, paths)
+    except OSError as error:
+        return erred(check, f"{error.filename or paths[0]} cannot be looked at: {error.strerror}")
+
+
+def _opened(check: Check, paths: tuple[str, ...]) -> Judgement:
+    """Whether the devices can be opened.
+
+    Raises:
+        OSError: something of them is gone, or out of reach.
+    """
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
         return failed(check, f"there is no {', '.join(missing)} on this machine", (), _flags())
@@ -77,7 +89,7 @@ def _nodes(path: str) -> list[str]:
         return sorted(
             entry.path
             for entry in os.scandir(path)
-            if stat.S_ISCHR(entry.stat().st_mode) and entry.name.startswith("renderD")
+            if entry.name.startswith("renderD") and stat.S_ISCHR(entry.stat().st_mode)
         )
     return [path]
 

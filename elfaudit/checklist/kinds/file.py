@@ -4,7 +4,7 @@
 
 `path`: the file or a pattern. `exists = false`: nothing of that name may be there. `min_size` and
 `max_size`: in bytes, of each file; `2_000_000_000` is a number of TOML. `wheel = true`: the sizes
-are those of the wheel itself, and there is no path.
+are those of the wheel itself (of `distribution`, where several are given), and there is no path.
 
 ```toml
 [[check]]
@@ -20,16 +20,21 @@ the other kinds say what is in the file.
 
 ## How it is decided
 
-By the directory of the archive, or of the file system.
+By the directory of the archive, or of the file system. An absolute path without a pattern may be
+that of a directory.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+
+from packaging.utils import canonicalize_name
 
 from ...findings.checks import Check, Judgement
+from ...pydist import Distribution
 from ..build import Build
-from ..kind import GLOB, Kind, failed, passed, skipped
+from ..kind import GLOB, NAME, Kind, failed, listed, passed, skipped
 
 __all__ = ["KIND"]
 
@@ -39,23 +44,41 @@ _SIZE = {"type": "integer", "minimum": 0}
 def _judge(check: Check, build: Build) -> Judgement:
     if check.parameters.get("wheel"):
         return _wheel(check, build)
-    pattern = check.parameters.get("path")
-    files = build.matching(str(pattern))
+    pattern = str(check.parameters["path"])
+    files = build.matching(pattern)
+    if not files and pattern.startswith("/") and build.is_directory(pattern):
+        return _directory(check, pattern)
     if check.parameters.get("exists") is False:
         if not files:
             return passed(check, f"there is no {pattern}")
         return failed(check, f"there is {files[0].path}", [file.path for file in files[1:]])
     if not files:
         return failed(check, f"there is no {pattern} in {build.label}")
-    sizes = [(file.path, file.member.size) for file in files]
-    return _sized(check, sizes)
+    return _sized(check, [(file.path, file.member.size) for file in files])
+
+
+def _directory(check: Check, path: str) -> Judgement:
+    if check.parameters.get("exists") is False:
+        return failed(check, f"there is {path}, a directory")
+    if {"min_size", "max_size"} & check.parameters.keys():
+        return failed(check, f"{path} is a directory")
+    return passed(check, f"{path} is there, a directory")
 
 
 def _wheel(check: Check, build: Build) -> Judgement:
-    wheels = [root.source.label for root in build.roots if root.is_wheel]
+    name = check.parameters.get("distribution")
+    wheels = [
+        root.source.label
+        for root, distributions in build.by_root
+        if root.is_wheel and (name is None or canonicalize_name(str(name)) in _names(distributions))
+    ]
     if not wheels:
-        return skipped(check, f"{build.label} is no wheel")
+        return skipped(check, f"{build.label} is no wheel{f' of {name}' if name else ''}")
     return _sized(check, [(path, os.path.getsize(path)) for path in dict.fromkeys(wheels)])
+
+
+def _names(distributions: Iterable[Distribution]) -> set[str]:
+    return {canonicalize_name(each.name) for each in distributions}
 
 
 def _sized(check: Check, sizes: list[tuple[str, int]]) -> Judgement:
@@ -71,7 +94,7 @@ def _sized(check: Check, sizes: list[tuple[str, int]]) -> Judgement:
         if isinstance(most, int) and size > most
     ]
     if wrong:
-        return failed(check, "; ".join(wrong[:3]), wrong[3:])
+        return failed(check, listed(wrong), wrong[1:])
     path, size = sizes[0]
     more = f" and {len(sizes) - 1:,} more" if len(sizes) > 1 else ""
     return passed(check, f"{path} ({size:,} bytes){more}")
@@ -87,6 +110,7 @@ KIND = Kind(
         "min_size": _SIZE,
         "max_size": _SIZE,
         "wheel": {"const": True},
+        "distribution": NAME,
     },
     one_of=("path", "wheel"),
 )

@@ -19,8 +19,10 @@ version of torch alone does not show that vLLM beside it is of CUDA.
 
 Two kinds of evidence: the constants of `torch/version.py` (`hip`, `rocm`, `cuda`), and the
 libraries that the files list in DT_NEEDED (`libamdhip64`, `libtorch_hip`, `librccl` …;
-`libcudart`, `libtorch_cuda`, `libnccl` …). Each distribution is judged by itself: torch without
-either is of the CPU. If they disagree, that is the finding.
+`libcudart`, `libtorch_cuda`, `libnccl` …). Each package is judged by itself: torch without
+either is of the CPU. If they disagree, that is the finding. A package with a file for each
+(`libx_cuda126.so`, `libx_rocm71.so`), and none for one only, chooses when it runs: it is of any of
+them. What the system has beside the places of modules does not count.
 """
 
 from __future__ import annotations
@@ -47,16 +49,18 @@ _CUDA = re.compile(
     r"nvToolsExt|nvJitLink|cupti|torch_cuda\w*|c10_cuda)(-[0-9a-f]+)?\.so"
 )
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
+_IN_NAME = {"rocm": re.compile("rocm|hip"), "cuda": re.compile("cuda|cu[0-9]{2}")}
 _NAMES = {"rocm": "ROCm", "cuda": "CUDA", "cpu": "the CPU"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What says that something is of a flavour."""
+    """What says that something is of a flavour; ``chosen``: the name of the file says it, too."""
 
     flavor: str
     about: str
     text: str
+    chosen: bool = False
 
 
 def _wants(check: Check, build: Build) -> Iterator[Wanted]:  # noqa: ARG001
@@ -74,28 +78,47 @@ def _judge(check: Check, build: Build) -> Judgement:
         return skipped(
             check, f"nothing in {build.label} is built for a GPU, or says that it is not"
         )
-    by_owner: dict[str, list[_Evidence]] = {}
+    flavors: dict[str, set[str]] = {}
     for each in evidence:
-        by_owner.setdefault(each.about, []).append(each)
-    flavors = {owner: {each.flavor for each in some} for owner, some in by_owner.items()}
+        flavors.setdefault(each.about, set()).add(each.flavor)
+    any_of = {
+        owner for owner in flavors if all(each.chosen for each in evidence if each.about == owner)
+    }
     told = [each.text for each in evidence]
     wanted = check.parameters.get("is")
-    if wanted is None:
-        kinds = {flavor for some in flavors.values() for flavor in some}
-        if len(kinds) == 1:
-            return passed(check, f"everything is of {_NAMES[kinds.pop()]}", told)
+    if wanted is not None:
+        return _held_to(check, str(wanted), flavors, any_of, told)
+    decided = {flavor for owner in flavors.keys() - any_of for flavor in flavors[owner]}
+    apart = [owner for owner in any_of if decided and not decided & flavors[owner]]
+    if len(decided) > 1 or apart:
         return failed(check, f"not everything is of one kind: {_listed(flavors)}", told)
-    wrong = {owner: some for owner, some in flavors.items() if some != {wanted}}
+    if decided:
+        return passed(check, f"everything is of {_NAMES[decided.pop()]}", told)
+    return passed(check, _listed(flavors, " or of "), told)
+
+
+def _held_to(
+    check: Check,
+    wanted: str,
+    flavors: dict[str, set[str]],
+    any_of: set[str],
+    told: list[str],
+) -> Judgement:
+    wrong = {
+        owner: some
+        for owner, some in flavors.items()
+        if some != {wanted} and not (owner in any_of and wanted in some)
+    }
     if wrong:
-        message = f"{_listed(wrong)}, not of {_NAMES[str(wanted)]}"
+        message = f"{_listed(wrong)}, not of {_NAMES[wanted]}"
         return failed(check, message, told, "install the build for the GPU that is there, from "
                       "its own index, and pin its local version")  # fmt: skip
-    return passed(check, f"everything is of {_NAMES[str(wanted)]}", told)
+    return passed(check, f"everything is of {_NAMES[wanted]}", told)
 
 
-def _listed(flavors: dict[str, set[str]]) -> str:
+def _listed(flavors: dict[str, set[str]], between: str = " and of ") -> str:
     return "; ".join(
-        f"{owner} is of {' and of '.join(_NAMES[each] for each in sorted(some))}"
+        f"{owner} is of {between.join(_NAMES[each] for each in sorted(some))}"
         for owner, some in flavors.items()
     )
 
@@ -116,12 +139,12 @@ def _values(build: Build) -> Iterator[_Evidence]:
 
 
 def _libraries(build: Build) -> Iterator[_Evidence]:
-    """What the files of each distribution list in DT_NEEDED; one file of each kind is told."""
-    seen: set[tuple[str, str]] = set()
+    """What the files of each package list in DT_NEEDED; one file of each kind is told."""
+    seen: set[tuple[str, str, bool]] = set()
     torch = None
     for file in build.files:
-        if not _LIBRARY.search(file.place):
-            continue
+        if file.path.startswith("/") or not _LIBRARY.search(file.place):
+            continue  # of the system, or no library
         try:
             needed = build.elf(file).needed
         except ElfAuditError:
@@ -131,10 +154,12 @@ def _libraries(build: Build) -> Iterator[_Evidence]:
             torch = file
         for pattern, flavor in ((_ROCM, "rocm"), (_CUDA, "cuda")):
             names = [name for name in needed if pattern.match(name)]
-            if names and (owner, flavor) not in seen:
-                seen.add((owner, flavor))
-                yield _Evidence(flavor, owner, f"{file.path} lists {', '.join(names)} in DT_NEEDED")
-    if torch is not None and not any(owner == "torch" for owner, _ in seen):
+            chosen = _IN_NAME[flavor].search(file.path.rpartition("/")[2]) is not None
+            if names and (owner, flavor, chosen) not in seen:
+                seen.add((owner, flavor, chosen))
+                text = f"{file.path} lists {', '.join(names)} in DT_NEEDED"
+                yield _Evidence(flavor, owner, text, chosen)
+    if torch is not None and not any(owner == "torch" for owner, _, _ in seen):
         text = f"no library of torch lists one of ROCm or CUDA in DT_NEEDED, as {torch.path}"
         yield _Evidence("cpu", "torch", text)
 
