@@ -168,11 +168,13 @@ def _build(
             sources.append(open_source(target))
     roots = tuple(root for source in sources for root in _import_roots(source))
     store = ObjectStore()
+    system = None if inputs.root is None else TreeSource(inputs.root)
     is_this = all(isinstance(source, TreeSource) and source.root == "/" for source in sources)
     return Build(
         label,
         roots,
         sources,
+        system=system,
         store=store,
         machine=_machine(sources, roots, is_this=is_this),
         resolver=_Resolver(tuple(targets), inputs, store),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,6 +114,8 @@ class Build:
         label: how the user names it.
         roots: its import roots, in the order in which modules are searched for.
         sources: all that it consists of, which may be more than the import roots.
+        system: the file system it is in, where absolute paths are looked for that none of the
+            sources has; None: there is no other.
         store: ELF facts.
         machine: what it runs on.
         resolver: what the loader would do.
@@ -128,6 +131,7 @@ class Build:
         roots: Sequence[ImportRoot],
         sources: Sequence[Source],
         *,
+        system: Source | None,
         store: ObjectStore,
         machine: Machine,
         resolver: Resolver,
@@ -137,7 +141,7 @@ class Build:
         self.roots, self.sources = tuple(roots), tuple(sources)
         self.machine = machine
         self.resolve, self.runner = resolver, runner
-        self.store = store
+        self.system, self.store = system, store
         self.readings: Mapping[Hashable, Reading] = {}
 
     @cached_property
@@ -163,13 +167,26 @@ class Build:
         if pattern.startswith("/"):
             if not _WILD.search(pattern):
                 return self._at(pattern)  # perhaps a link, or through one
-            return [file for each in self.sources for file in self._absolute(each, pattern)]
+            found = [file for each in self.sources for file in self._absolute(each, pattern)]
+            return found or list(self._in_system(pattern))
         wanted = path_pattern(pattern).fullmatch
         return [file for file in self.files if wanted(file.path)]
 
     def _at(self, place: str) -> list[BuildFile]:
-        found = (source for source in self.sources if source.find(place) is not None)
+        found = [source for source in self.sources if source.find(place) is not None]
+        if not found and self.system is not None and self.system.find(place) is not None:
+            found = [self.system]
         return [BuildFile(source, place, place) for source in found]
+
+    def _in_system(self, pattern: str) -> Iterator[BuildFile]:
+        """Files of one directory of the system, which is not listed as a whole."""
+        folder, _, name = pattern.rpartition("/")
+        if self.system is None or _WILD.search(folder):
+            return
+        for each in self.system.listing(folder or "/"):
+            place = f"{folder}/{each}"
+            if path_pattern(name).fullmatch(each) and self.system.find(place) is not None:
+                yield BuildFile(self.system, place, place)
 
     def _absolute(self, source: Source, pattern: str) -> Iterator[BuildFile]:
         """Files below a directory that may itself be a link: ``/opt/rocm/lib/*.so``."""
@@ -189,7 +206,7 @@ class Build:
         """Whether there is a directory at an absolute path."""
         return any(
             isinstance(found, NoFile) and found.kind is Obstacle.DIRECTORY
-            for found in (source.look(place) for source in self.sources)
+            for found in (source.look(place) for source in (*self.sources, self.system) if source)
         )
 
     def elf(self, file: BuildFile) -> ElfObject:
@@ -220,11 +237,20 @@ class Build:
 
     def _below(self, root: ImportRoot) -> list[str]:
         start = f"{root.base}/"
-        return [
-            file.place[len(start) :]
-            for file in self.files
-            if file.source is root.source and file.place.startswith(start)
-        ]
+        places = self._places[id(root.source)]
+        # What begins with a directory and a slash ends where its name with the next sign begins.
+        own = slice(bisect_left(places, start), bisect_left(places, f"{root.base}0"))
+        return [place[len(start) :] for place in places[own]]
+
+    @cached_property
+    def _places(self) -> dict[int, list[str]]:
+        """The files of each source, sorted."""
+        found: dict[int, list[str]] = {id(source): [] for source in self.sources}
+        for file in self.files:
+            found[id(file.source)].append(file.place)
+        for places in found.values():
+            places.sort()
+        return found
 
     def reading(self, member: Member) -> Reading | None:
         """What the pass over a file gave; None where nothing was wanted of it."""

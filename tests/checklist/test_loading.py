@@ -49,6 +49,15 @@ def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) ->
     ("kind = 'requires'\nrequires = ['no']", "check[1].requires[0]: 'no' is no check of this"),
     ("kind = 'log'\npath = '${nobody}'", "check[1].path: there is no variable 'nobody'"),
     ("kind = 'requires'\nseverity = 'fatal'", "check[1].severity: 'fatal' is none of error"),
+    ("kind = 'log'\npath = 'a'\nmust = ['b', 'a(']", "check[1].must[1]: 'a(' is not a regular"),
+    ("kind = 'run'\ncommand = ['a']\nexpect = '['", "check[1].expect: '[' is not a regular expr"),
+    ("kind = 'file'\npath = 'p/[z-a].so'", "check[1].path: 'p/[z-a].so' is no pattern"),
+    ("kind = 'log'\npath = 'a'", "check[1]: asks nothing: it says none of must, must_not"),
+    ("kind = 'needed'\nfile = 'a'", "check[1]: asks nothing: it says none of has, lacks"),
+    ("kind = 'hardening'\nfile = 'a'", "check[1]: asks nothing: it says none of relro, now,"),
+    ("kind = 'file'", "check[1]: asks nothing: it says none of path, wheel"),
+    ("kind = 'file'\npath = 'lib${Foo}.so'", "check[1].path: there is no variable 'Foo'"),
+    ("kind = 'loads'\nfile = 'a'\npreload = ['']", "check[1].preload[0]: '' should be non-empty"),
 ])  # fmt: skip
 def test_a_check_that_is_not_sound_leaves_the_others(body: str, told: str) -> None:
     text = (
@@ -72,6 +81,19 @@ def test_variables_are_filled_in() -> None:
     (check,) = _load(text, b="2", a="3").checks
     assert check.unset == ()
     assert check.parameters == {"path": "3/2", "must": ["x$", "3{2}"]}
+
+
+def test_variables_stand_for_numbers_and_can_be_meant_literally() -> None:
+    text = (
+        "name = 'x'\n[variables]\nn = { help = 'h' }\n"
+        "[[check]]\nkind = 'file'\npath = 'lib$${n}.so'\nmin_size = '${n}'\n"
+    )
+    (check,) = _load(text).checks
+    assert (check.unset, check.problem) == (("n",), None)
+    (check,) = _load(text, n="2_000").checks
+    assert check.parameters == {"path": "lib${n}.so", "min_size": 2000}
+    (check,) = _load(text, n="many").checks
+    assert check.problem == "check[0].min_size: 'many' is not of type integer"
 
 
 @pytest.mark.parametrize("name", shipped_checklists())

@@ -78,6 +78,7 @@ LARGE_WHEELS = {
 PURE_WHEELS = {
     "pandas": _Wheel("pandas==3.1.1", "pandas-3.1.1-", _FOREIGN),
     "django": _Wheel("django==5.2.19", "django-5.2.19-", _FOREIGN),
+    "auditwheel": _Wheel("auditwheel==6.8.2", "auditwheel-6.8.2-", _FOREIGN),
 }
 _WHEELS = {**WHEELS, **MUSL_WHEELS, **LARGE_WHEELS, **PURE_WHEELS}
 DEBIAN = ("librocm-smi64-1",)

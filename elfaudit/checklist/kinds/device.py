@@ -86,11 +86,9 @@ def _flags() -> str:
 def _nodes(path: str) -> list[str]:
     """The character devices at or below a path."""
     if os.path.isdir(path):
-        return sorted(
-            entry.path
-            for entry in os.scandir(path)
-            if entry.name.startswith("renderD") and stat.S_ISCHR(entry.stat().st_mode)
-        )
+        with os.scandir(path) as entries:
+            nodes = [entry for entry in entries if entry.name.startswith("renderD")]
+        return sorted(each.path for each in nodes if stat.S_ISCHR(each.stat().st_mode))
     return [path]
 
 

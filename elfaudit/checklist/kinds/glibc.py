@@ -103,6 +103,8 @@ def _problem(need: _Need, given: Versions, tags: Mapping[str, tuple[str, Version
     limit = given.get(need.prefix, limits.get(need.prefix))
     if limit is None or (need.number is not None and need.number <= limit):
         return ""
+    if need.number is None and need.prefix in given:  # no number is above or below it
+        return ""
     by = "the checklist allows" if need.prefix in given else f"{tag} promises"
     return f"{need.file.path} needs {need.name}, and {by} {_dotted(limit)}"
 
@@ -117,6 +119,7 @@ def _needs(file: BuildFile, elf: ElfObject) -> Iterator[_Need]:
             found.append(_Need(match["prefix"], need.name, _number(match["number"]), file, elf))
         elif _NAMELESS.match(need.name):
             found.append(_Need("GLIBC", need.name, _NAMED.get(need.name), file, elf))
+    elf.release()
     yield from _highest(found)
 
 

@@ -138,8 +138,8 @@ def _together(check: Check, results: list[Judgement]) -> Judgement:
     )
     if first.status is CheckStatus.PASS:
         return passed(check, f"all {len(results)} files load", [r.message for r in results])
-    same = [each for each in ranked if each.status is first.status]
-    evidence = [*first.evidence, *(each.message for each in same[1:])]
+    others = (each.message for each in ranked[1:] if each.status is not CheckStatus.PASS)
+    evidence = [*first.evidence, *others]
     message = f"{first.message} ({counts})"
     return Judgement(check, first.status, message, tuple(evidence), first.advice)
 

@@ -45,6 +45,7 @@ __all__ = ["KIND"]
 
 _KEPT, _PIECE = 1 << 20, 64 << 10  # of its beginning, and again of its end
 _LONGEST = 200
+_NOT_RUN = (125, 126, 127)  # docker-run(1), "Exit status": not what the command said
 _SECONDS, _SECONDS_TO_DRAIN = 120, 2.0
 
 
@@ -65,6 +66,9 @@ def _judge(check: Check, build: Build) -> Judgement:
         return erred(check, f"{command[0]} cannot be run: {error.strerror}")
     except ValueError as error:  # a NUL in a word, an = in the name of a variable
         return erred(check, f"the command cannot be run: {error}")
+    if runner.prefix and code in _NOT_RUN:
+        told = output.text().strip().partition("\n")[0][:_LONGEST]
+        return erred(check, f"{runner.prefix[0]} could not run it (exit code {code}): {told}")
     return _judged(check, code, seconds, output)
 
 

@@ -67,6 +67,7 @@ def _judge(check: Check, build: Build) -> Judgement:
             unread.append(str(reading.error) if reading else f"{file.path}: was not read")
             continue
         place = _place(check, reading, elf)
+        elf.release()
         has = f"has {text!r} at offset {place:#x}" if place is not None else f"has no {text!r}"
         told.append(f"{file.path} {has} in its read-only data")
         if (place is not None) is not present:

@@ -1,0 +1,281 @@
+"""Checks of ELF files among others; readelf, nm and the commands that are advised are the judges."""
+
+# ruff: noqa: E501 - checks are read best as one line each
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from elfaudit import Judgement
+from tests.checklist.test_kinds import ERROR, FAIL, PASS, UNDECIDED, Ask, ask, write, zipped
+
+__all__ = ["ask"]
+
+
+def gcc(target: Path, source: str, *options: str, shared: bool = True) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    code = target.with_suffix(".c")
+    code.write_text(source)
+    how = ("-shared", "-fPIC") if shared else ()
+    subprocess.run(["gcc", *how, "-o", target, code, *options], check=True)
+    code.unlink()
+    return target
+
+
+def carry_out(judgement: Judgement, elfaudit: Sequence[str]) -> None:
+    """The commands that are advised, as a shell takes them."""
+    for line in judgement.advice.splitlines():
+        words = shlex.split(line)
+        assert words[0] == "elfaudit"
+        subprocess.run([*elfaudit, *words[1:]], check=True, capture_output=True)
+
+
+@pytest.fixture
+def elfaudit() -> list[str]:
+    return [sys.executable, "-m", "elfaudit"]
+
+
+def test_the_command_repairs_the_file_that_is_at_fault(
+    ask: Ask, tmp_path: Path, elfaudit: list[str]
+) -> None:
+    gcc(tmp_path / "lib/liba.so", "int a;")
+    gcc(tmp_path / "lib/libb.so", "int b;", "-z", "execstack")
+    gcc(tmp_path / "lib/libc.so", "int c;", "-z", "execstack")
+    toml = "kind='hardening'\nfile='*.so'\nstack=true"
+    judgement = ask(toml, tmp_path / "lib")
+    assert judgement.status is FAIL
+    assert (
+        judgement.message
+        == "libb.so asks for an executable stack; libc.so asks for an executable stack"
+    )
+    carry_out(judgement, elfaudit)
+    assert ask(toml, tmp_path / "lib").status is PASS
+
+
+_RUNPATHS = [
+    ("$ORIGIN:/opt/rocm/lib:", "lacks=['']", "$ORIGIN:/opt/rocm/lib"),
+    ("/build/x:/opt/lib", "lacks=['/build/*']\nhas=['$ORIGIN']", "/opt/lib:$ORIGIN"),
+    ("$ORIGIN:/home/x", "only=['$ORIGIN*']", "$ORIGIN"),
+    ("/build/x", "lacks=['/build/*']", None),
+]
+
+
+@pytest.mark.parametrize("case", _RUNPATHS)
+def test_what_is_good_of_a_runpath_is_kept(
+    ask: Ask, tmp_path: Path, elfaudit: list[str], case: tuple[str, str, str | None]
+) -> None:
+    before, toml, after = case
+    file = gcc(tmp_path / "lib/liba.so", "int a;", f"-Wl,-rpath,{before},--enable-new-dtags")
+    carry_out(ask(f"kind='runpath'\nfile='*.so'\n{toml}", tmp_path / "lib"), elfaudit)
+    told = subprocess.run(
+        ["readelf", "-dW", file], capture_output=True, text=True, check=True
+    ).stdout
+    paths = [
+        line.partition("[")[2].rstrip("]") for line in told.splitlines() if "(RUNPATH)" in line
+    ]
+    assert paths == ([] if after is None else [after])
+
+
+def test_an_empty_path_is_none(ask: Ask, tmp_path: Path) -> None:
+    """``ld.so --list`` looks nowhere for it, and so does the check."""
+    gcc(tmp_path / "lib/liba.so", "int a;", "-Wl,-rpath,,--enable-new-dtags", "-Wl,-rpath,")
+    assert ask("kind='runpath'\nfile='*.so'\nlacks=['']", tmp_path / "lib").status is PASS
+
+
+def test_a_library_is_added_by_the_name_that_is_there(ask: Ask, tmp_path: Path) -> None:
+    gcc(tmp_path / "lib/liba.so", "int a;")
+    toml = "kind='needed'\nfile='liba.so'\nhas=['librocm_smi64.so*']"
+    nowhere = ask(toml, tmp_path / "lib")
+    assert "--add" not in nowhere.advice
+    gcc(tmp_path / "lib/librocm_smi64.so.1", "int b;", "-Wl,-soname,librocm_smi64.so.1")
+    assert ask(toml, tmp_path / "lib").advice.endswith("--add librocm_smi64.so.1")
+
+
+def test_a_damaged_file_hides_no_fault_of_another(ask: Ask, tmp_path: Path) -> None:
+    good = gcc(tmp_path / "lib/liba.so", "int a;")
+    gcc(tmp_path / "lib/libb.so", "int b;", "-z", "execstack")
+    (tmp_path / "lib/libc.so").write_bytes(good.read_bytes()[:200])
+    (tmp_path / "lib/libd.so").write_text("GROUP ( libc.so.6 )")
+    for toml in ("kind='hardening'\nfile='*.so'\nstack=true", "kind='needed'\nfile='*.so'\nhas=['libm.so.6']",
+                 "kind='symbols'\nfile='*.so'\nmatch='^a$'", "kind='string'\nfile='*.so'\ntext='zzz'",
+                 "kind='glibc'\nfile='*.so'\nmax={GLIBC='2.1'}", "kind='loads'\nfile='*.so'\nerror='no'"):  # fmt: skip
+        judgement = ask(toml, tmp_path / "lib")
+        assert judgement.status in (FAIL, ERROR), toml
+        assert judgement.status is FAIL or "glibc" in toml
+        assert any("libc.so" in line for line in (judgement.message, *judgement.evidence)), toml
+    (tmp_path / "lib/libb.so").unlink()
+    left = ask("kind='hardening'\nfile='*.so'\nstack=true", tmp_path / "lib")
+    assert left.status is ERROR
+    (tmp_path / "lib/libc.so").unlink()
+    left = ask("kind='hardening'\nfile='*.so'\nstack=true", tmp_path / "lib")
+    assert left.status is PASS
+    assert left.evidence == ("passed over, no ELF files: libd.so",)
+
+
+def test_static_programs_bind_nothing_lazily(ask: Ask, tmp_path: Path) -> None:
+    for name, options in (("a", ("-static",)), ("b", ("-static-pie",)), ("c.o", ("-c",))):
+        gcc(tmp_path / "bin" / name, "int main(void) { return 0; }", *options, shared=False)
+    assert ask("kind='hardening'\nfile='*'\nnow=true", tmp_path / "bin").status is PASS
+    gcc(tmp_path / "bin/d", "int main(void) { return 0; }", "-Wl,-z,lazy", shared=False)
+    assert (
+        ask("kind='hardening'\nfile='*'\nnow=true", tmp_path / "bin").message
+        == "d binds functions lazily"
+    )
+
+
+def test_a_text_behind_many_names_of_symbols(ask: Ask, tmp_path: Path) -> None:
+    """1,500 names in .dynstr end like the constant in .rodata, which ``readelf -p`` shows."""
+    names = "".join(f"int f{n}_init(void) {{ return {n}; }}\n" for n in range(1500))
+    file = gcc(tmp_path / "lib/liba.so", f'{names}const char *x(void) {{ return "_init"; }}')
+    told = subprocess.run(
+        ["readelf", "-p", ".rodata", file], capture_output=True, text=True, check=True
+    )
+    assert "  _init\n" in told.stdout
+    assert ask("kind='string'\nfile='liba.so'\ntext='_init'", tmp_path / "lib").status is PASS
+
+
+def test_relative_relocations_that_are_packed_need_a_glibc(ask: Ask, tmp_path: Path) -> None:
+    """Older loaders say: version `GLIBC_ABI_DT_RELR' not found."""
+    gcc(
+        tmp_path / "w/r/librelr.so",
+        '#include <stdio.h>\nint a; int *p[100] = {&a, &a}; int f(void) { return puts(""); }',
+        "-Wl,-z,pack-relative-relocs",
+    )
+    files = {"r/__init__.py": b"", "r-1.dist-info/METADATA": b"Name: r\nVersion: 1\n"}
+    write(tmp_path / "w", files)
+    for tag, status in (("manylinux_2_17_x86_64", FAIL), ("manylinux_2_36_x86_64", PASS)):
+        wheel = zipped(tmp_path / "w", tmp_path / f"r-1-py3-none-{tag}.whl")
+        judgement = ask("kind='glibc'\nfile='*.so'\ntag=true", wheel)
+        assert judgement.status is status, judgement
+    assert (
+        "python3 -m wheel tags --remove --platform-tag manylinux_2_36_x86_64"
+        in ask(
+            "kind='glibc'\nfile='*.so'\ntag=true",
+            tmp_path / "r-1-py3-none-manylinux_2_17_x86_64.whl",
+        ).advice
+    )
+
+
+def test_a_sure_failure_is_not_hidden_by_what_is_installed_elsewhere(
+    ask: Ask, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lib"
+    script = tmp_path / "v.map"
+    script.write_text("V_1 { *; };")
+    gcc(
+        folder / "libv.so",
+        "int v(void) { return 1; }",
+        f"-Wl,--version-script,{script}",
+        "-Wl,-soname,libv.so",
+    )
+    gcc(folder / "libhipfoo.so", "int h(void) { return 1; }", "-Wl,-soname,libhipfoo.so")
+    other = tmp_path / "new"
+    script.write_text("V_1 { nothing; }; V_2 { *; } V_1;")
+    gcc(
+        other / "libv.so",
+        "int v(void) { return 1; }",
+        f"-Wl,--version-script,{script}",
+        "-Wl,-soname,libv.so",
+    )
+    gcc(folder / "liba.so", "int v(void); int h(void); int a(void) { return v() + h(); }",
+        f"-L{other}", "-lv", f"-L{folder}", "-lhipfoo", "-Wl,-rpath,$ORIGIN")  # fmt: skip
+    real = subprocess.run(
+        ["python3", "-c", f"import ctypes; ctypes.CDLL('{folder}/liba.so')"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "version `V_2' not found" in real.stderr
+    (folder / "libhipfoo.so").unlink()
+    toml = "kind='loads'\nfile='liba.so'\nexternal=['libhip*']"
+    judgement = ask(toml, folder)
+    assert judgement.status is FAIL
+    assert "V_2" in judgement.message
+    shutil.copy(other / "libv.so", folder)
+    assert ask(toml, folder).status is UNDECIDED
+
+
+def test_a_library_of_the_build_is_opened_before(ask: Ask, tmp_path: Path) -> None:
+    """As torch is imported before vLLM, whose extension modules know its libraries by SONAME."""
+    gcc(
+        tmp_path / "s/torch/lib/libtorch.so", "int t(void) { return 1; }", "-Wl,-soname,libtorch.so"
+    )
+    gcc(tmp_path / "s/vllm/_C.abi3.so", "int t(void); int c(void) { return t(); }",
+        f"-L{tmp_path}/s/torch/lib", "-ltorch")  # fmt: skip
+    toml = "kind='loads'\nfile='vllm/_*.so'"
+    assert ask(toml, tmp_path / "s").status is FAIL
+    for after in ("torch/lib/libtorch.so", "torch/lib/libtorch.so:global", "torch/lib/lib*.so"):
+        assert ask(f"{toml}\nafter=['nothing/there.so', '{after}']", tmp_path / "s").status is PASS
+    write(tmp_path / "s", {"torch-1.dist-info/METADATA": b"Name: torch\nVersion: 1\n"})
+    wheel = zipped(tmp_path / "s", tmp_path / "torch-1-cp311-abi3-linux_x86_64.whl")
+    assert ask(f"{toml}\nafter=['torch/lib/libtorch.so:global']", wheel).status is PASS
+
+
+@pytest.mark.parametrize(("names", "toml", "status"), [
+    ({"x/libx_cuda126.so": "libcudart.so.12", "x/libx_rocm71.so": "libamdhip64.so.7"}, "", PASS),
+    ({"x/libx_cuda126.so": "libcudart.so.12", "x/libx_rocm71.so": "libamdhip64.so.7"}, "is='rocm'", PASS),
+    ({"x/libx_cuda126.so": "libcudart.so.12", "x/libx_rocm71.so": "libamdhip64.so.7"}, "is='cpu'", FAIL),
+    ({"x/_C.so": "libcudart.so.12", "x/_rocm_C.so": "libamdhip64.so.7"}, "", FAIL),
+    ({"x/_cuda.so": "libamdhip64.so.7"}, "is='rocm'", PASS),
+    ({"x/_C.so": "libcudart.so.12", "y/_C.so": "libamdhip64.so.7"}, "", FAIL),
+    ({"x/_C.so": "libcudart.so.12", "y/lib_cuda.so": "libcudart.so.12", "y/lib_rocm.so": "libamdhip64.so.7"}, "", PASS),
+])  # fmt: skip
+def test_a_package_that_chooses_when_it_runs(
+    ask: Ask, tmp_path: Path, names: dict[str, str], toml: str, status: object
+) -> None:
+    for name, needed in names.items():
+        stub = gcc(tmp_path / "stub" / needed, "int s;", f"-Wl,-soname,{needed}")
+        gcc(tmp_path / "s" / name, "int a;", "-Wl,--no-as-needed", str(stub))
+    assert ask(f"kind='flavor'\n{toml}", tmp_path / "s").status is status
+
+
+def test_what_the_system_has_is_of_no_package(ask: Ask, tmp_path: Path) -> None:
+    """An MPI plugin in /usr that knows of CUDA makes no image for ROCm one for CUDA."""
+    stub = gcc(tmp_path / "stub/libcuda.so.1", "int s;", "-Wl,-soname,libcuda.so.1")
+    root = tmp_path / "root"
+    gcc(root / "usr/lib/openmpi/mca_accelerator_cuda.so", "int a;", "-Wl,--no-as-needed", str(stub))
+    site = root / "usr/lib/python3/dist-packages"
+    write(
+        site,
+        {
+            "torch/version.py": b"hip = '7.1'\ncuda = None\n",
+            "torch-1.dist-info/METADATA": b"Name: torch\nVersion: 1\n",
+        },
+    )
+    (root / "etc").mkdir()
+    assert ask("kind='flavor'\nis='rocm'", root).status is PASS
+
+
+def test_a_directory_that_is_a_link(ask: Ask, tmp_path: Path) -> None:
+    """/opt/rocm is a link to /etc/alternatives/rocm, and that to /opt/rocm-7.1.1."""
+    root = tmp_path / "root"
+    gcc(root / "opt/rocm-7.1.1/lib/libamdhip64.so.7", "int a;", "-Wl,-soname,libamdhip64.so.7")
+    (root / "etc/alternatives").mkdir(parents=True)
+    (root / "usr").mkdir()
+    (root / "etc/alternatives/rocm").symlink_to("/opt/rocm-7.1.1")
+    (root / "opt/rocm").symlink_to("/etc/alternatives/rocm")
+    for path in (
+        "/opt/rocm/lib/libamdhip64.so.7",
+        "/opt/rocm/lib/libamdhip64.so*",
+        "/opt/rocm",
+        "/opt/rocm/lib",
+    ):
+        assert ask(f"kind='file'\npath='{path}'", root).status is PASS, path
+    assert ask("kind='file'\npath='/opt/rocm/bin'", root).status is FAIL
+    assert ask("kind='file'\npath='/opt/rocm'\nexists=false", root).status is FAIL
+    assert (
+        ask("kind='soname'\nfile='/opt/rocm/lib/lib*.so*'\nis='libamdhip64.so.7'", root).status
+        is PASS
+    )
+    site = tmp_path / "site"
+    write(site, {"p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})
+    for path in ("/opt/rocm/lib/libamdhip64.so.7", "/opt/rocm/lib/libamdhip64.so*", "/opt/rocm"):
+        assert ask(f"kind='file'\npath='{path}'", site, root=str(root)).status is PASS, path
+        assert ask(f"kind='file'\npath='{path}'", site, root=None).status is FAIL, path
