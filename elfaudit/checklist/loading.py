@@ -15,6 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..errors import ChecklistError
 from ..findings import Severity
@@ -186,6 +187,11 @@ def _is_regex(value: object) -> bool:
     return not isinstance(value, str) or Pattern(value, "") is not None
 
 
+@_FORMATS.checks("specifier", raises=InvalidSpecifier)
+def _is_specifier(value: object) -> bool:
+    return not isinstance(value, str) or SpecifierSet(value) is not None
+
+
 @_FORMATS.checks("glob", raises=ChecklistError)
 def _is_glob(value: object) -> bool:
     return not isinstance(value, str) or None not in (path_pattern(value), name_pattern(value))
@@ -239,6 +245,17 @@ def _filled(
     return _VARIABLE.sub(one, value)
 
 
+def _unknown(error: ValidationError) -> str:
+    """A key that nobody knows, and those there are."""
+    properties = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    given = error.instance if isinstance(error.instance, dict) else {}
+    unknown = str(next((key for key in given if key not in properties), ""))[:60]
+    own = [key for key in properties if key not in _COMMON]
+    near = get_close_matches(unknown, own, 1, 0.5) or get_close_matches(unknown, properties, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(properties)}"
+    return f"{unknown!r} is not known here; {hint}"
+
+
 def _path(parts: Sequence[str | int], before: str = "") -> str:
     """``check[3].match``."""
     text = ""
@@ -258,6 +275,12 @@ def _told(error: ValidationError) -> str:
         return f"{shown} is none of {', '.join(map(str, allowed))}"
     if error.validator == "format":
         return str(error.cause)
+    if error.validator == "required" and isinstance(allowed, list):
+        given = error.instance if isinstance(error.instance, dict) else {}
+        missing = [repr(each) for each in allowed if each not in given]
+        return f"{', '.join(missing)} is missing"
+    if error.validator == "additionalProperties":
+        return _unknown(error)
     if error.validator == "anyOf" and isinstance(allowed, list):
         names = [each["required"][0] for each in allowed]
         return f"asks nothing: it says none of {', '.join(names)}"

@@ -56,7 +56,7 @@ _COMMON: Mapping[str, object] = {
         "required": ["distribution"],
         "properties": {
             "distribution": {"type": "string", "minLength": 1},
-            "version": {"type": "string"},
+            "version": {"type": "string", "format": "specifier"},
         },
     },
     "precondition": {

@@ -20,7 +20,7 @@ def _load(text: str, **settings: str) -> Checklist:
 
 @pytest.mark.parametrize(("text", "told"), [
     ("name = ", "x.toml: is no TOML: Invalid value"),
-    ("name = 'a'", "x.toml: 'check' is a required property"),
+    ("name = 'a'", "x.toml: 'check' is missing"),
     ("name = 'a'\ncheck = 1", "x.toml: check: 1 is not of type array"),
     ("name = 'a'\n[[check]]\nkind='count'\n[variables.A]\ndefault='x'", "x.toml: variables"),
     ("\ud800", None),
@@ -40,10 +40,12 @@ def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) ->
     ("kind = 3", "check[1].kind: is missing"),
     ("id = 'z'", "check[1].kind: is missing"),
     ("kind = 'symbols'\nfile = 'a'\nmatch = 7", "check[1].match: 7 is not of type string"),
-    ("kind = 'symbols'", "check[1]: 'file' is a required property"),
+    ("kind = 'symbols'", "check[1]: 'file' is missing"),
     ("kind = 'needed'\nfile = 'a'\nhas = [1]", "check[1].has[0]: 1 is not of type string"),
     ("kind = 'count'\nwhat = 'bees'", "check[1].what: 'bees' is none of distributions, installed"),
-    ("kind = 'requires'\ntypo = 1", "check[1]: Additional properties are not allowed ('typo'"),
+    ("kind = 'requires'\ntypo = 1", "check[1]: 'typo' is not known here; there are id,"),
+    ("kind='needed'\nfile='a'\nhave=['b']", "check[1]: 'have' is not known here; did you mean has"),
+    ("kind = 'requires'\nwhen={distribution='a', version='b'}", "check[1].when.version: Invalid"),
     ("kind = 'requires'\nid = 'first'", "check[1].id: 'first' is that of check[0], too"),
     ("kind = 'requires'\nrequires = ['later']", "check[1].requires[0]: 'later' comes later"),
     ("kind = 'requires'\nrequires = ['no']", "check[1].requires[0]: 'no' is no check of this"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...errors import ChecklistError
 from ...findings.checks import Check
 
 __all__ = ["AMOUNT", "amount_told", "amount_wrong"]
@@ -13,8 +14,14 @@ AMOUNT: Mapping[str, Mapping[str, object]] = {"min": _COUNT, "max": _COUNT, "exa
 
 
 def amount_wrong(check: Check, count: int) -> str:
-    """What is wrong with an amount, a clause; empty if nothing is. By default one is asked for."""
+    """What is wrong with an amount, a clause; empty if nothing is. By default one is asked for.
+
+    Raises:
+        ChecklistError: no amount can be right.
+    """
     exact, least, most = (check.parameters.get(key) for key in ("exact", "min", "max"))
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        raise ChecklistError("", "min", f"{least:,} is more than max, {most:,}: nothing is both")
     if isinstance(exact, int) and count != exact:
         return f"instead of the {exact:,} asked for"
     if least is None and most is None and exact is None:

@@ -32,7 +32,9 @@ comes from no other one.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ...errors import ElfAuditError
@@ -81,20 +83,23 @@ def _one(
         if "error" in check.parameters:
             return _fails(check, file, alone)
         if alone.verdict is Verdict.LOADS or not preload:
-            return _told(check, file, alone)
+            return _told(check, build, file, alone)
         helped = build.resolve(file, preload, after)
     except ElfAuditError as error:
         return erred(check, error)
+    found = [e.name for e in helped.link_map.entries if e.origin is Origin.PRELOAD]
     if helped.verdict is not Verdict.LOADS:
-        return _told(check, file, alone)
-    named = ":".join(e.name for e in helped.link_map.entries if e.origin is Origin.PRELOAD)
+        told = _told(check, build, file, alone)
+        absent = () if found else (f"nothing to preload: there is no {' or '.join(preload)}",)
+        return replace(told, evidence=(*told.evidence, *absent))
+    named = ":".join(found)
     message = f"{file.path} loads only with LD_PRELOAD={named}"
     if check.parameters.get("preload_is_enough"):
         return passed(check, message, _evidence(alone))
-    return failed(check, message, _evidence(alone), _advice(alone))
+    return failed(check, message, _evidence(alone), _advice(alone, build))
 
 
-def _told(check: Check, file: BuildFile, result: Resolution) -> Judgement:
+def _told(check: Check, build: Build, file: BuildFile, result: Resolution) -> Judgement:
     if result.verdict is Verdict.LOADS:
         count = len(result.link_map.own) - 1
         return passed(check, f"{file.path} loads, with {count} libraries")
@@ -106,7 +111,7 @@ def _told(check: Check, file: BuildFile, result: Resolution) -> Judgement:
         message = sure.message if beside and sure is not None else result.error
         text = message or "does not load"
         text = text if file.path in text else f"{file.path}: {text}"
-        return failed(check, text, _evidence(result)[1:], _advice(result))
+        return failed(check, text, _evidence(result)[1:], _advice(result, build))
     if missing:
         needs = f"{file.path} needs {listed(missing, 6, ', ')}, which is not given here"
         advice = "say where the rest is: --root DIR (/ is this machine), or the other wheels, too"
@@ -151,10 +156,13 @@ def _evidence(result: Resolution) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _advice(result: Resolution) -> str:
+def _advice(result: Resolution, build: Build) -> str:
     for finding in result.findings:
         for fix in finding.fixes:
-            return fix.command or fix.title
+            command = fix.command or fix.title
+            if build.system is None or build.system.label == "/" or not fix.command:
+                return command
+            return f"{command} --root {shlex.quote(build.system.label)}"
     return ""
 
 

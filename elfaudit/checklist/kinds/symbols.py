@@ -99,7 +99,7 @@ def _condition(check: Check) -> Callable[[str], bool]:
     """What a name must fulfil."""
     given = check.parameters
     pattern = Pattern(str(given["match"]), "match") if "match" in given else None
-    namespace = str(given.get("namespace", ""))
+    namespace = str(given.get("namespace", "")).strip(":")
 
     def accepts(name: str) -> bool:
         if namespace and not in_namespace(name, namespace):
