@@ -17,7 +17,8 @@ from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..loader.python import extension_version
 from ..sources import FileSource, Source, TreeSource, WheelSource, open_source
-from .resolving import resolve_beside
+from .resolving import resolve_in
+from .session import Session
 from .surroundings import Surroundings, parse_dlopen
 
 __all__ = ["Grouping", "Unopened", "builds_of", "grouped", "opened_builds"]
@@ -251,18 +252,21 @@ def _architecture(source: Source) -> str | None:
 
 
 class _Resolver:
-    """What the loader would do with a file of a build."""
+    """What the loader would do with the files of a build, in as many processes as are asked for."""
 
     def __init__(self, targets: tuple[str, ...], inputs: Surroundings, store: ObjectStore) -> None:
         self._targets, self._inputs, self._store = targets, inputs, store
+        self._sessions: dict[tuple[tuple[str, ...], tuple[str, ...]], Session] = {}
 
     def __call__(
         self, file: BuildFile, preload: Sequence[str], dlopens: Sequence[str]
     ) -> Resolution:
-        inputs = replace(
-            self._inputs,
-            preload=(*self._inputs.preload, *preload),
-            dlopens=(*self._inputs.dlopens, *map(parse_dlopen, dlopens)),
-        )
-        others = [each for each in self._targets if each != file.source.label]
-        return resolve_beside(file.target, others, inputs, DEFAULT, self._store)
+        key = (tuple(preload), tuple(dlopens))
+        if key not in self._sessions:
+            inputs = replace(
+                self._inputs,
+                preload=(*self._inputs.preload, *preload),
+                dlopens=(*self._inputs.dlopens, *map(parse_dlopen, dlopens)),
+            )
+            self._sessions[key] = Session(self._targets, inputs, self._store)
+        return resolve_in(self._sessions[key], file.target, DEFAULT)

@@ -25,7 +25,7 @@ from .siblings import Siblings
 from .subject import Subject
 from .surroundings import Surroundings
 
-__all__ = ["Passed", "resolve", "resolve_all", "resolve_beside", "resolve_name", "resolve_one"]
+__all__ = ["Passed", "resolve", "resolve_all", "resolve_in", "resolve_name", "resolve_one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +109,17 @@ def resolve_one(
     store: ObjectStore | None = None,
 ) -> Resolution:
     """The same with what was prepared for it; ``store`` holds what was read before."""
-    return resolve_beside(target, (), surroundings, selection, store)
-
-
-def resolve_beside(
-    target: str,
-    others: Sequence[str],
-    surroundings: Surroundings,
-    selection: Selection,
-    store: ObjectStore | None = None,
-) -> Resolution:
-    """The same where other targets are installed beside it, wheels into one ``site-packages``."""
-    session = Session([target, *others], surroundings, store)
+    session = Session([target], surroundings, store)
     for subject in session.subjects():
         if not subject.listed:
             break
         return _told(_resolve(session, subject, selection), selection)
     raise RequestError(f"{target}: holds many files; name one of them, {target}::PATH")
+
+
+def resolve_in(session: Session, target: str, selection: Selection) -> Resolution:
+    """The same in a session that has the files it is installed beside."""
+    return _told(_resolve(session, session.named(target), selection), selection)
 
 
 def resolve_name(

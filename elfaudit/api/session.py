@@ -61,6 +61,7 @@ class Session:
         self._root = TreeSource(surroundings.root) if surroundings.root is not None else None
         self._overlay = Overlay(self._root, {})
         self._paths = Paths(self._root, self._overlay)
+        self._sources: dict[str, Source] = {}
         self._unopened: list[SourceError] = []
         self._met: list[Subject] = []
         self._coming = self._subjects()
@@ -124,6 +125,20 @@ class Session:
                     return
                 self._met.append(found)
             yield self._met[number]
+
+    def named(self, given: str) -> Subject:
+        """One file of what was opened, as if it alone had been asked about.
+
+        Args:
+            given: its path, or ``archive::member``.
+
+        Raises:
+            SourceError: there is no such file.
+        """
+        target = self._open_target(given)
+        if target.path is None:
+            raise SourceError(given, "holds many files; name one of them")
+        return self._subject(target, target.path, target.given)
 
     def _subjects(self) -> Iterator[Subject]:
         seen = set(self._named())
@@ -254,7 +269,9 @@ class Session:
 
     def _open_target(self, given: str) -> Target:
         container, inside = split_address(given)
-        source = open_source(container)
+        source = self._sources.get(container)
+        if source is None:
+            source = self._sources[container] = open_source(container)
         if isinstance(source, FileSource):
             if inside is not None:
                 why = f"is a file, not an archive: it has no {inside!r} in it"

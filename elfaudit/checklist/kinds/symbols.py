@@ -46,21 +46,27 @@ _MOST_SHOWN = 5
 
 
 def _judge(check: Check, build: Build) -> Judgement:
+    counted_in: dict[str, list[str]] = {}  # a table of 75,000 symbols is gone through once
+
+    def found(file: BuildFile, elf: ElfObject) -> list[str]:
+        if file.target not in counted_in:
+            counted_in[file.target] = [elf.symbols.names[row] for row in _rows(check, elf)]
+        return counted_in[file.target]
+
     def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
-        count = sum(1 for _ in _rows(check, elf))
+        count = len(found(file, elf))
         if problem := amount_wrong(check, count):
             yield Fault(f"{_line(check, file, count)}, {problem}")
 
     def told(files: ElfFiles) -> str:
         file, elf = files.found[0]
-        count = sum(1 for _ in _rows(check, elf))
         others = len(files.found) - 1
         more = f"; so do {counted(others, 'other file')}" if others else ""
-        return f"{_line(check, file, count)}{amount_told(check)}{more}"
+        return f"{_line(check, file, len(found(file, elf)))}{amount_told(check)}{more}"
 
     def evidence(file: BuildFile, elf: ElfObject) -> str:
-        found = [elf.symbols.names[row] for row in _rows(check, elf)]
-        return f"{_line(check, file, len(found))}: {listed(found, _MOST_SHOWN, ', ') or 'none'}"
+        names = found(file, elf)
+        return f"{_line(check, file, len(names))}: {listed(names, _MOST_SHOWN, ', ') or 'none'}"
 
     return judge_each(check, build, faults, told, evidence)
 
