@@ -7,9 +7,18 @@ from array import array
 from collections.abc import Iterable
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Thread
-from typing import Self
+from typing import Protocol, Self
 
-__all__ = ["Hashing", "Search", "ThreadedHashing"]
+__all__ = ["CHECKSUM", "Hashing", "Search", "ThreadedHashing"]
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:  # there is no wheel of isal for this machine
+    from zlib import crc32
+
+CHECKSUM = "crc32"
+"""The name under which the checksum of archives goes among the hash functions."""
+
 
 _AHEAD = 8  # pieces that may wait for the second thread
 _MOST_PLACES = 1_000_000  # the names of symbols may have a text many times before it is a constant
@@ -45,11 +54,33 @@ class Search:
         return {text: tuple(places) for text, places in self._texts.items()}
 
 
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class _Checksum:
+    """CRC-32 as archives have it, in the form of a hash function; four bytes, big-endian."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+def _hash(name: str) -> _Hash:
+    return _Checksum() if name == CHECKSUM else hashlib.new(name, usedforsecurity=False)
+
+
 class Hashing:
     """Digests of bytes that come piece by piece, made where they come."""
 
     def __init__(self, algorithms: Iterable[str]) -> None:
-        self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+        self._hashes = {name: _hash(name) for name in algorithms}
 
     def __enter__(self) -> Self:
         return self

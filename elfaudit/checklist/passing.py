@@ -20,9 +20,9 @@ from ..loader import ObjectStore
 from ..sources import Member
 from ..sources.inflate import InflatedStream
 from ..stream import ByteStream
-from .observers import Hashing, Search, ThreadedHashing
+from .observers import CHECKSUM, Hashing, Search, ThreadedHashing
 
-__all__ = ["Reading", "Wanted", "read_through"]
+__all__ = ["CHECKSUM", "Reading", "Wanted", "read_through"]
 
 _CHUNK = 1 << 20
 _LARGE = 1 << 20  # from here on a second thread is worth its start
@@ -34,7 +34,7 @@ class Wanted:
 
     Attributes:
         member: the file.
-        algorithm: the hash function of a digest of all of it; None: no digest.
+        algorithm: the hash function of a digest of all of it, or :data:`CHECKSUM`; None: no digest.
         text: bytes to search for; None: none.
         facts: whether its ELF facts are read.
         device_code: whether it is looked for code for GPUs.

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import elfaudit
 from elfaudit import CheckStatus
 from elfaudit.api.build_targets import builds_of, grouped
 from elfaudit.api.surroundings import Surroundings
-from elfaudit.checklist.passing import Wanted, read_through
+from elfaudit.checklist.passing import CHECKSUM, Wanted, read_through
 from elfaudit.elf.fatbin import GpuTargets
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import open_source
@@ -61,11 +62,12 @@ def test_a_member_is_inflated_once_for_its_hash_its_facts_a_text_and_its_device_
         wanted = [
             Wanted(member, algorithm="sha256"), Wanted(member, text=b"needle\0"),
             Wanted(member, facts=True), Wanted(member, algorithm="md5"),
-            Wanted(member, device_code=True),
+            Wanted(member, device_code=True), Wanted(member, algorithm=CHECKSUM),
         ]  # fmt: skip
         reading = read_through(wanted, store)[member.identity]
         assert reading.digests["sha256"] == hashlib.sha256(data).digest()
         assert reading.digests["md5"] == hashlib.md5(data).digest()
+        assert int.from_bytes(reading.digests[CHECKSUM], "big") == zlib.crc32(data)
         assert reading.places[b"needle\0"] == (data.index(b"needle\0"),)
         assert reading.size == len(data)
         assert store.read(member).soname is not None

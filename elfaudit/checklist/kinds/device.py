@@ -30,6 +30,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
+from collections.abc import Sequence
 
 from ...findings.checks import Check, Judgement
 from ..build import Build
@@ -59,7 +60,11 @@ def _opened(check: Check, paths: tuple[str, ...]) -> Judgement:
     """
     missing = [path for path in paths if not os.path.exists(path)]
     if missing:
-        return failed(check, f"there is no {', '.join(missing)} on this machine", (), _flags())
+        return failed(
+            check, f"there is no {', '.join(missing)} on this machine", (),
+            "on the host: modprobe amdgpu\n"
+            f"in a container, as it is started on the host: {_flags()}",
+        )  # fmt: skip
     closed = [
         node for path in paths for node in _nodes(path) if not os.access(node, os.R_OK | os.W_OK)
     ]
@@ -69,7 +74,7 @@ def _opened(check: Check, paths: tuple[str, ...]) -> Judgement:
             check,
             f"this user may not open {', '.join(closed)}",
             [f"{node} is of group {os.stat(node).st_gid}" for node in closed],
-            f"in a container: {_flags()} {' '.join(f'--group-add {each}' for each in groups)}",
+            f"usermod -a -G {groups[0]} USER; for a container: {_flags(groups)}",
         )
     wanted = check.parameters.get("gpu")
     if wanted is not None:
@@ -79,8 +84,9 @@ def _opened(check: Check, paths: tuple[str, ...]) -> Judgement:
     return passed(check, f"{', '.join(paths)} can be opened", (f"for a container: {_flags()}",))
 
 
-def _flags() -> str:
-    return "docker run --device=/dev/kfd --device=/dev/dri --group-add $(stat -c %g /dev/kfd)"
+def _flags(groups: Sequence[str] = ("$(stat -c %g /dev/kfd)",)) -> str:
+    added = " ".join(f"--group-add {each}" for each in groups)
+    return f"docker run --device=/dev/kfd --device=/dev/dri {added} IMAGE"
 
 
 def _nodes(path: str) -> list[str]:
