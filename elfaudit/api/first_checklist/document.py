@@ -58,7 +58,7 @@ def _check(draft: Draft, ids: Mapping[Draft, str]) -> Iterator[str]:
     if draft.needs is not None and draft.needs in ids:
         yield _pair("requires", [ids[draft.needs]])
     if draft.advice:
-        yield _pair("advice", draft.advice)
+        yield _pair("advice", _plain(draft.advice))
 
 
 def _told(left_out: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,8 @@ from ...findings.checks import Check, CheckStatus
 
 __all__ = ["Draft", "Holding", "Section"]
 
+_LONGEST = 2000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
@@ -65,6 +67,9 @@ class Holding:
         return tuple(each for draft in drafts for each in self._kept(draft))
 
     def _kept(self, draft: Draft) -> Iterator[Draft]:
+        if not all(map(_is_writable, _texts(draft.parameters))):
+            self.left_out.append(f"{draft.title}: there is a name in it that no checklist can have")
+            return
         status, message = self._judged(draft)
         if status is CheckStatus.PASS:
             yield draft
@@ -81,3 +86,21 @@ class Holding:
         except ElfAuditError as error:
             return CheckStatus.ERROR, str(error)
         return judgement.status, judgement.message
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in the parameters of a check."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _is_writable(text: str) -> bool:
+    """Whether a text is UTF-8, of a length that people read, and no variable for ``--set``."""
+    sound = not any("\ud800" <= each <= "\udfff" for each in text)
+    return sound and len(text) <= _LONGEST and "${" not in text

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +10,16 @@ from ...elf import ElfObject, Kind, Stack
 from ...elf.symbols import SymbolTable
 from .next_names import next_directory, next_name
 
-__all__ = ["Binding", "Exports", "Hardening", "binding_of", "exports_of"]
+__all__ = ["OWN_NAMES", "Binding", "Exports", "Hardening", "binding_of", "exports_of"]
 
 # Libraries that glibc 2.34 made a part of libc.so.6: whoever links with it lists them no more.
 _MERGED = frozenset(("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libanl.so.1"))
+_LOADER = re.compile(r"ld(64|-linux[\w-]*|-musl[\w-]*)?\.so\.\d+$")  # it is in every process
 # What old linkers export from every library. All but lld make a symbol for each version, too.
 _LINKER_MADE = ("_init", "_fini", "_edata", "_end", "__bss_start")
-_OWN = re.compile(r"^(?!_Z)")
+# Names of C++ without those of the standard library (St, Sa, __gnu_cxx), operators new and delete
+# and what is local to a function: compilers make copies of them as they please.
+OWN_NAMES = r"^_Z(?![GZ]|[nd][wal]|(T[ISV])?N?K?(S|\d+__))"
 _RELOCATABLE = ("$ORIGIN", "${ORIGIN}")
 _INDEX = 0x7FFF
 
@@ -81,12 +82,13 @@ class Binding:
 
 def binding_of(elf: ElfObject) -> Binding:
     """How one file finds what it needs."""
-    needed = dict.fromkeys(next_name(each) for each in elf.needed if each not in _MERGED)
+    listed = (each for each in elf.needed if each not in _MERGED and not _LOADER.match(each))
+    needed = dict.fromkeys(map(next_name, listed))
     dynamic = elf.dynamic
-    listed = None
+    path = None
     if dynamic is not None:
-        listed = dynamic.rpath if dynamic.runpath is None else dynamic.runpath
-    runpath = dict.fromkeys(_next_runpath(each) for each in (listed or "").split(":") if each)
+        path = dynamic.rpath if dynamic.runpath is None else dynamic.runpath
+    runpath = dict.fromkeys(_next_runpath(each) for each in (path or "").split(":") if each)
     now = dynamic is not None and dynamic.bind_now
     return Binding(
         tuple(needed),
@@ -117,70 +119,63 @@ class Exports:
     """What a file offers to others.
 
     Attributes:
-        plain: how many names of C.
-        made: names beside those that only linkers make: ``_edata``, and one for each version.
-        mangled: how many names of C++.
-        versions: how many symbols of each version it defines, in its order.
-        initializer: whether it has the function by which CPython imports it.
+        plain: the names of C.
+        made: those beside them that only linkers make: ``_edata``, and one for each version.
+        mangled: those of C++, without copies of what is in the standard library.
+        versions: the names of each version it defines, in its order; of a version that is nobody
+            else's business, none.
     """
 
-    plain: int
-    made: tuple[str, ...]
-    mangled: int
-    versions: Mapping[str, int]
-    initializer: bool
+    plain: frozenset[str]
+    made: frozenset[str]
+    mangled: frozenset[str]
+    versions: Mapping[str, frozenset[str]]
 
     @classmethod
     def common(cls, some: Sequence[Exports]) -> Exports:
-        """What all of them offer at least."""
+        """What all of them offer."""
         first, *others = some
-        versions = {
-            name: min(count, *(one.versions[name] for one in others)) if others else count
-            for name, count in first.versions.items()
-            if all(name in one.versions for one in others)
-        }
+        found = dict(first.versions)
+        for other in others:
+            found = {
+                n: names & other.versions[n] for n, names in found.items() if n in other.versions
+            }
         return cls(
-            min(each.plain for each in some),
-            tuple(dict.fromkeys(name for each in some for name in each.made)),
-            min(each.mangled for each in some),
-            versions,
-            all(each.initializer for each in some),
+            first.plain.intersection(*(each.plain for each in others)),
+            first.made.union(*(each.made for each in others)),
+            first.mangled.intersection(*(each.mangled for each in others)),
+            found,
         )
 
 
-def exports_of(elf: ElfObject, path: str) -> Exports:
+def exports_of(elf: ElfObject) -> Exports:
     """What one file offers.
-
-    Args:
-        elf: its facts.
-        path: where it is: the name of an extension module is that of its function.
 
     Raises:
         ElfFormatError: its symbols or versions are damaged.
     """
     table = elf.symbols
-    names, versions = table.names, _of_versions(elf, table)
-    found = [names[row] for row in table.export_indices]
-    made = [each for each in found if each in _LINKER_MADE or each in versions]
-    mangled = sum(each.startswith("_Z") for each in found)
-    module = posixpath.basename(path).partition(".")[0]
+    names, versions = table.names, {each.name for each in elf.versions.definitions}
+    found = {names[row] for row in table.export_indices}
+    made = {each for each in found if each in _LINKER_MADE or each in versions}
+    mangled = {each for each in found if each.startswith("_Z")}
     return Exports(
-        len(found) - len(made) - mangled,
-        tuple(made),
-        mangled,
-        {name: count - (name in made) for name, count in versions.items()},
-        f"PyInit_{module}" in found,
+        frozenset(found - made - mangled),
+        frozenset(made),
+        frozenset(filter(re.compile(OWN_NAMES).search, mangled)),
+        _of_versions(elf, table),
     )
 
 
-def _of_versions(elf: ElfObject, table: SymbolTable) -> dict[str, int]:
-    """How many exports have each version; those that are nobody's business are left out."""
+def _of_versions(elf: ElfObject, table: SymbolTable) -> dict[str, frozenset[str]]:
+    """The names of each version; those that are nobody else's business are left out."""
     indices = table.version_indices
-    if indices is None:
-        return {}
-    counts = Counter(indices[row] & _INDEX for row in table.export_indices)
+    named = {e.index: e.name for e in elf.versions.definitions if not e.base}
+    found: dict[str, set[str]] = {each: set() for each in named.values()}
+    for row in table.export_indices if indices is not None and named else ():
+        version = named.get(indices[row] & _INDEX) if indices is not None else None
+        if version is not None and table.names[row] != version:
+            found[version].add(table.names[row])
     return {
-        each.name: counts[each.index]
-        for each in elf.versions.definitions
-        if not each.base and "PRIVATE" not in each.name.upper()
+        name: frozenset(names) for name, names in found.items() if "PRIVATE" not in name.upper()
     }

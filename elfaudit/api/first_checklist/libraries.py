@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .draft import Draft
-from .facts import Exports, Hardening
+from .facts import OWN_NAMES, Exports, Hardening
 from .next_names import escaped, next_version, shown
 from .survey import Code, CodeRole
 
@@ -16,7 +16,10 @@ __all__ = ["LibraryDrafts"]
 
 _SMALLER = 0.5  # of the size now; other options of a compiler make less of a difference
 _MOST_EXACT = 1000  # names of C: a table of more has what was linked in, and nobody promised
-_FEWER = 0.95  # of the names of C++, of which compilers make copies as they please
+_MOST_NAMED = 12  # names that are each asked for
+_FEWER = 0.95  # of so many, and of the names of C++, of which templates make as many as are used
+_LONGEST = 500  # of a pattern, in letters
+_SYMBOLS = ("symbol", "symbols")
 _MOST_VERSIONS = 20
 _RELINK = "link it with what it no longer lists, and repair the wheel again"
 
@@ -104,40 +107,54 @@ class LibraryDrafts:
 
     def _exports(self, found: Exports) -> Iterator[Draft]:
         code = self._code
-        if found.initializer and code.role is CodeRole.EXTENSION:
-            asked = {"match": f"^PyInit_{re.escape(code.name.partition('.')[0])}$"}
-            yield self._draft("symbols", "has the function by which Python imports it", asked)
+        module = f"PyInit_{code.name.partition('.')[0]}"
+        if module in found.plain and code.role is CodeRole.EXTENSION:
+            words = "has the function by which Python imports it"
+            yield self._draft("symbols", words, {"match": f"^{re.escape(module)}$"})
         if code.role is not CodeRole.LIBRARY:
             return  # who else uses it was built with it
-        for name, count in list(found.versions.items())[-_MOST_VERSIONS:]:
+        some = list(found.versions.items())[-_MOST_VERSIONS:]
+        for name, names in some:
             version = next_version(name, self._releases)
-            words = f"has {_counted(count, 'symbol', 'symbols')} of version {shown(version)}"
-            own = [version.removesuffix("*")] if name in found.made else []
-            if count:
-                limits = {"version": version, **_without(own), "min": count}
-                yield self._draft("symbols", words, limits, name)
-        yield from self._of_any_version(found)
+            if names:
+                words = f"has {_counted(len(names), *_SYMBOLS)} of version {shown(version)}"
+                others = [version.removesuffix("*")] if name in found.made else []
+                asked = {"version": version, **_amount(names, others)}
+                yield self._draft("symbols", words, asked, name)
+        said = frozenset[str]().union(*(names for _, names in some))
+        yield from self._of_any_version(found, said)
 
-    def _of_any_version(self, found: Exports) -> Iterator[Draft]:
-        """How many there are, where lines for each version do not say it."""
-        said = sum(list(found.versions.values())[-_MOST_VERSIONS:])
-        if found.plain and said != found.plain + found.mangled:
-            least = found.plain if found.plain <= _MOST_EXACT else _fewer(found.plain)
-            left = [*found.made[:_MOST_VERSIONS], *(["_Z"] if found.mangled else [])]
-            asked = {**_without(left), "min": least}
-            others = ", those of C++ left out" if found.mangled else ""
-            words = f"exports {_counted(least, 'symbol', 'symbols')} at least{others}"
-            yield self._draft("symbols", words, asked)
-        if found.mangled:
-            least = _fewer(found.mangled)
-            words = f"exports {_counted(least, 'symbol', 'symbols')} of C++ at least"
-            yield self._draft("symbols", words, {"match": "^_Z", "min": least}, "cxx")
+    def _of_any_version(self, found: Exports, said: frozenset[str]) -> Iterator[Draft]:
+        """What it offers beside what the lines for its versions say."""
+        if found.plain - said:
+            others = [*sorted(found.made)[:_MOST_VERSIONS], *(["_Z"] if found.mangled else [])]
+            asked = _amount(found.plain, others)
+            words = f"exports {_counted(_least(found.plain), *_SYMBOLS)} at least"
+            yield self._draft("symbols", words + (" of C" if found.mangled else ""), asked)
+        if found.mangled - said:
+            least = -int(-len(found.mangled) * _FEWER // 1)
+            words = f"exports {_counted(least, *_SYMBOLS)} of C++ at least"
+            yield self._draft("symbols", words, {"match": OWN_NAMES, "min": least}, "cxx")
 
 
-def _without(names: Iterable[str]) -> dict[str, object]:
-    """A pattern of symbols that leaves some out; what ends in ``_`` or ``_Z`` as a beginning."""
-    left = [re.escape(each) + ("" if each.endswith(("_", "_Z")) else "$") for each in names]
-    return {"match": f"^(?!{'|'.join(left)})"} if left else {}
+def _least(names: Collection[str]) -> int:
+    """How many names the next build must have: a few less, if there are many."""
+    return len(names) if len(names) <= _MOST_EXACT else int(len(names) * _FEWER)
+
+
+def _amount(names: Collection[str], others: Iterable[str]) -> dict[str, object]:
+    """What is asked of symbols: the names, if they are few, else how many there are.
+
+    Args:
+        names: those there are now.
+        others: names that do not count; what ends in ``_`` or ``_Z`` as a beginning.
+    """
+    pattern = "|".join(map(re.escape, sorted(names)[:_MOST_NAMED]))
+    if len(names) <= _MOST_NAMED and pattern.isprintable() and len(pattern) <= _LONGEST:
+        return {"match": f"^({pattern})$", "min": len(names)}
+    left = [re.escape(each) + ("" if each.endswith(("_", "_Z")) else "$") for each in others]
+    without = {"match": f"^(?!{'|'.join(left)})"} if left else {}
+    return {**without, "min": _least(names)}
 
 
 def _about(code: Code) -> str:
@@ -148,11 +165,6 @@ def _about(code: Code) -> str:
 
 def _counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
-
-
-def _fewer(count: int) -> int:
-    """A few less, if there are many; none, if there are few."""
-    return -int(-count * _FEWER // 1)
 
 
 def _hardened(asked: dict[str, object]) -> str:

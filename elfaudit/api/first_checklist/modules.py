@@ -15,6 +15,7 @@ _MOST_PACKAGES, _MOST_MODULES, _MOST_NAMES = 40, 20, 60
 _FEWER = 0.9  # of the names of a module that does not state which are public
 _FEW = 3
 _PYTHON = (ModuleKind.PACKAGE, ModuleKind.SOURCE)
+_DATA = re.compile(r"^[^/]+\.data/(purelib|platlib)/")  # of a wheel (PEP 427)
 # What is another one in every release.
 _CHANGING = re.compile(r"version|commit|git|revision|date|time|tag|^_|build|host", re.IGNORECASE)
 
@@ -75,7 +76,7 @@ def _constant(build: Build, module: str, name: str) -> Iterator[Draft]:
 def _tops(build: Build) -> Iterator[Module]:
     """What distributions bring, or what there is without any: the largest, if there are many."""
     listed = {
-        row.path.partition("/")[0].partition(".")[0]
+        _DATA.sub("", row.path).partition("/")[0].partition(".")[0]
         for each in build.distributions
         for row in each.record or ()
     }

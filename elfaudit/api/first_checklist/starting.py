@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from packaging.utils import canonicalize_name
 
@@ -20,7 +20,7 @@ from .modules import constant_drafts, module_drafts
 from .next_names import shown
 from .selecting import selected
 from .survey import Code, Survey, meaning_more, surveyed
-from .whole_build import distribution_drafts, flavor_drafts, library_drafts
+from .whole_build import distribution_drafts, flavor_drafts, library_drafts, size_drafts
 
 __all__ = ["first_checklist"]
 
@@ -28,19 +28,39 @@ _MOST_NAMED = 3
 
 
 def first_checklist(
-    targets: Sequence[str], *, progress: Callable[[str], None] | None = None
+    targets: Sequence[str],
+    *,
+    root: str | None = "/",
+    with_: Iterable[str] = (),
+    host: str = "auto",
+    preload: Iterable[str] = (),
+    library_path: Iterable[str] = (),
+    dlopen: Iterable[str] = (),
+    libc: str = "auto",
+    progress: Callable[[str], None] | None = None,
 ) -> str:
     """A checklist, as TOML, of what good targets contain now.
 
     Args:
         targets: as for :func:`~elfaudit.verify`; taken as one build.
+        root: as for :func:`~elfaudit.resolve`, like the next six: what loads there is held to that.
+        with_: likewise.
+        host: likewise.
+        preload: likewise.
+        library_path: likewise.
+        dlopen: likewise.
+        libc: likewise.
         progress: called with the name of what is looked at next.
 
     Raises:
         SourceError: a target cannot be opened.
         RequestError: there is nothing in a target that the next build could be held to.
     """
-    (build,) = builds_of(grouped(targets, together=True), Surroundings())
+    surroundings = Surroundings.of(
+        root=root, with_=with_, host=host, preload=preload, library_path=library_path,
+        dlopen=dlopen, libc=libc,
+    )  # fmt: skip
+    (build,) = builds_of(grouped(targets, together=True), surroundings)
     survey = surveyed(build, progress)
     for source in build.sources:
         _require_something(source, survey)
@@ -48,7 +68,7 @@ def first_checklist(
     sections = tuple(_sections(survey, holding, progress))
     if not any(each.drafts for each in sections):
         raise RequestError(f"{build.label}: nothing in it could be held against the next build")
-    damaged = [f"it can be read: {each}" for each in survey.damaged]
+    damaged = [f"what is in a file that cannot be read: {each}" for each in survey.damaged]
     return document(_name(build), build.label, sections, [*damaged, *holding.left_out])
 
 
@@ -81,7 +101,8 @@ def _sections(
     yield Section("What it is built for", kept)
     chosen = selected(survey.code)
     libraries = [_held(each, survey, holding, progress) for each in chosen]
-    yield Section("Files", tuple(draft for there, _, _ in libraries for draft in there))
+    files = tuple(draft for there, _, _ in libraries for draft in there)
+    yield Section("Files", (*files, *holding.kept(size_drafts(build))))
     yield Section("Every library", holding.kept(library_drafts(survey, chosen)))
     for each in survey.code:
         _let_go(each)

@@ -72,7 +72,7 @@ class Code:
     def exports(self) -> Exports | None:
         """What they offer; None where their symbols cannot be read."""
         try:
-            return Exports.common([exports_of(elf, file.path) for file, elf in self.files])
+            return Exports.common([exports_of(elf) for _, elf in self.files])
         except ElfAuditError:
             return None
 

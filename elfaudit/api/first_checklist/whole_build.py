@@ -13,7 +13,7 @@ from ...errors import ElfAuditError
 from .draft import Draft
 from .survey import Code, Survey, is_library
 
-__all__ = ["distribution_drafts", "flavor_drafts", "library_drafts"]
+__all__ = ["distribution_drafts", "flavor_drafts", "library_drafts", "size_drafts"]
 
 _VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_(\d{1,6}(?:\.\d{1,6}){0,4})")
 _ALL = "**/*.so*"
@@ -25,11 +25,6 @@ _FOREIGN = ("", "/home/*", "/root/*", "/tmp/*", "/build/*", "/io/*", "/__w/*", "
 
 def distribution_drafts(build: Build) -> Iterator[Draft]:
     """Each distribution is what its RECORD says; all they require is there."""
-    wheels = dict.fromkeys(root.source.label for root in build.roots if root.is_wheel)
-    if wheels:
-        smallest = min(map(os.path.getsize, wheels))
-        yield Draft("file", "wheel", "the wheel is at least half as large",
-                    {"wheel": True, "min_size": int(smallest * _SMALLER)})  # fmt: skip
     names = {canonicalize_name(d.name): d.name for d in build.distributions if d.record is not None}
     each = [
         Draft("record", name, f"every file of {written} is what RECORD says",
@@ -46,6 +41,15 @@ def distribution_drafts(build: Build) -> Iterator[Draft]:
     if count > 1:
         yield Draft("count", "distributions", f"there are {count} distributions at least",
                     {"what": "distributions", "min": count})  # fmt: skip
+
+
+def size_drafts(build: Build) -> Iterator[Draft]:
+    """The wheels are not much smaller."""
+    wheels = dict.fromkeys(root.source.label for root in build.roots if root.is_wheel)
+    if wheels:
+        smallest = min(map(os.path.getsize, wheels))
+        yield Draft("file", "wheel", "the wheel is at least half as large",
+                    {"wheel": True, "min_size": int(smallest * _SMALLER)})  # fmt: skip
 
 
 def flavor_drafts() -> Iterator[Draft]:
