@@ -153,9 +153,9 @@ def cut_off(build: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "told"), [
-    (lost_export, "with version FOO_1.0, and should at least 2"),
-    (lost_version, "with version FOO_2.0, and should at least 1"),
-    (lost_relro, "lib/libfoo.so.1.0: no RELRO"),
+    (lost_export, "with version FOO_1.0, fewer than the 2 asked for"),
+    (lost_version, "with version FOO_2.0, fewer than the 1 asked for"),
+    (lost_relro, "lib/libfoo.so.1.0 has no RELRO"),
     (lost_needed, "plugins/libbar.so does not list libfoo.so.1"),
     (lost_runpath, "plugins/libbar.so does not list $ORIGIN/../lib"),
     (lost_library, "there is no lib/libfoo.so.1* in build"),
@@ -343,7 +343,10 @@ def test_a_text_named_like_a_library_is_no_damage(site: Path, tmp_path: Path) ->
 def test_what_does_not_hold_now_is_told_in_the_end(build: Path, tmp_path: Path) -> None:
     lost_runpath(build)
     text = written(tmp_path, build).read_text()
-    assert "# - plugins/libbar.so loads: libfoo.so.1: cannot open shared object file" in text
+    assert (
+        "# - plugins/libbar.so loads: plugins/libbar.so: libfoo.so.1: cannot open shared object file"
+        in text
+    )
     assert "elfaudit verify NEXT --checklist ./build.toml" in text.splitlines()[2]
 
 

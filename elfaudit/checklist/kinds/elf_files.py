@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ...elf import ElfObject
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ElfFiles:
-    """What a pattern means.
+    """What a pattern means, each file once, however many links lead to it.
 
     Attributes:
         found: the ELF files among them.
@@ -63,9 +63,13 @@ def look_at(check: Check, build: Build) -> ElfFiles:
     found: list[tuple[BuildFile, ElfObject]] = []
     damaged: list[str] = []
     others: list[str] = []
+    seen: set[Hashable] = set()
     for file in files:
         try:
-            found.append((file, build.elf(file)))
+            member = file.member
+            if member.identity not in seen:  # else a link to one of the others
+                seen.add(member.identity)
+                found.append((file, build.store.read(member)))
         except NotElfError:
             if len(files) == 1:
                 raise
