@@ -20,7 +20,7 @@ from ..sources import FileSource, Source, TreeSource, WheelSource, open_source
 from .resolving import resolve_beside
 from .surroundings import Surroundings, parse_dlopen
 
-__all__ = ["Grouping", "builds_of", "grouped"]
+__all__ = ["Grouping", "builds_of", "grouped", "is_root", "wheels_in"]
 
 _DIST_INFO = re.compile(
     r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$"
@@ -78,11 +78,11 @@ def builds_of(
 
 
 def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | None) -> Build:
-    targets = [each for given in group for each in _wheels_in(given)]
+    targets = [each for given in group for each in wheels_in(given)]
     inputs = surroundings
     sources: list[Source] = []
     for target in targets:
-        if _is_root(target):
+        if is_root(target):
             sources.append(TreeSource(target))
             if surroundings.root == "/":
                 inputs = replace(surroundings, root=target)
@@ -103,7 +103,7 @@ def _build(group: Sequence[str], surroundings: Surroundings, runner: Runner | No
     )
 
 
-def _wheels_in(target: str) -> list[str]:
+def wheels_in(target: str) -> list[str]:
     """The wheels of a directory that holds them and no modules; else the target itself."""
     try:
         names = sorted(os.listdir(target)) if os.path.isdir(target) else []
@@ -114,7 +114,7 @@ def _wheels_in(target: str) -> list[str]:
     return wheels if wheels and not others else [target]
 
 
-def _is_root(target: str) -> bool:
+def is_root(target: str) -> bool:
     """Whether a directory is the root of a file system: an image unpacked, a sysroot, ``/``."""
     parts = (os.path.join(target, "etc"), os.path.join(target, "usr"))
     return os.path.isdir(target) and all(map(os.path.isdir, parts))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..elf import ElfObject, SymbolBinding, VersionNeed
 from ..elf.versions import HIDDEN
+from ..loader import Libc, libc_of
 from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .stems import Role, library_stem
 
@@ -66,8 +67,12 @@ def changed_versions(old: ElfObject, new: ElfObject, role: Role) -> Iterator[Bui
     if gone:
         # Also without a symbol that has it: the loader looks for the version first.
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
-        severity = severity if now else _NOTABLE  # without any, it only warns
         text = f"no longer defines the version{'s' * (len(gone) > 1)} {some(gone)}"
+        if not now and (new.symbols.version_indices is not None or libc_of(old) is Libc.MUSL):
+            severity = _NOTABLE  # the loader only warns, and takes what has the name
+        elif not now:
+            # An assertion of check_match (elf/dl-lookup.c) ends the process.
+            text += ", nor any other: glibc's loader stops at who asks for one"
         yield BuildChange(Aspect.VERSIONS_LOST, severity, text, tuple(map(ChangedItem, gone)))
     come = [name for name in now if name not in was]
     if come:

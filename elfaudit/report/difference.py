@@ -35,6 +35,7 @@ _MOST_FILES = 12  # files told one by one, beside those with breaking changes
 _MOST_BREAKING = 40
 _MOST_OTHERS = 3
 _WIDEST = 200
+_SUBJECTS = ("its ", "it ", "the ", "RELRO ")
 # The items of these stand in the message already.
 _TOLD = frozenset(
     (
@@ -49,8 +50,13 @@ _TOLD = frozenset(
         Aspect.TAGS,
         Aspect.LINK_ADDED,
         Aspect.LINK_REMOVED,
+        Aspect.LINK_CHANGED,
+        Aspect.FILE_RENAMED,
     )
 )
+
+# Of these the new value is why, or where.
+_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.NAMES_UNTOLD, Aspect.EXPORTS_MOVED))
 
 
 def gist(difference: Difference, style: Style) -> str:
@@ -63,7 +69,7 @@ def gist(difference: Difference, style: Style) -> str:
         count = difference.count(_NOTABLE)
         notable = f", {plural(count, 'notable change')}" if count else ""
         nothing = style.paint("no breaking changes", "green", "bold")
-        return f"{old} → {new}: {nothing}{notable}{_changed_files(difference)}"
+        return f"{old} → {new}: {nothing}{notable}{_files_that_differ(difference)}"
     told = [_brief(file, change, style) for file, change in grave]
     shown = list(dict.fromkeys(told))[:_MOST_IN_GIST]
     more = len(grave) - len(shown)
@@ -89,7 +95,7 @@ def difference_text(difference: Difference, style: Style) -> str:
     if not style.quiet:
         lines += _others(difference, style)
     for problem in difference.problems:
-        text = f"not looked at: {clean(problem)}"
+        text = f"note: {clean(problem)}"
         lines.append(style.paint(wrap(text, style.columns, indent="  "), "yellow"))
     return "\n".join(lines)
 
@@ -98,12 +104,16 @@ def _brief(file: FileDifference | None, change: BuildChange, style: Style) -> st
     message = style.words(change.message)
     if file is None:
         return message
-    return f"{clean(posixpath.basename(file.name))} {message}"
+    name = clean(posixpath.basename(file.name))
+    # Most are clauses without their subject, some have one of their own.
+    return f"{name}{':' * message.startswith(_SUBJECTS)} {message}"
 
 
-def _changed_files(difference: Difference) -> str:
+def _files_that_differ(difference: Difference) -> str:
     count = len(difference.files)
-    return f" in {plural(count, 'ELF file')}" if count else ""
+    told = f"; {plural(count, 'ELF file')} {'differs' if count == 1 else 'differ'}" if count else ""
+    unread = sum(change.aspect is Aspect.UNREADABLE for _, change in difference.every())
+    return f"{told}; {plural(unread, 'file')} could not be compared" if unread else told
 
 
 def _worth(changes: Iterable[BuildChange], style: Style) -> list[BuildChange]:
@@ -186,6 +196,8 @@ def _change(change: BuildChange, style: Style) -> Iterator[str]:
         return
     if change.aspect in _TOLD and len(change.items) <= _MOST_IN_MESSAGE:
         return
+    if all(item.new is item.old is None and item.name in change.message for item in change.items):
+        return
     items = [_item(change.aspect, item, style) for item in change.items]
     few = 0 if change.aspect is Aspect.COPIES_LOST else _MOST_ITEMS
     shown = items if style.verbose else items[:few]
@@ -215,6 +227,8 @@ def _item(aspect: Aspect, item: ChangedItem, style: Style) -> str:
         name = style.words(item.name)
     if item.old is None and item.new is None:
         return name
+    if item.old is None and aspect in _EXPLAINED:
+        return f"{name}: {clean(item.new or '')}"
     return f"{name}: {clean(item.old or 'none')} → {clean(item.new or 'none')}"
 
 
