@@ -32,6 +32,7 @@ _VERSIONED = re.compile(r"(?P<name>[^/-]+)-[^/-]+(?P<kind>\.(?:dist-info|data)/)
 # What is below these is installed beside the modules ("Binary distribution format").
 _INSTALLED = re.compile(r"(?P<wheel>^|::)[^/:]+\.data/(?:purelib|platlib)/")
 _IN_WHEEL = "::"
+_CACHED = "/__pycache__/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,8 @@ def _listed(
 ) -> ComparedBuild:
     members: dict[str, Member] = {}
     for path in source.names():
+        if _CACHED in path:
+            continue  # made of what is beside it
         member = None if source.is_link(path) else source.find(path)
         if member is not None:
             members[path.lstrip("/")] = member

@@ -129,13 +129,13 @@ class _Found:
     unread: dict[str, str]
     lost: dict[Standing, list[str]]
     gained: list[str]
-    untold: dict[str, int]
+    untold: list[str]
 
 
 def compared_modules(before: ComparedBuild, after: ComparedBuild) -> ModuleDifference:
     """How the modules differ; only those whose own file changed are read."""
     old, new = _Side(before), _Side(after)
-    found = _Found({}, {}, {}, {}, {}, [], {})
+    found = _Found({}, {}, {}, {}, {}, [], [])
     for module, other in _changed_pairs(old, new):
         if not _is_broken(old, module, new, other, found):
             _compare_names(old, module, new, other, found)
@@ -201,7 +201,6 @@ def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found:
     stated = surface.all_names.names if surface.all_names is not None else frozenset()
     there = now.names | surface.bound | stated
     told = now.complete and not lazy and surface.problem is None
-    untold = 0
     for name in sorted(was.names):
         if name in there or new.modules.find(f"{other.name}.{name}") is not None:
             continue
@@ -209,11 +208,19 @@ def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found:
         if told:
             found.lost.setdefault(standing, []).append(f"{module.name}.{name}")
         elif standing is Standing.PUBLIC:
-            untold += 1
-    if untold:
-        found.untold[module.name] = untold
+            found.untold.append(f"{module.name}.{name}")
+    found.lost.setdefault(Standing.STARRED, []).extend(_unstated(old, module, surface, there))
     if was.complete and told and is_public(module.name):
         found.gained += [f"{module.name}.{name}" for name in sorted(now.names - was.names)]
+
+
+def _unstated(old: _Side, module: Module, surface: Surface, there: frozenset[str]) -> Iterator[str]:
+    """What is there, and is not in ``__all__`` any more."""
+    was, now = old.modules.surface(module).all_names, surface.all_names
+    if was is None or now is None or now.of_modules or not now.complete:
+        return
+    if is_public(module.name):
+        yield from (f"{module.name}.{name}" for name in (was.names - now.names) & there)
 
 
 def _is_library(module: Module) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -11,6 +12,7 @@ from ..errors import RequestError
 from ..findings.changed_verdicts import FileVerdict, changed_verdict, verdict_of_new
 from ..findings.changes import Aspect, BuildChange, Difference, FileDifference
 from ..findings.compare import worst
+from ..sources import TreeSource
 from .archives import unpacking_of
 from .compared_builds import ComparedBuild, open_build
 from .compared_bytes import read_build_file
@@ -78,6 +80,8 @@ def diff(
     """
     before = open_build(old, root if old_root is None else old_root)
     after = open_build(new, root if new_root is None else new_root)
+    for side in (before, after):
+        _ = side.root and TreeSource(side.root)  # is there, though nothing may have to be resolved
     _require_alike(before, after)
     files = sorted_files(before, after, progress or _silent)
     changes = list(compare_links(files))
@@ -112,6 +116,8 @@ def _require_alike(before: ComparedBuild, after: ComparedBuild) -> None:
             f"{one.target} is one file, {many.target} holds many: name one of them, "
             f"{many.target}::PATH"
         )
+    if bool(before.prefixes) is not bool(after.prefixes):
+        _refuse_many_wheels(before, after)
     if not before.single:
         return
     sides = [(each, next(iter(each.members.values()))) for each in (before, after)]
@@ -133,6 +139,21 @@ def _require_alike(before: ComparedBuild, after: ComparedBuild) -> None:
         )
     if not isinstance(found[1], str):
         raise RequestError(f"nothing was compared: {found[0]}")
+
+
+def _refuse_many_wheels(before: ComparedBuild, after: ComparedBuild) -> None:
+    """One wheel and several: of which one it is the other build is for the user to say."""
+    many, one = (before, after) if before.prefixes else (after, before)
+    (target,) = one.targets
+    if target.endswith(".whl"):
+        project = os.path.basename(target).partition("-")[0].lower()
+        alike = [
+            each for each in many.targets if os.path.basename(each).lower().startswith(project)
+        ]
+        raise RequestError(
+            f"{many.target} holds {len(many.targets)} wheels, {one.target} is one: name one of "
+            f"them, {(alike or many.targets)[0]}"
+        )
 
 
 def _require_something_read(files: ComparedFiles, rows: _Rows) -> None:

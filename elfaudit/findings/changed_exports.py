@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType, SymbolVisibility
 from ..elf.cxxname import namespace_of
 from ..loader.lookup import plain_names
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted, some
 from .stems import Role
 
 __all__ = ["changed_exports", "without_moved"]
@@ -102,10 +102,12 @@ def without_moved(lost: BuildChange, elsewhere: Mapping[str, str]) -> Iterator[B
         return
     gone = tuple(each for each in lost.items if each not in moved)
     if gone:
-        text = f"no longer exports {_count(len(gone))}"
+        text = f"no longer exports {counted(len(gone), 'symbol')}"
         yield replace(lost, message=text, items=gone)
     homes = some(list(dict.fromkeys(elsewhere[each.name] for each in moved)))
-    text = f"no longer exports {_count(len(moved))} itself, but lists {homes}, which does"
+    text = (
+        f"no longer exports {counted(len(moved), 'symbol')} itself, but lists {homes}, which does"
+    )
     items = tuple(replace(each, new=elsewhere[each.name]) for each in moved)
     yield BuildChange(Aspect.EXPORTS_MOVED, _NOTABLE, text, items)
 
@@ -161,12 +163,12 @@ def _lost(was: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChang
     lost = [key for key in keys if key not in copies]
     if lost:
         severities = {key: _severity_of_loss(key, was, role) for key in lost}
-        text = f"no longer exports {_count(len(lost))}"
+        text = f"no longer exports {counted(len(lost), 'symbol')}"
         ordered = sorted(_by_name(lost), key=lambda key: -severities[key])
         items = tuple(ChangedItem(*_split(key)) for key in ordered)
         yield BuildChange(Aspect.EXPORTS_LOST, max(severities.values()), text, items)
     if copies:
-        copied = _count(len(copies), "copy", "copies")
+        copied = counted(len(copies), "copy", "copies")
         text = f"no longer has {copied} of templates of std, or local to C++ functions"
         severity = _HARMLESS if role in (Role.EXTENSION, Role.PRIVATE) else _NOTABLE
         yield BuildChange(Aspect.COPIES_LOST, severity, text, _items(copies))
@@ -202,10 +204,10 @@ def _versioned_otherwise(
             name, version = _split(key)
             items.append(ChangedItem(name, after.get(name), version, after.get(name)))
     if items and now.table.version_indices is None:
-        text = f"exports {_count(len(items))} without the version that it had"
+        text = f"exports {counted(len(items), 'symbol')} without the version that it had"
         yield BuildChange(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
     elif items:
-        text = f"exports {_count(len(items))} with another version, which still answers"
+        text = f"exports {counted(len(items), 'symbol')} with another version, which still answers"
         yield BuildChange(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
     moved = [
         ChangedItem(name, after[name], version, after[name])
@@ -213,7 +215,7 @@ def _versioned_otherwise(
         if version is not None and after.get(name) not in (None, version)
     ]
     if moved:
-        text = f"has another default version of {_count(len(moved))}"
+        text = f"has another default version of {counted(len(moved), 'symbol')}"
         yield BuildChange(Aspect.DEFAULT_VERSION, _NOTABLE, text, tuple(moved))
 
 
@@ -232,10 +234,8 @@ def _hidden(was: _Exports, now: _Exports, role: Role) -> Iterator[BuildChange]:
     )
     if items:
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
-        text = (
-            f"has no default version of {_count(len(items))} any more, and so none for dlsym and "
-            "for who links now"
-        )
+        count = counted(len(items), "symbol")
+        text = f"has no default version of {count} any more: none for dlsym and for who links now"
         yield BuildChange(Aspect.DEFAULT_VERSION, severity, text, items)
 
 
@@ -243,7 +243,7 @@ def _gained(was: _Exports, now: _Exports) -> Iterator[BuildChange]:
     """What is new, be it another version of what was there before."""
     gained = [key for key in now.rows if key not in was.rows]
     if gained:
-        text = f"exports {_count(len(gained), 'more symbol', 'more symbols')}"
+        text = f"exports {counted(len(gained), 'more symbol')}"
         yield BuildChange(Aspect.EXPORTS_GAINED, _HARMLESS, text, _items(gained))
 
 
@@ -289,10 +289,10 @@ def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
         (light if alike else grave).append(told)
     if grave:
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
-        text = f"exports {_count(len(grave))} as something else"
+        text = f"exports {counted(len(grave), 'symbol')} as something else"
         yield BuildChange(Aspect.EXPORT_TYPE, severity, text, tuple(grave))
     if light:
-        text = f"exports {_count(len(light))} with another type"
+        text = f"exports {counted(len(light), 'symbol')} with another type"
         yield BuildChange(Aspect.EXPORT_TYPE, _HARMLESS, text, tuple(light))
 
 
@@ -312,11 +312,11 @@ def _sizes(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
         (copies if was.is_copy(key) or not (old and new) else own).append(told)
     if own:
         severity = _BREAKING if role is Role.LIBRARY else _NOTABLE
-        text = f"has {_count(len(own), 'variable', 'variables')} of another size"
+        text = f"has {counted(len(own), 'variable')} of another size"
         yield BuildChange(Aspect.OBJECT_SIZE, severity, text, tuple(own))
     if copies:
         text = (
-            f"has {_count(len(copies), 'variable', 'variables')} of another size, which are "
+            f"has {counted(len(copies), 'variable')} of another size, which are "
             "copies of C++ templates, or had no size"
         )
         yield BuildChange(Aspect.OBJECT_SIZE, _HARMLESS, text, tuple(copies))
@@ -330,7 +330,7 @@ def _bindings(was: _Exports, now: _Exports, keys: Sequence[str]) -> Iterator[Bui
         if was.binding(key) != now.binding(key)
     )
     if items:
-        text = f"exports {_count(len(items))} with another binding"
+        text = f"exports {counted(len(items), 'symbol')} with another binding"
         yield BuildChange(Aspect.BINDING, _HARMLESS, text, items)
 
 
@@ -352,11 +352,11 @@ def _visibilities(
             (variables if grave else rest).append(told)
     if variables:
         severity = _BREAKING if role is Role.LIBRARY else _NOTABLE
-        count = _count(len(variables), "variable", "variables")
+        count = counted(len(variables), "variable")
         text = f"has {count} protected now, of which programs may have copies of their own"
         yield BuildChange(Aspect.VISIBILITY, severity, text, tuple(variables))
     if rest:
-        text = f"exports {_count(len(rest))} with another visibility"
+        text = f"exports {counted(len(rest), 'symbol')} with another visibility"
         yield BuildChange(Aspect.VISIBILITY, _HARMLESS, text, tuple(rest))
 
 
@@ -380,7 +380,3 @@ def _by_name(keys: Iterable[str]) -> list[str]:
 def _split(key: str) -> tuple[str, str | None]:
     name, _, version = key.partition("\0")
     return name, version or None
-
-
-def _count(count: int, noun: str = "symbol", nouns: str = "symbols") -> str:
-    return f"{count:,} {noun if count == 1 else nouns}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted
 
 __all__ = ["ModuleDifference", "Standing", "changed_modules", "difference_of_names", "is_public"]
 
@@ -27,7 +27,11 @@ class Standing(Enum):
 
     PUBLIC = "public"  # defined there, or shown by a package, or stated in __all__
     PASSED_ON = "passed on"  # imported from the same package into another module of it
+    STARRED = "starred"  # still there, and not in __all__ any more
     INTERNAL = "internal"  # imported from elsewhere, or in a private module
+
+
+_NOUNS = {Standing.PUBLIC: "public name", Standing.INTERNAL: "internal name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class ModuleDifference:
         unread: those that could not be looked into before, and why.
         names_lost: full names, by what they were.
         names_gained: full names.
-        untold: modules that compute names now, and how many names may be gone with that.
+        untold: full names that may be gone, of modules that compute names now.
     """
 
     lost: Sequence[str] = ()
@@ -56,7 +60,7 @@ class ModuleDifference:
     unread: Mapping[str, str] = field(default_factory=dict)
     names_lost: Mapping[Standing, Sequence[str]] = field(default_factory=dict)
     names_gained: Sequence[str] = ()
-    untold: Mapping[str, int] = field(default_factory=dict)
+    untold: Sequence[str] = ()
 
 
 def is_public(module: str) -> bool:
@@ -101,22 +105,16 @@ def changed_modules(found: ModuleDifference) -> Iterator[BuildChange]:
     yield from _not_importable(found)
     yield from _names_lost(found)
     if found.untold:
-        total = sum(found.untold.values())
-        text = (
-            f"may have {_count(total, 'public name')} no more: what "
-            f"{_count(len(found.untold), 'module')} {_has(len(found.untold))} is computed"
-        )
-        items = [
-            ChangedItem(module, None, None, _count(count, "name"))
-            for module, count in sorted(found.untold.items(), key=lambda row: _outermost(row[0]))
-        ]
-        yield BuildChange(Aspect.NAMES_UNTOLD, _NOTABLE, text, tuple(items))
+        modules = len({name.rpartition(".")[0] for name in found.untold})
+        compute = "1 module computes its" if modules == 1 else f"{modules:,} modules compute their"
+        text = f"may have {counted(len(found.untold), 'public name')} no more: {compute} names"
+        yield BuildChange(Aspect.NAMES_UNTOLD, _NOTABLE, text, _items(found.untold))
     for aspect, names, noun in (
         (Aspect.MODULES_GAINED, found.gained, "module"),
         (Aspect.NAMES_GAINED, found.names_gained, "public name"),
     ):
         if names:
-            text = f"has {_count(len(names), noun)} more"
+            text = f"has {counted(len(names), noun)} more"
             yield BuildChange(aspect, _HARMLESS, text, _items(names))
 
 
@@ -144,7 +142,7 @@ def _not_importable(found: ModuleDifference) -> Iterator[BuildChange]:
     )
     for severity, modules, noun, what in rows:
         if modules:
-            text = f"has {_count(len(modules), noun)} that {what}"
+            text = f"has {counted(len(modules), noun)} that {what}"
             items = tuple(
                 ChangedItem(name, None, None, modules[name])
                 for name in sorted(modules, key=_outermost)
@@ -153,17 +151,16 @@ def _not_importable(found: ModuleDifference) -> Iterator[BuildChange]:
 
 
 def _names_lost(found: ModuleDifference) -> Iterator[BuildChange]:
-    for standing, severity, what in (
-        (Standing.PUBLIC, _BREAKING, "public name"),
-        (Standing.PASSED_ON, _NOTABLE, "name"),
-        (Standing.INTERNAL, _HARMLESS, "internal name"),
+    for standing, severity, text in (
+        (Standing.PUBLIC, _BREAKING, "has {} no more"),
+        (Standing.PASSED_ON, _NOTABLE, "has {} no more in modules that only imported them from it"),
+        (Standing.STARRED, _NOTABLE, "has {} in __all__ no more, which import * brought"),
+        (Standing.INTERNAL, _HARMLESS, "has {} no more"),
     ):
         names = found.names_lost.get(standing, ())
         if names:
-            passed_on = standing is Standing.PASSED_ON
-            of = " in modules that only imported them from the package" if passed_on else ""
-            text = f"has {_count(len(names), what)} no more{of}"
-            yield BuildChange(Aspect.NAMES_LOST, severity, text, _items(names))
+            count = counted(len(names), _NOUNS.get(standing, "name"))
+            yield BuildChange(Aspect.NAMES_LOST, severity, text.format(count), _items(names))
 
 
 def _items(names: Iterable[str]) -> tuple[ChangedItem, ...]:
@@ -173,11 +170,3 @@ def _items(names: Iterable[str]) -> tuple[ChangedItem, ...]:
 def _outermost(name: str) -> tuple[int, str]:
     """Sorts what stands in fewer packages first: it is what most people see."""
     return name.count("."), name
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def _has(count: int) -> str:
-    return "has" if count == 1 else "have"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 __all__ = [
+    "MOST_IN_MESSAGE",
     "Aspect",
     "BuildChange",
     "ChangeSeverity",
@@ -16,17 +17,23 @@ __all__ = [
     "FileStatus",
     "OtherFile",
     "OtherFiles",
+    "counted",
     "some",
 ]
 
-_MOST_IN_MESSAGE = 8
+MOST_IN_MESSAGE = 8
 
 
 def some(names: Sequence[str], *, separator: str = ", ") -> str:
     """The first few of some names, for a message; the items have them all."""
-    shown = separator.join(names[:_MOST_IN_MESSAGE])
-    more = len(names) - _MOST_IN_MESSAGE
+    shown = separator.join(names[:MOST_IN_MESSAGE])
+    more = len(names) - MOST_IN_MESSAGE
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """``1 symbol``, ``2,000 symbols``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 class ChangeSeverity(IntEnum):

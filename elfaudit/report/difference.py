@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..findings.changes import (
+    MOST_IN_MESSAGE,
     Aspect,
     BuildChange,
     ChangedItem,
@@ -29,7 +30,6 @@ _LOOKS = {_BREAKING: ("red", "bold"), _NOTABLE: ("yellow", "bold"), _HARMLESS: (
 _WORDS = {_BREAKING: "breaking", _NOTABLE: "notable", _HARMLESS: "harmless"}
 _WIDTH = max(map(len, _WORDS.values())) + 4
 _MOST_IN_GIST = 2
-_MOST_IN_MESSAGE = 8  # of what a message names, as findings/changes.py has it
 _MOST_ITEMS = 5
 _MOST_FILES = 12  # files told one by one, beside those with breaking changes
 _MOST_BREAKING = 40
@@ -56,7 +56,7 @@ _TOLD = frozenset(
 )
 
 # Of these the new value is why, or where.
-_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.NAMES_UNTOLD, Aspect.EXPORTS_MOVED))
+_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.EXPORTS_MOVED))
 
 
 def gist(difference: Difference, style: Style) -> str:
@@ -194,7 +194,7 @@ def _change(change: BuildChange, style: Style) -> Iterator[str]:
     yield _line(change.severity, style.words(change.message), style)
     if not change.items or (change.aspect in _TOLD and not style.verbose):
         return
-    if change.aspect in _TOLD and len(change.items) <= _MOST_IN_MESSAGE:
+    if change.aspect in _TOLD and len(change.items) <= MOST_IN_MESSAGE:
         return
     if all(item.new is item.old is None and item.name in change.message for item in change.items):
         return
@@ -262,7 +262,11 @@ def _others(difference: Difference, style: Style) -> Iterator[str]:
             continue
         size = sum((file.new_size or 0) - (file.old_size or 0) for file in files)
         told = f"{plural(len(files), 'other file')} {word} ({size:+,} bytes)"
-        listed = files if style.verbose else files[:_MOST_OTHERS]
+        if style.verbose:
+            yield style.paint(f"{told}:", "dim")
+            yield from (f"  {clean(file.path)}" for file in files)
+            continue
+        listed = files[:_MOST_OTHERS]
         names = ", ".join(clean(file.path) for file in listed)
         more = f" and {len(files) - len(listed):,} more" if len(listed) < len(files) else ""
         text = f"{told}: {names}{more}"

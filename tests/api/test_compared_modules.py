@@ -117,7 +117,7 @@ def test_what_was_merely_imported_or_is_private_is_no_api(tmp_path: Path) -> Non
     assert found["names lost", "harmless"] == [
         "p.List", "p.os", "p._private.helper", "p.a.annotations", "p.a.re", "p.a.sys", "p.stated.g",
     ]  # fmt: skip
-    assert found["names undecided", "notable"] == ["p.any"]
+    assert found["names undecided", "notable"] == ["p.any.c"]
     assert found["modules lost", "harmless"] == ["p.tests", "p.tests.test_a"]
     assert ("modules lost", "breaking") not in found
     lost = [*found["names lost", "breaking"], *found["names lost", "notable"]]
@@ -166,6 +166,24 @@ def test_a_package_of_which_a_directory_is_left_is_still_found(tmp_path: Path) -
     found = difference(tmp_path, old, new)
     assert told(found.changes) == {("names lost", "breaking"): ["p.doc.x"]}
     assert importable(tmp_path / "new", ["p.doc", "p.doc.x"]) == {"p.doc": True, "p.doc.x": False}
+
+
+def test_what_import_star_does_not_bring_any_more(tmp_path: Path) -> None:
+    old = {"p.py": "__all__ = ['a', 'b']\na = b = 1\n"}
+    found = difference(tmp_path, old, {"p.py": "__all__ = ['a']\na = b = 1\n"})
+    (change,) = found.changes
+    assert change.severity is NOTABLE
+    assert change.message == "has 1 name in __all__ no more, which import * brought"
+    assert [item.name for item in change.items] == ["p.b"]
+
+
+def test_names_of_a_module_that_computes_some_are_told(tmp_path: Path) -> None:
+    more = "def f(o, n): setattr(o, n, 1)\n"
+    found = difference(tmp_path, {"p.py": f"LOST = 1\n{more}"}, {"p.py": more})
+    lost = [change for change in found.changes for item in change.items if item.name == "p.LOST"]
+    assert [change.severity for change in lost] in ([NOTABLE], [BREAKING])
+    assert importable(tmp_path / "old", ["p.LOST"])["p.LOST"]
+    assert not importable(tmp_path / "new", ["p.LOST"])["p.LOST"]
 
 
 def test_a_tool_in_a_directory_is_no_module_that_all_import(tmp_path: Path) -> None:
