@@ -51,6 +51,7 @@ class ComparedBuild:
         root: what is ``/`` for its processes.
         look: what is at a path, links followed; None: nothing but what is listed.
         paths: the path of each file by its identity.
+        leading: the links that lead to each file.
         prefixes: what stands in front of the paths of each wheel of several.
     """
 
@@ -64,6 +65,7 @@ class ComparedBuild:
     root: str | None = "/"
     look: Callable[[str], Member | NoFile] | None = field(default=None, repr=False)
     paths: Mapping[Hashable, str] = field(default_factory=dict, repr=False)
+    leading: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     prefixes: Mapping[str, str] = field(default_factory=dict)
 
     def reached(self, path: str) -> str | None:
@@ -87,7 +89,7 @@ class ComparedBuild:
 
     def names_of(self, path: str) -> tuple[str, ...]:
         """The paths that lead to a file, its own first."""
-        return path, *(link for link, end in self.links.items() if end == path)
+        return path, *self.leading.get(path, ())
 
     def subjects(self) -> dict[str, str]:
         """The path of each file by the name by which it can be asked for."""
@@ -193,9 +195,14 @@ def _listed(
             links[path] = paths[found.identity]
         else:  # a file of elsewhere, which is of the build by this name only
             members[path], paths[found.identity] = found, path
+    leading: dict[str, list[str]] = {}
+    for path, end in links.items():
+        if end is not None:
+            leading.setdefault(end, []).append(path)
     return ComparedBuild(
         target, members, links, frozenset(folders), problems=tuple(map(str, source.problems)),
         targets=(container,), root=root, look=look, paths=paths,
+        leading=leading,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from posixpath import basename
 
 from ..elf import ElfObject
@@ -25,10 +26,11 @@ def compare_links(files: ComparedFiles) -> Iterator[BuildChange]:
     retargeted = list(_retargeted(files))
     lost: list[tuple[str, str, bool]] = []
     dangling: list[tuple[str, str, bool]] = []
+    place = dict(chain(files.same, files.changed, files.moved))
     for link, end in before.links.items():
         if end is None or after.reached(link) is not None or not _matters(files, link, end):
             continue
-        row = link, end, _is_asked(files, link, end)
+        row = link, end, _is_asked(files, link, end, place.get(end))
         (dangling if link in after.links else lost).append(row)
     lost += [(path, "a directory", False) for path in before.folders if not after.has_folder(path)]
     gained = [
@@ -43,8 +45,8 @@ def _matters(files: ComparedFiles, link: str, end: str) -> bool:
     return ".so" in basename(link) or files.is_elf(files.before, end)
 
 
-def _is_asked(files: ComparedFiles, link: str, end: str) -> bool:
-    """Whether programs ask by that name for a file that is still there.
+def _is_asked(files: ComparedFiles, link: str, end: str, now: str | None) -> bool:
+    """Whether programs ask by that name for a file that is still there, as another one or not.
 
     Where the file is gone, or has another SONAME, that is what is told as breaking.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..elf import ElfObject
@@ -27,10 +28,13 @@ def with_moved_exports(
     All that a program lists, and what that lists, is one scope (``_dl_map_object_deps``, glibc
     ``elf/dl-deps.c``), and ``dlsym`` looks through the whole of it, too.
     """
+    named: dict[str, list[str]] = {}
+    for path in (*after.members, *after.links):
+        named.setdefault(posixpath.basename(path), []).append(path)
     for key, row in rows.items():
         if row.new is None or not any(map(_is_grave, row.changes)):
             continue
-        elsewhere = _exports_of_needed(after, row.new)
+        elsewhere = _exports_of_needed(after, row.new, named)
         changes: list[BuildChange] = []
         for each in row.changes:
             changes += without_moved(each, elsewhere) if _is_grave(each) else (each,)
@@ -41,11 +45,10 @@ def _is_grave(change: BuildChange) -> bool:
     return change.aspect is Aspect.EXPORTS_LOST and change.severity is ChangeSeverity.BREAKING
 
 
-def _exports_of_needed(build: ComparedBuild, path: str) -> dict[str, str]:
+def _exports_of_needed(
+    build: ComparedBuild, path: str, named: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     """Each name that a library exports which is listed, directly or not, and that library."""
-    named: dict[str, list[str]] = {}
-    for each in (*build.members, *build.links):
-        named.setdefault(posixpath.basename(each), []).append(each)
     exports: dict[str, str] = {}
     pending, seen = [build.reached(path)], set[str]()
     while pending and len(seen) < _MOST_LIBRARIES:
