@@ -65,8 +65,9 @@ def diff(
     imported any more; of wheels the requirements, commands and tags.
 
     A change is breaking where what worked does not any more, notable where it may matter to some,
-    else harmless; docs/diff.md lists what is which. Where OLD and NEW are roots of file systems
-    (with etc and usr in them), each is / for its own files.
+    else harmless; docs/diff.md lists what is which. It goes by what the loader and import see:
+    signatures, types and the code itself are not compared. Where OLD and NEW are roots of file
+    systems (with etc and usr in them), each is / for its own files.
 
     \b
     Examples:

@@ -473,7 +473,9 @@ def test_the_c_library_and_the_kind_of_file(workshop: Workshop, prebuilt: Path) 
     assert changes[Aspect.KIND][0].severity is BREAKING
     assert changes[Aspect.INTERPRETER][0].new == "/lib64/ld-linux-x86-64.so.2"
     fixed = workshop.program("fixed", "int main(void) { return 0; }", flags=["-no-pie"])
-    assert compared(program, fixed)[Aspect.KIND][0].severity is NOTABLE
+    (kind,) = compared(program, fixed)[Aspect.KIND]
+    assert kind.severity is NOTABLE
+    assert kind.message == "is now an executable (before a position-independent executable)"
     level = compared(glibc, prebuilt / "shapes/libfilter.so")
     assert level[Aspect.FILTERS][0].new == "libdep.so.1"
 
