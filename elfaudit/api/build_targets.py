@@ -21,7 +21,7 @@ from .resolving import resolve_in
 from .session import Session
 from .surroundings import Surroundings, parse_dlopen
 
-__all__ = ["Grouping", "Unopened", "builds_of", "grouped", "opened_builds"]
+__all__ = ["Grouping", "Unopened", "builds_of", "grouped", "is_root", "opened_builds", "wheels_in"]
 
 _DIST_INFO = re.compile(
     r"(?P<base>.*)/[^/]+\.(?:dist-info/(?:METADATA|RECORD)|egg-info(?:/PKG-INFO)?)$"
@@ -65,7 +65,7 @@ def grouped(targets: Sequence[str], *, together: bool | None = None) -> Grouping
     Raises:
         SourceError: a directory cannot be listed.
     """
-    each_one = [target for given in targets for target in _wheels_in(given)]
+    each_one = [target for given in targets for target in wheels_in(given)]
     if together is not None:
         return (tuple(each_one),) if together else tuple((each,) for each in each_one)
     projects = [_project(each) for each in each_one]
@@ -82,7 +82,7 @@ def _project(target: str) -> str | None:
         return None
 
 
-def _wheels_in(target: str) -> list[str]:
+def wheels_in(target: str) -> list[str]:
     """The wheels of a directory that holds them and nothing installed; else the target itself."""
     try:
         names = sorted(os.listdir(target)) if os.path.isdir(target) else []
@@ -161,7 +161,7 @@ def _build(
     inputs = surroundings
     sources: list[Source] = []
     for target in targets:
-        if _is_root(target):
+        if is_root(target):
             sources.append(TreeSource(target))
             if surroundings.root == "/":
                 inputs = replace(surroundings, root=target)
@@ -183,7 +183,7 @@ def _build(
     )
 
 
-def _is_root(target: str) -> bool:
+def is_root(target: str) -> bool:
     """Whether a directory is the root of a file system: an image unpacked, a sysroot, ``/``."""
     parts = (os.path.join(target, "etc"), os.path.join(target, "usr"))
     return os.path.isdir(target) and all(map(os.path.isdir, parts))

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 
 from ..elf import ElfObject
-from ..errors import RequestError, SourceError
+from ..errors import RequestError
 from ..findings.changed_verdicts import FileVerdict, changed_verdict, verdict_of_new
-from ..findings.changes import (
-    Aspect,
-    BuildChange,
-    Difference,
-    FileDifference,
-    OtherFile,
-    OtherFiles,
-)
-from ..findings.compare import (
-    added,
-    changed_link,
-    compare_files,
-    removed,
-    renamed,
-    unreadable,
-    worst,
-)
-from ..findings.pairing import Candidate, pair
-from ..sources import Member
-from .compared_builds import (
-    ComparedBuild,
-    checksum_of,
-    is_elf,
-    open_build,
-    read_build_file,
-    same_bytes,
-)
+from ..findings.changes import Aspect, BuildChange, Difference, FileDifference
+from ..findings.compare import worst
+from ..sources import TreeSource
+from .archives import unpacking_of
+from .compared_builds import ComparedBuild, open_build
+from .compared_bytes import read_build_file
+from .compared_files import ComparedFiles, sorted_files
+from .compared_links import compare_links
 from .differing_distributions import PublicNames, distribution_changes, module_changes
 from .judging import judgements
+from .moved_exports import with_moved_exports
 
 __all__ = ["diff"]
 
 Progress = Callable[[str], None]
+_Rows = dict[tuple[str | None, str | None], FileDifference]
 
 
 def diff(
@@ -48,6 +33,8 @@ def diff(
     new: str,
     *,
     root: str | None = "/",
+    old_root: str | None = None,
+    new_root: str | None = None,
     with_: Iterable[str] = (),
     host: str = "auto",
     preload: Iterable[str] = (),
@@ -60,11 +47,14 @@ def diff(
     """Say what changed between two builds, and what it does to those who use the old one.
 
     Args:
-        old: a file, a wheel, a directory, or ``archive::member``.
+        old: a file, a wheel, a directory (of wheels only: those), or ``archive::member``.
         new: the same of the other build; a wheel and a directory can be compared.
-        root: as for :func:`~elfaudit.api.resolving.resolve`, like the next six: both are resolved
+        root: as for :func:`~elfaudit.api.resolving.resolve`. Where it is this machine's, and what
+            is compared is itself the root of a file system, each of the two is its own.
+        old_root: the root of the old build alone; None: as said.
+        new_root: that of the new one.
+        with_: as for :func:`~elfaudit.api.resolving.resolve`, like the next five: both are resolved
             in the same surroundings, and their verdicts compared.
-        with_: likewise.
         host: likewise.
         preload: likewise.
         library_path: likewise.
@@ -75,42 +65,113 @@ def diff(
         progress: called with the name of each file before it is looked at.
 
     Returns:
-        The changes, file by file. Files are matched by path, and where that is another one by their
-        bytes, by SONAME, or by name without version and hash. What is the same is not decoded. A
-        file that cannot be read on one side is a change, not an error.
+        The changes, file by file. Files are matched by path, and where that is another one by the
+        links that led to them, by their bytes, by SONAME, or by name without version and hash. What
+        is the same is not decoded. A file of many that cannot be read on one side is a change, not
+        an error.
 
     Raises:
         SourceError: one of the two cannot be opened.
-        RequestError: a single file was to be compared with many, neither file is ELF, or the host
-            is not there.
+        RequestError: nothing can be compared: a single file with many, a file that is no ELF file
+            or cannot be read, a directory without files; or the host is not there.
 
     Source of the rules: glibc ``elf/dl-lookup.c`` (which references are answered),
     ``elf/dl-version.c``; PEP 3149; "Core metadata specifications" (packaging.python.org).
     """
-    before, after = open_build(old), open_build(new)
-    if before.single is not after.single:
-        one, many = (old, new) if before.single else (new, old)
-        raise RequestError(f"{one} is one file, {many} holds many: name one of them, {many}::PATH")
-    files = _sorted_files(before, after, progress or _silent)
-    rows = {(row.old, row.new): row for row in files.compared(progress or _silent)}
-    if rows:
+    before = open_build(old, root if old_root is None else old_root)
+    after = open_build(new, root if new_root is None else new_root)
+    for side in (before, after):
+        _ = side.root and TreeSource(side.root)  # is there, though nothing may have to be resolved
+    _require_alike(before, after)
+    files = sorted_files(before, after, progress or _silent)
+    changes = list(compare_links(files))
+    rows: _Rows = {(row.old, row.new): row for row in files.compared(progress or _silent)}
+    _require_something_read(files, rows)
+    with_moved_exports(rows, after)
+    if rows or changes or before.root != after.root:
         given = {
-            "root": root, "with_": tuple(with_), "host": host, "preload": tuple(preload),
+            "with_": tuple(with_), "host": host, "preload": tuple(preload),
             "library_path": tuple(library_path), "dlopen": tuple(dlopen), "libc": libc,
         }  # fmt: skip
         was, now = (judgements(build, given, progress) for build in (before, after))
-        _judge(rows, files.same, was, now)
-    changes: list[BuildChange] = []
+        _judge(rows, files, was, now)
     if not before.single:
-        changes += distribution_changes(before, after)
-        changes += _links(before, after)
+        changes = [*distribution_changes(before, after), *changes, *files.changes()]
         changes += module_changes(before, after, public_names)
     problems = (*before.problems, *after.problems, *files.problems)
-    ordered = sorted(rows.values(), key=_order)
     return Difference(
-        old, new, worst(iter(changes)), tuple(ordered), files.others(), len(files.same),
-        tuple(dict.fromkeys(problems)),
+        old, new, worst(iter(changes)), tuple(sorted(rows.values(), key=_order)),
+        files.others(), len(files.same), tuple(dict.fromkeys(problems)),
     )  # fmt: skip
+
+
+def _require_alike(before: ComparedBuild, after: ComparedBuild) -> None:
+    """Refuse what cannot be compared: nothing found would be no news of no change."""
+    if before.single is not after.single:
+        one, many = (before, after) if before.single else (after, before)
+        unpacking = unpacking_of(one)
+        if unpacking is not None:
+            raise RequestError(unpacking)
+        raise RequestError(
+            f"{one.target} is one file, {many.target} holds many: name one of them, "
+            f"{many.target}::PATH"
+        )
+    if bool(before.prefixes) is not bool(after.prefixes):
+        _refuse_many_wheels(before, after)
+    if not before.single:
+        return
+    sides = [(each, next(iter(each.members.values()))) for each in (before, after)]
+    if sides[0][1].identity == sides[1][1].identity:
+        return
+    found = [read_build_file(member) for _, member in sides]
+    for each in found:
+        if isinstance(each, ElfObject):
+            each.release()
+    if not isinstance(found[0], str):
+        return
+    unpacking = unpacking_of(before) or unpacking_of(after)
+    if unpacking is not None:
+        raise RequestError(unpacking)
+    if isinstance(found[1], str) and not _is_same(before, after):
+        raise RequestError(
+            f"{before.target} and {after.target}: neither is an ELF file that can be read, so "
+            f"nothing was compared: {found[0]}"
+        )
+    if not isinstance(found[1], str):
+        raise RequestError(f"nothing was compared: {found[0]}")
+
+
+def _refuse_many_wheels(before: ComparedBuild, after: ComparedBuild) -> None:
+    """One wheel and several: of which one it is the other build is for the user to say."""
+    many, one = (before, after) if before.prefixes else (after, before)
+    (target,) = one.targets
+    if target.endswith(".whl"):
+        project = os.path.basename(target).partition("-")[0].lower()
+        alike = [
+            each for each in many.targets if os.path.basename(each).lower().startswith(project)
+        ]
+        raise RequestError(
+            f"{many.target} holds {len(many.targets)} wheels, {one.target} is one: name one of "
+            f"them, {(alike or many.targets)[0]}"
+        )
+
+
+def _require_something_read(files: ComparedFiles, rows: _Rows) -> None:
+    """Refuse an old build of which no file could be read."""
+    if files.same or any(was is not None for was, _ in files.rest):
+        return
+    problems = [
+        next((each.old for each in row.changes if each.aspect is Aspect.UNREADABLE), None)
+        for row in rows.values()
+        if row.old is not None
+    ]
+    if problems and None not in problems:
+        raise RequestError(f"nothing was compared: {problems[0]}")
+
+
+def _is_same(before: ComparedBuild, after: ComparedBuild) -> bool:
+    files = ComparedFiles(before, after)
+    return files.state(next(iter(before.members)), next(iter(after.members)))
 
 
 def _order(row: FileDifference) -> tuple[tuple[int, bool], str]:
@@ -122,180 +183,30 @@ def _silent(_: str) -> None:
     pass
 
 
-@dataclass(slots=True)
-class _Files:
-    """The files of both sides, sorted by what is to be done with them; pairs are of paths."""
-
-    before: ComparedBuild
-    after: ComparedBuild
-    same: list[tuple[str, str]] = field(default_factory=list)
-    changed: list[tuple[str, str]] = field(default_factory=list)
-    moved: list[tuple[str, str]] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    come: list[str] = field(default_factory=list)
-    rest: list[tuple[str | None, str | None]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def compared(self, progress: Progress) -> Iterator[FileDifference]:
-        """The ELF files that are not what they were, their verdicts aside."""
-        for was, now in self.changed:
-            progress(self.after.members[now].display)
-            yield self._row(was, now, self._compare(was, now))
-        for was, now in self.moved:
-            progress(self.after.members[now].display)
-            same = _same_or_unreadable(self.before.members[was], self.after.members[now])
-            changes = () if same else self._compare(was, now)
-            yield self._row(was, now, (renamed(was, now), *changes))
-        yield from (self._row(path, None, (removed(path),)) for path in self.gone)
-        yield from (self._row(None, path, (added(path),)) for path in self.come)
-
-    def others(self) -> OtherFiles:
-        """The files that are no ELF files."""
-        files = [
-            OtherFile(
-                now or was or "",
-                self.before.members[was].size if was is not None else None,
-                self.after.members[now].size if now is not None else None,
-            )
-            for was, now in self.rest
-        ]
-        return OtherFiles(
-            tuple(each for each in files if each.old_size is None),
-            tuple(each for each in files if each.new_size is None),
-            tuple(each for each in files if None not in (each.old_size, each.new_size)),
-        )
-
-    def _row(
-        self, was: str | None, now: str | None, changes: Iterable[BuildChange]
-    ) -> FileDifference:
-        return FileDifference(
-            was,
-            now,
-            None if was is None else self.before.members[was].size,
-            None if now is None else self.after.members[now].size,
-            worst(iter(changes)),
-        )
-
-    def _compare(self, was: str, now: str) -> tuple[BuildChange, ...]:
-        old = read_build_file(self.before.members[was])
-        new = read_build_file(self.after.members[now])
-        problem = unreadable(*(each if isinstance(each, str) else None for each in (old, new)))
-        if problem is not None:
-            return (problem,)
-        assert isinstance(old, ElfObject)  # noqa: S101 - what is unreadable was told
-        assert isinstance(new, ElfObject)  # noqa: S101
-        try:
-            return tuple(compare_files(old, new, was, now))
-        finally:
-            old.release()
-            new.release()
-
-
-def _sorted_files(before: ComparedBuild, after: ComparedBuild, progress: Progress) -> _Files:
-    files = _Files(before, after)
-    old_keys, new_keys = before.keys(), after.keys()
-    for key, was in old_keys.items():
-        now = new_keys.get(key)
-        if now is None:
-            kind = files.gone if _elf(before, was, files.problems) else None
-            files.rest.append((was, None)) if kind is None else kind.append(was)
-            continue
-        if _same_or_unreadable(before.members[was], after.members[now]):
-            files.same.append((was, now))
-            continue
-        progress(after.members[now].display)
-        elf = [_elf(before, was, files.problems), _elf(after, now, files.problems)]
-        (files.changed if any(elf) else files.rest).append((was, now))
-    for key, now in new_keys.items():
-        if key not in old_keys:
-            if _elf(after, now, files.problems):
-                files.come.append(now)
-            else:
-                files.rest.append((None, now))
-    if before.single and not files.same and not files.changed:
-        raise RequestError(f"{before.target} and {after.target}: neither is an ELF file")
-    _find_moved(files)
-    return files
-
-
-def _elf(build: ComparedBuild, path: str, problems: list[str]) -> bool:
-    try:
-        return is_elf(build.members[path])
-    except SourceError as error:
-        problems.append(str(error))
-        return False
-
-
-def _same_or_unreadable(old: Member, new: Member) -> bool:
-    """Whether they are the same; those of which one cannot be read are not, and why is told."""
-    try:
-        return same_bytes(old, new)
-    except SourceError:
-        return False
-
-
-def _find_moved(files: _Files) -> None:
-    """Take those that only have another name from the files that are gone and those that come."""
-    if not files.gone or not files.come:
-        return
-    old = [files.before.members[path] for path in files.gone]
-    new = [files.after.members[path] for path in files.come]
-    sizes = {member.size for member in old} & {member.size for member in new}
-    pairs = pair(
-        [_candidate(path, each, sizes) for path, each in zip(files.gone, old, strict=True)],
-        [_candidate(path, each, sizes) for path, each in zip(files.come, new, strict=True)],
-    )
-    files.moved += [(was.path, now.path) for was, now in pairs]
-    for was, now in files.moved:
-        files.gone.remove(was)
-        files.come.remove(now)
-
-
-def _candidate(path: str, member: Member, sizes: set[int]) -> Candidate:
-    content = None
-    if member.size in sizes:
-        try:
-            content = (member.size, checksum_of(member))
-        except SourceError:
-            content = None
-    elf = read_build_file(member)
-    if isinstance(elf, str):
-        return Candidate(path, None, content)
-    soname = elf.soname
-    elf.release()
-    return Candidate(path, soname, content)
-
-
 def _judge(
-    rows: dict[tuple[str | None, str | None], FileDifference],
-    same: Sequence[tuple[str, str]],
+    rows: _Rows,
+    files: ComparedFiles,
     was: Mapping[str, FileVerdict],
     now: Mapping[str, FileVerdict],
 ) -> None:
     """Put what changed of the verdicts into the rows; files that are the same may get one."""
     for (old, new), row in list(rows.items()):
-        if new is None:
-            continue
-        told = (
-            verdict_of_new(now.get(new))
-            if old is None
-            else changed_verdict(was.get(old), now.get(new))
-        )
-        known = any(change.aspect is Aspect.UNREADABLE for change in row.changes)
-        changes = [] if known else list(told)
-        rows[old, new] = replace(row, changes=worst(iter((*changes, *row.changes))))
-    for old, new in same:
-        changes = list(changed_verdict(was.get(old), now.get(new)))
-        if changes:
-            rows[old, new] = FileDifference(old, new, None, None, tuple(changes))
+        if new is not None:
+            rows[old, new] = replace(row, changes=worst(_told(row, was, now)))
+    for old, new in files.same:
+        changes = tuple(changed_verdict(was.get(old), now.get(new)))
+        if changes and (old, new) not in rows:
+            rows[old, new] = FileDifference(old, new, None, None, changes)
 
 
-def _links(before: ComparedBuild, after: ComparedBuild) -> Iterator[BuildChange]:
-    """Links by which a library is found: what leads to it must be there, whoever it is."""
-    gone = sorted(p for p in before.links if ".so" in p and not _has(after, p))
-    come = sorted(p for p in after.links if ".so" in p and not _has(before, p))
-    yield from changed_link(gone, come)
-
-
-def _has(build: ComparedBuild, path: str) -> bool:
-    return path in build.members or path in build.links
+def _told(
+    row: FileDifference,
+    was: Mapping[str, FileVerdict],
+    now: Mapping[str, FileVerdict],
+) -> Iterator[BuildChange]:
+    """The changes of a row with those of its verdict, which a link has none of."""
+    if row.old is None:
+        return chain(verdict_of_new(now.get(row.new or "")), row.changes)
+    if any(change.aspect is Aspect.UNREADABLE for change in row.changes):
+        return iter(row.changes)
+    return chain(changed_verdict(was.get(row.old), now.get(row.new or "")), row.changes)

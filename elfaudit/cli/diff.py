@@ -25,6 +25,8 @@ _LEAST = {
 @click.argument("old")
 @click.argument("new")
 @surroundings
+@click.option("--old-root", metavar="DIR", help="What is / for OLD, where it is another one.")
+@click.option("--new-root", metavar="DIR", help="What is / for NEW, likewise.")
 @format_option("table", "json")
 @demangle_option
 @click.option(
@@ -43,6 +45,8 @@ def diff(
     old: str,
     new: str,
     *,
+    old_root: str | None,
+    new_root: str | None,
     form: str,
     demangle: bool,
     fail_on: str,
@@ -52,11 +56,18 @@ def diff(
 ) -> None:
     """Say what changed between two builds, and what it breaks.
 
-    OLD and NEW are files, wheels or directories. Of each ELF file it tells what changed of the
-    libraries it lists, its SONAME and search paths, the symbols and versions it exports and needs,
-    and what the loader makes of it: a file that loads with OLD and fails with NEW is told with the
-    loader's message. A file that only has another path or name is told as renamed. Of wheels, the
-    requirements and tags are compared, too.
+    OLD and NEW are files, wheels or directories; a directory of wheels only stands for these. Of
+    each ELF file it tells what changed of the libraries it lists, its SONAME and search paths, the
+    symbols and versions it exports and needs, and what the loader makes of it: a file that loads
+    with OLD and fails with NEW is told with the loader's message. A file that only has another path
+    or name is told as renamed, and whether it is still found by the names that others know. Of
+    Python code the modules and public names that are gone are told, and modules that cannot be
+    imported any more; of wheels the requirements, commands and tags.
+
+    A change is breaking where what worked does not any more, notable where it may matter to some,
+    else harmless; docs/diff.md lists what is which. It goes by what the loader and import see:
+    signatures, types and the code itself are not compared. Where OLD and NEW are roots of file
+    systems (with etc and usr in them), each is / for its own files.
 
     \b
     Examples:
@@ -64,11 +75,19 @@ def diff(
       elfaudit diff torch-2.9.1.whl torch-2.10.0.whl --demangle
       elfaudit diff /opt/rocm-7.0 /opt/rocm-7.1 --verbose
       elfaudit diff old.whl new.whl --root /srv/rocm-image --format json
+      elfaudit diff dist-old dist-new --old-root /srv/old --new-root /srv/new
       elfaudit diff old.whl new.whl --fail-on any
     """  # noqa: D301
     style = terminal_style(demangle=demangle, quiet=quiet, verbose=verbose)
     with Progress() as progress:
-        found = compare(old, new, progress=progress, **loader_inputs(**surrounding))
+        found = compare(
+            old,
+            new,
+            old_root=old_root,
+            new_root=new_root,
+            progress=progress,
+            **loader_inputs(**surrounding),
+        )
     if form == "json":
         write(difference_document(found, demangled=demangle))
     else:

@@ -10,15 +10,15 @@ Source: ``check_match`` and ``do_lookup_x`` (glibc ``elf/dl-lookup.c``).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType
+from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolType, SymbolVisibility
 from ..elf.cxxname import namespace_of
 from ..loader.lookup import plain_names
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted, some
 from .stems import Role
 
-__all__ = ["changed_exports"]
+__all__ = ["changed_exports", "without_moved"]
 
 _BREAKING, _NOTABLE, _HARMLESS = (
     ChangeSeverity.BREAKING,
@@ -43,6 +43,8 @@ _STANDARD_LIBRARIES = ("libstdc++.", "libc++.", "libc++abi.")
 # Itanium C++ ABI, 5.1: what is local to a function, and the guard variables of those; placement new
 # and delete of the standard headers.
 _INLINE = ("_ZZ", "_ZGVZ", "_Znw", "_Zna", "_Zdl", "_Zda")
+# Tables and guards of C++ classes (Itanium C++ ABI, 5.1.4), stubs and instances of templates.
+_MADE = ("_ZT", "_ZGV", "__device_stub__")
 _VAGUE = (SymbolBinding.WEAK, SymbolBinding.GNU_UNIQUE)
 
 
@@ -66,6 +68,9 @@ class _Exports:
     def binding(self, key: str) -> int:
         return self.table.info[self.rows[key]] >> 4
 
+    def visibility(self, key: str) -> int:
+        return self.table.other[self.rows[key]] & 3
+
     def size(self, key: str) -> int:
         return self.table.sizes[self.rows[key]]
 
@@ -81,6 +86,30 @@ class _Exports:
             return True
         scopes = namespace_of(key)
         return bool(scopes) and scopes[0] in _STANDARD
+
+
+def without_moved(lost: BuildChange, elsewhere: Mapping[str, str]) -> Iterator[BuildChange]:
+    """A loss of exports, in two: what is gone, and what libraries have that the file lists.
+
+    Args:
+        lost: the loss.
+        elsewhere: what those libraries export, and which one does. A symbol with a version is asked
+            for from the one file (``_dl_check_map_versions``), so it counts as lost.
+    """
+    moved = [each for each in lost.items if each.version is None and each.name in elsewhere]
+    if not moved:
+        yield lost
+        return
+    gone = tuple(each for each in lost.items if each not in moved)
+    if gone:
+        text = f"no longer exports {counted(len(gone), 'symbol')}"
+        yield replace(lost, message=text, items=gone)
+    homes = some(list(dict.fromkeys(elsewhere[each.name] for each in moved)))
+    text = (
+        f"no longer exports {counted(len(moved), 'symbol')} itself, but lists {homes}, which does"
+    )
+    items = tuple(replace(each, new=elsewhere[each.name]) for each in moved)
+    yield BuildChange(Aspect.EXPORTS_MOVED, _NOTABLE, text, items)
 
 
 def changed_exports(old: ElfObject, new: ElfObject, role: Role) -> Iterator[BuildChange]:
@@ -100,6 +129,7 @@ def changed_exports(old: ElfObject, new: ElfObject, role: Role) -> Iterator[Buil
     lost = [key for key in gone if not _answered(key, now, plain)]
     yield from _lost(was, lost, role)
     yield from _versioned_otherwise(was, now, set(gone).difference(lost))
+    yield from _hidden(was, now, role)
     yield from _gained(was, now)
     yield from _altered(was, now, role)
 
@@ -132,11 +162,13 @@ def _lost(was: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChang
     copies = {key for key in keys if was.is_copy(key)}
     lost = [key for key in keys if key not in copies]
     if lost:
-        severity = max(_severity_of_loss(key, was, role) for key in lost)
-        text = f"no longer exports {_count(len(lost))}"
-        yield BuildChange(Aspect.EXPORTS_LOST, severity, text, _items(lost))
+        severities = {key: _severity_of_loss(key, was, role) for key in lost}
+        text = f"no longer exports {counted(len(lost), 'symbol')}"
+        ordered = sorted(_by_name(lost), key=lambda key: -severities[key])
+        items = tuple(ChangedItem(*_split(key)) for key in ordered)
+        yield BuildChange(Aspect.EXPORTS_LOST, max(severities.values()), text, items)
     if copies:
-        copied = _count(len(copies), "copy", "copies")
+        copied = counted(len(copies), "copy", "copies")
         text = f"no longer has {copied} of templates of std, or local to C++ functions"
         severity = _HARMLESS if role in (Role.EXTENSION, Role.PRIVATE) else _NOTABLE
         yield BuildChange(Aspect.COPIES_LOST, severity, text, _items(copies))
@@ -171,8 +203,11 @@ def _versioned_otherwise(
         if key in answered:
             name, version = _split(key)
             items.append(ChangedItem(name, after.get(name), version, after.get(name)))
-    if items:
-        text = f"exports {_count(len(items))} with another version, which still answers"
+    if items and now.table.version_indices is None:
+        text = f"exports {counted(len(items), 'symbol')} without the version that it had"
+        yield BuildChange(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
+    elif items:
+        text = f"exports {counted(len(items), 'symbol')} with another version, which still answers"
         yield BuildChange(Aspect.EXPORT_VERSION, _NOTABLE, text, tuple(items))
     moved = [
         ChangedItem(name, after[name], version, after[name])
@@ -180,15 +215,35 @@ def _versioned_otherwise(
         if version is not None and after.get(name) not in (None, version)
     ]
     if moved:
-        text = f"has another default version of {_count(len(moved))}"
+        text = f"has another default version of {counted(len(moved), 'symbol')}"
         yield BuildChange(Aspect.DEFAULT_VERSION, _NOTABLE, text, tuple(moved))
+
+
+def _hidden(was: _Exports, now: _Exports, role: Role) -> Iterator[BuildChange]:
+    """What has a version still, but none that who asks for no version gets.
+
+    So ``dlsym`` asks, and the linker (``_dl_lookup_symbol_x`` with ``DL_LOOKUP_RETURN_NEWEST``:
+    ``do_lookup_unversioned``, glibc ``elf/dl-lookup.c``, takes nothing hidden).
+    """
+    before, after = _defaults(was), _defaults(now)
+    there = {_split(key)[0] for key in now.hidden}
+    items = tuple(
+        ChangedItem(name, version, version, None)
+        for name, version in before.items()
+        if name not in after and name in there
+    )
+    if items:
+        severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
+        count = counted(len(items), "symbol")
+        text = f"has no default version of {count} any more: none for dlsym and for who links now"
+        yield BuildChange(Aspect.DEFAULT_VERSION, severity, text, items)
 
 
 def _gained(was: _Exports, now: _Exports) -> Iterator[BuildChange]:
     """What is new, be it another version of what was there before."""
     gained = [key for key in now.rows if key not in was.rows]
     if gained:
-        text = f"exports {_count(len(gained), 'more symbol', 'more symbols')}"
+        text = f"exports {counted(len(gained), 'more symbol')}"
         yield BuildChange(Aspect.EXPORTS_GAINED, _HARMLESS, text, _items(gained))
 
 
@@ -203,16 +258,22 @@ def _altered(was: _Exports, now: _Exports, role: Role) -> Iterator[BuildChange]:
     """What stayed, but is not what it was."""
     info, sizes = was.table.info, was.table.sizes
     new_info, new_sizes = now.table.info, now.table.sizes
+    others, new_others = was.table.other, now.table.other
     rows = now.rows
     suspects = _by_name(
         key
         for key, row in was.rows.items()
         if (other := rows.get(key)) is not None
-        and (info[row] != new_info[other] or sizes[row] != new_sizes[other])
+        and (
+            info[row] != new_info[other]
+            or sizes[row] != new_sizes[other]
+            or others[row] != new_others[other]
+        )
     )
     yield from _types(was, now, suspects, role)
     yield from _sizes(was, now, suspects, role)
     yield from _bindings(was, now, suspects)
+    yield from _visibilities(was, now, suspects, role)
 
 
 def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Iterator[BuildChange]:
@@ -228,10 +289,10 @@ def _types(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
         (light if alike else grave).append(told)
     if grave:
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
-        text = f"exports {_count(len(grave))} as something else"
+        text = f"exports {counted(len(grave), 'symbol')} as something else"
         yield BuildChange(Aspect.EXPORT_TYPE, severity, text, tuple(grave))
     if light:
-        text = f"exports {_count(len(light))} with another type"
+        text = f"exports {counted(len(light), 'symbol')} with another type"
         yield BuildChange(Aspect.EXPORT_TYPE, _HARMLESS, text, tuple(light))
 
 
@@ -251,11 +312,11 @@ def _sizes(was: _Exports, now: _Exports, keys: Sequence[str], role: Role) -> Ite
         (copies if was.is_copy(key) or not (old and new) else own).append(told)
     if own:
         severity = _BREAKING if role is Role.LIBRARY else _NOTABLE
-        text = f"has {_count(len(own), 'variable', 'variables')} of another size"
+        text = f"has {counted(len(own), 'variable')} of another size"
         yield BuildChange(Aspect.OBJECT_SIZE, severity, text, tuple(own))
     if copies:
         text = (
-            f"has {_count(len(copies), 'variable', 'variables')} of another size, which are "
+            f"has {counted(len(copies), 'variable')} of another size, which are "
             "copies of C++ templates, or had no size"
         )
         yield BuildChange(Aspect.OBJECT_SIZE, _HARMLESS, text, tuple(copies))
@@ -269,8 +330,38 @@ def _bindings(was: _Exports, now: _Exports, keys: Sequence[str]) -> Iterator[Bui
         if was.binding(key) != now.binding(key)
     )
     if items:
-        text = f"exports {_count(len(items))} with another binding"
+        text = f"exports {counted(len(items), 'symbol')} with another binding"
         yield BuildChange(Aspect.BINDING, _HARMLESS, text, items)
+
+
+def _visibilities(
+    was: _Exports, now: _Exports, keys: Sequence[str], role: Role
+) -> Iterator[BuildChange]:
+    """What is protected now: the library itself uses its own, whatever a program has copied.
+
+    Source: "Symbol Visibility" (gABI); ``_dl_check_protected_symbol`` (glibc
+    ``sysdeps/generic/dl-protected.h``) for copies and the addresses of functions.
+    """
+    variables: list[ChangedItem] = []
+    rest: list[ChangedItem] = []
+    for key in keys:
+        old, new = was.visibility(key), now.visibility(key)
+        if old != new:
+            told = ChangedItem(*_split(key), _visibility_name(old), _visibility_name(new))
+            grave = new == SymbolVisibility.PROTECTED and now.type(key) in _DATA
+            (variables if grave else rest).append(told)
+    if variables:
+        severity = _BREAKING if role is Role.LIBRARY else _NOTABLE
+        count = counted(len(variables), "variable")
+        text = f"has {count} protected now, of which programs may have copies of their own"
+        yield BuildChange(Aspect.VISIBILITY, severity, text, tuple(variables))
+    if rest:
+        text = f"exports {counted(len(rest), 'symbol')} with another visibility"
+        yield BuildChange(Aspect.VISIBILITY, _HARMLESS, text, tuple(rest))
+
+
+def _visibility_name(number: int) -> str:
+    return SymbolVisibility(number).name
 
 
 def _binding_name(number: int) -> str:
@@ -282,14 +373,10 @@ def _items(keys: Iterable[str]) -> tuple[ChangedItem, ...]:
 
 
 def _by_name(keys: Iterable[str]) -> list[str]:
-    """Names as they are written first, then the mangled ones."""
-    return sorted(keys, key=lambda key: (key.startswith("_"), key))
+    """Names as they are written first, then the mangled ones; what compilers add comes last."""
+    return sorted(keys, key=lambda key: (key.startswith("_"), key.startswith(_MADE), key))
 
 
 def _split(key: str) -> tuple[str, str | None]:
     name, _, version = key.partition("\0")
     return name, version or None
-
-
-def _count(count: int, noun: str = "symbol", nouns: str = "symbols") -> str:
-    return f"{count:,} {noun if count == 1 else nouns}"

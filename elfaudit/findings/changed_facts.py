@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from ..elf import ElfObject, Flags, Flags1, Stack
+from ..elf import ElfObject, Flags, Flags1, Kind, Stack
 from ..loader import libc_of
 from ..loader.machines import machine_of
 from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
@@ -52,9 +52,14 @@ def _kind(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
         yield _from_to(Aspect.LIBC, _BREAKING, "is built for", was, now)
     if old.kind is not new.kind:
         severity = _NOTABLE if old.is_program and new.is_program else _BREAKING
-        yield _from_to(Aspect.KIND, severity, "is now a", old.kind.value, new.kind.value)
+        words = f"is now {_a(new.kind)} (before {_a(old.kind)})"
+        yield BuildChange(Aspect.KIND, severity, words, (), old.kind.value, new.kind.value)
     if old.interp != new.interp:
         yield _from_to(Aspect.INTERPRETER, _NOTABLE, "its loader is", old.interp, new.interp)
+
+
+def _a(kind: Kind) -> str:
+    return f"{'an' if kind.value[0] in 'aeiou' else 'a'} {kind.value}"
 
 
 def _machine(elf: ElfObject) -> str:

@@ -6,7 +6,7 @@ requirements say is compared, not how it is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -17,6 +17,8 @@ from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 
 __all__ = ["changed_metadata", "changed_tags"]
 
+_Key = tuple[str, str]  # project, marker
+_Asked = Mapping[_Key, Sequence[tuple[object, str]]]
 _NOTABLE, _HARMLESS = ChangeSeverity.NOTABLE, ChangeSeverity.HARMLESS
 _MOST_CHARACTERS = 4000  # the parser takes quadratic time for some texts, int() raises at 4300
 
@@ -37,8 +39,14 @@ def changed_metadata(old: Metadata, new: Metadata) -> Iterator[BuildChange]:
     yield from _extras(old.extras, new.extras)
 
 
-def changed_tags(old: WheelInfo, new: WheelInfo) -> Iterator[BuildChange]:
-    """The changes of the tags in WHEEL: for which interpreters and platforms it is."""
+def changed_tags(old: WheelInfo, new: WheelInfo, *, of: str | None = None) -> Iterator[BuildChange]:
+    """The changes of the tags: for which interpreters and platforms a wheel is.
+
+    Args:
+        old: the tags that it had.
+        new: those that it has.
+        of: where they stand, if that is not WHEEL.
+    """
     before, after = set(old.tags), set(new.tags)
     if before == after:
         return
@@ -46,7 +54,7 @@ def changed_tags(old: WheelInfo, new: WheelInfo) -> Iterator[BuildChange]:
     gone = [ChangedItem(tag, None, tag, None) for tag in old.tags if tag not in after]
     come = [ChangedItem(tag, None, None, tag) for tag in new.tags if tag not in before]
     severity = _NOTABLE if gone else _HARMLESS
-    text = f"has the tags {now} (before {was})"
+    text = f"has the tags {now}{f' in its {of}' if of else ''} (before {was})"
     yield BuildChange(Aspect.TAGS, severity, text, (*gone, *come), was, now)
 
 
@@ -69,24 +77,46 @@ def _requirements(old: Sequence[str], new: Sequence[str]) -> Iterator[BuildChang
     """Those that are another one now, new ones and gone ones, together: all of them at a glance."""
     was, now = _by_key(old), _by_key(new)
     # The same project twice with the same marker: both count.
-    items: list[ChangedItem] = []
-    severity = _HARMLESS
-    for key in (*was, *(key for key in now if key not in was)):
-        before, after = was.get(key, []), now.get(key, [])
-        if [asked for asked, _ in before] == [asked for asked, _ in after]:
-            continue
-        told = ["; and ".join(text for _, text in each) or None for each in (before, after)]
-        items.append(ChangedItem(key[0], None, *told))
-        if after and "extra" not in key[1]:
-            severity = _NOTABLE
+    items: list[tuple[ChangeSeverity, ChangedItem]] = []
+    changed = [
+        key
+        for key in (*was, *(key for key in now if key not in was))
+        if [asked for asked, _ in was.get(key, [])] != [asked for asked, _ in now.get(key, [])]
+    ]
+    for keys in _of_one_project(changed, was, now):
+        told = ["; and ".join(_texts(keys, side)) or None for side in (was, now)]
+        asked = any(key in now and "extra" not in key[1] for key in keys)
+        items.append((_NOTABLE if asked else _HARMLESS, ChangedItem(keys[0][0], None, *told)))
+    items.sort(key=lambda row: -row[0])  # what is needed by all comes first
+    severity = items[0][0] if items else _HARMLESS
     if items:
         text = f"has {len(items):,} changed requirement{'s' * (len(items) != 1)}"
-        yield BuildChange(Aspect.REQUIREMENTS, severity, text, tuple(items))
+        told_items = tuple(item for _, item in items)
+        yield BuildChange(Aspect.REQUIREMENTS, severity, text, told_items)
 
 
-def _by_key(requirements: Iterable[str]) -> dict[tuple[str, str], list[tuple[object, str]]]:
+def _of_one_project(keys: Sequence[_Key], was: _Asked, now: _Asked) -> Iterator[list[_Key]]:
+    """Each key alone; but what is gone and what is new of one project is one change."""
+    gone: dict[str, list[_Key]] = {}
+    come: dict[str, list[_Key]] = {}
+    for key in keys:
+        if key not in was or key not in now:
+            (gone if key in was else come).setdefault(key[0], []).append(key)
+    for key in keys:
+        mates = (gone.get(key[0], []), come.get(key[0], []))
+        if not all(mates) or (key in was and key in now):
+            yield [key]
+        elif key == mates[0][0]:
+            yield [*mates[0], *mates[1]]
+
+
+def _texts(keys: Sequence[_Key], side: _Asked) -> list[str]:
+    return [text for key in keys for _, text in side.get(key, [])]
+
+
+def _by_key(requirements: Iterable[str]) -> dict[_Key, list[tuple[object, str]]]:
     """What each asks for, and how it says it, by the project and the marker."""
-    found: dict[tuple[str, str], list[tuple[object, str]]] = {}
+    found: dict[_Key, list[tuple[object, str]]] = {}
     for text in dict.fromkeys(requirements):
         key, asked = _parsed(text) or ((text, ""), text)
         found.setdefault(key, []).append((asked, text))

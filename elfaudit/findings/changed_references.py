@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ..elf import ElfObject, SymbolBinding, VersionNeed
 from ..elf.versions import HIDDEN
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
+from ..loader import Libc, libc_of
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted, some
 from .stems import Role, library_stem
 
 __all__ = ["changed_references", "changed_versions"]
@@ -37,18 +38,18 @@ def changed_references(old: ElfObject, new: ElfObject) -> Iterator[BuildChange]:
     come = [key for key in now if key not in was]
     gone = [key for key in was if key not in now]
     if come:
-        text = f"refers to {len(come):,} more symbol{'s' * (len(come) != 1)}"
+        text = f"refers to {counted(len(come), 'more symbol')}"
         yield BuildChange(Aspect.REFERENCES_ADDED, _HARMLESS, text, _items(come))
     if gone:
-        text = f"does not refer to {_count(len(gone))} any more"
+        text = f"does not refer to {counted(len(gone), 'symbol')} any more"
         yield BuildChange(Aspect.REFERENCES_REMOVED, _HARMLESS, text, _items(gone))
     harder = [key for key, weak in was.items() if weak and now.get(key) is False]
     if harder:
-        text = f"cannot do without {_count(len(harder))} that it could do without (weak)"
+        text = f"cannot do without {counted(len(harder), 'symbol')} that it could do without (weak)"
         yield BuildChange(Aspect.REFERENCE_BINDING, _NOTABLE, text, _items(harder))
     softer = [key for key, weak in was.items() if not weak and now.get(key)]
     if softer:
-        text = f"can do without {_count(len(softer))} that it needed (weak now)"
+        text = f"can do without {counted(len(softer), 'symbol')} that it needed (weak now)"
         yield BuildChange(Aspect.REFERENCE_BINDING, _HARMLESS, text, _items(softer))
 
 
@@ -66,8 +67,12 @@ def changed_versions(old: ElfObject, new: ElfObject, role: Role) -> Iterator[Bui
     if gone:
         # Also without a symbol that has it: the loader looks for the version first.
         severity = _BREAKING if role in (Role.LIBRARY, Role.PROGRAM) else _NOTABLE
-        severity = severity if now else _NOTABLE  # without any, it only warns
         text = f"no longer defines the version{'s' * (len(gone) > 1)} {some(gone)}"
+        if not now and (new.symbols.version_indices is not None or libc_of(old) is Libc.MUSL):
+            severity = _NOTABLE  # the loader only warns, and takes what has the name
+        elif not now:
+            # An assertion of check_match (elf/dl-lookup.c) ends the process.
+            text += ", nor any other: glibc's loader stops at who asks for one"
         yield BuildChange(Aspect.VERSIONS_LOST, severity, text, tuple(map(ChangedItem, gone)))
     come = [name for name in now if name not in was]
     if come:
@@ -161,7 +166,3 @@ def _references(elf: ElfObject) -> dict[tuple[str, str | None], bool]:
 def _items(keys: list[tuple[str, str | None]]) -> tuple[ChangedItem, ...]:
     ordered = sorted(keys, key=lambda key: (key[0].startswith("_"), key[0], key[1] or ""))
     return tuple(ChangedItem(name, version) for name, version in ordered)
-
-
-def _count(count: int) -> str:
-    return f"{count:,} {'symbol' if count == 1 else 'symbols'}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 __all__ = [
+    "MOST_IN_MESSAGE",
     "Aspect",
     "BuildChange",
     "ChangeSeverity",
@@ -16,17 +17,23 @@ __all__ = [
     "FileStatus",
     "OtherFile",
     "OtherFiles",
+    "counted",
     "some",
 ]
 
-_MOST_IN_MESSAGE = 8
+MOST_IN_MESSAGE = 8
 
 
-def some(names: Sequence[str]) -> str:
+def some(names: Sequence[str], *, separator: str = ", ") -> str:
     """The first few of some names, for a message; the items have them all."""
-    shown = ", ".join(names[:_MOST_IN_MESSAGE])
-    more = len(names) - _MOST_IN_MESSAGE
+    shown = separator.join(names[:MOST_IN_MESSAGE])
+    more = len(names) - MOST_IN_MESSAGE
     return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def counted(count: int, noun: str, nouns: str | None = None) -> str:
+    """``1 symbol``, ``2,000 symbols``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 class ChangeSeverity(IntEnum):
@@ -45,12 +52,15 @@ class Aspect(Enum):
 
     VERDICT = "verdict"
     MISSING = "missing libraries"
+    UNRESOLVED = "unresolved symbols"
     UNREADABLE = "unreadable"
     FILE_REMOVED = "file removed"
     FILE_ADDED = "file added"
     FILE_RENAMED = "file renamed"
     LINK_REMOVED = "link removed"
     LINK_ADDED = "link added"
+    LINK_CHANGED = "link retargeted"
+    EXECUTABLE_BIT = "executable bit"
     MACHINE = "machine"
     LIBC = "C library"
     KIND = "kind of file"
@@ -72,6 +82,7 @@ class Aspect(Enum):
     VERSIONS_LOST = "versions lost"
     VERSIONS_GAINED = "versions gained"
     EXPORTS_LOST = "exports lost"
+    EXPORTS_MOVED = "exports moved"
     COPIES_LOST = "copies lost"
     EXPORTS_GAINED = "exports gained"
     EXPORT_VERSION = "version of exports"
@@ -79,6 +90,7 @@ class Aspect(Enum):
     EXPORT_TYPE = "type of exports"
     OBJECT_SIZE = "size of variables"
     BINDING = "binding of exports"
+    VISIBILITY = "visibility of exports"
     REFERENCES_ADDED = "references added"
     REFERENCES_REMOVED = "references removed"
     REFERENCE_BINDING = "binding of references"
@@ -89,10 +101,13 @@ class Aspect(Enum):
     REQUIRES_PYTHON = "Python required"
     EXTRAS = "extras"
     TAGS = "wheel tags"
+    ENTRY_POINTS = "entry points"
     MODULES_LOST = "modules lost"
+    MODULES_BROKEN = "modules broken"
     MODULES_GAINED = "modules gained"
     NAMES_LOST = "names lost"
     NAMES_GAINED = "names gained"
+    NAMES_UNTOLD = "names undecided"
 
 
 class FileStatus(Enum):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 
-from ..elf import ElfObject
+from ..elf import ElfObject, Kind
 from ..errors import ElfAuditError
 from .changed_exports import changed_exports
 from .changed_facts import changed_facts
 from .changed_references import changed_references, changed_versions
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
-from .stems import Role, library_stem, role_of
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
+from .stems import role_of
 
-__all__ = ["added", "changed_link", "compare_files", "removed", "renamed", "unreadable", "worst"]
+__all__ = ["added", "changed_mode", "compare_files", "replaced_by_script", "unreadable", "worst"]
 
 
 def compare_files(
@@ -76,41 +75,23 @@ def unreadable(old: str | None, new: str | None) -> BuildChange | None:
     return BuildChange(Aspect.UNREADABLE, severity, text, (), old, new)
 
 
-def removed(path: str, *, program: bool = False) -> BuildChange:
-    """The change of an ELF file that is gone."""
-    private = role_of(path, program=program) is Role.PRIVATE
-    severity = ChangeSeverity.NOTABLE if private else ChangeSeverity.BREAKING
-    return BuildChange(Aspect.FILE_REMOVED, severity, "is not there any more", (), path, None)
-
-
 def added(path: str) -> BuildChange:
     """The change of an ELF file that is new."""
     return BuildChange(Aspect.FILE_ADDED, ChangeSeverity.HARMLESS, "is new", (), None, path)
 
 
-def renamed(old: str, new: str) -> BuildChange:
-    """The change of an ELF file that has another path.
-
-    Harmless as long as it is the same library in the same directory by another version or hash: who
-    uses it asks for its SONAME, of which more is told where it is another one.
-    """
-    same_place = posixpath.dirname(old) == posixpath.dirname(new)
-    same = same_place and library_stem(old) == library_stem(new)
-    private = all(role_of(path, program=False) is Role.PRIVATE for path in (old, new))
-    severity = ChangeSeverity.HARMLESS if same or private else ChangeSeverity.NOTABLE
-    return BuildChange(Aspect.FILE_RENAMED, severity, f"was {old}", (), old, new)
+def replaced_by_script(kind: Kind) -> BuildChange:
+    """The change of a program in whose place there is a script."""
+    text = f"is now a script (before a {kind.value})"
+    return BuildChange(Aspect.KIND, ChangeSeverity.NOTABLE, text, (), kind.value, "script")
 
 
-def changed_link(old: list[str], new: list[str]) -> Iterator[BuildChange]:
-    """The changes of the symbolic links to libraries: by one of them a library may be found."""
-    for aspect, severity, names, text in (
-        (Aspect.LINK_REMOVED, ChangeSeverity.NOTABLE, old, "no longer has"),
-        (Aspect.LINK_ADDED, ChangeSeverity.HARMLESS, new, "has"),
-    ):
-        if names:
-            links = "the link" if len(names) == 1 else f"{len(names):,} links:"
-            items = tuple(map(ChangedItem, names))
-            yield BuildChange(aspect, severity, f"{text} {links} {some(names)}", items)
+def changed_mode(path: str | None) -> BuildChange:
+    """The change of a program or script that lost its executable bit; of a script, where it is."""
+    items = () if path is None else (ChangedItem(path),)
+    text = "may not be run any more: its executable bit is gone"
+    text = text if path is None else f"has {path}, which {text}"
+    return BuildChange(Aspect.EXECUTABLE_BIT, ChangeSeverity.BREAKING, text, items)
 
 
 def worst(changes: Iterator[BuildChange]) -> tuple[BuildChange, ...]:

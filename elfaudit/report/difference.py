@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..findings.changes import (
+    MOST_IN_MESSAGE,
     Aspect,
     BuildChange,
     ChangedItem,
@@ -29,12 +30,12 @@ _LOOKS = {_BREAKING: ("red", "bold"), _NOTABLE: ("yellow", "bold"), _HARMLESS: (
 _WORDS = {_BREAKING: "breaking", _NOTABLE: "notable", _HARMLESS: "harmless"}
 _WIDTH = max(map(len, _WORDS.values())) + 4
 _MOST_IN_GIST = 2
-_MOST_IN_MESSAGE = 8  # of what a message names, as findings/changes.py has it
 _MOST_ITEMS = 5
 _MOST_FILES = 12  # files told one by one, beside those with breaking changes
 _MOST_BREAKING = 40
 _MOST_OTHERS = 3
 _WIDEST = 200
+_SUBJECTS = ("its ", "it ", "the ", "RELRO ")
 # The items of these stand in the message already.
 _TOLD = frozenset(
     (
@@ -49,8 +50,13 @@ _TOLD = frozenset(
         Aspect.TAGS,
         Aspect.LINK_ADDED,
         Aspect.LINK_REMOVED,
+        Aspect.LINK_CHANGED,
+        Aspect.FILE_RENAMED,
     )
 )
+
+# Of these the new value is why, or where.
+_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.EXPORTS_MOVED))
 
 
 def gist(difference: Difference, style: Style) -> str:
@@ -63,7 +69,7 @@ def gist(difference: Difference, style: Style) -> str:
         count = difference.count(_NOTABLE)
         notable = f", {plural(count, 'notable change')}" if count else ""
         nothing = style.paint("no breaking changes", "green", "bold")
-        return f"{old} → {new}: {nothing}{notable}{_changed_files(difference)}"
+        return f"{old} → {new}: {nothing}{notable}{_files_that_differ(difference)}"
     told = [_brief(file, change, style) for file, change in grave]
     shown = list(dict.fromkeys(told))[:_MOST_IN_GIST]
     more = len(grave) - len(shown)
@@ -89,7 +95,7 @@ def difference_text(difference: Difference, style: Style) -> str:
     if not style.quiet:
         lines += _others(difference, style)
     for problem in difference.problems:
-        text = f"not looked at: {clean(problem)}"
+        text = f"note: {clean(problem)}"
         lines.append(style.paint(wrap(text, style.columns, indent="  "), "yellow"))
     return "\n".join(lines)
 
@@ -98,12 +104,16 @@ def _brief(file: FileDifference | None, change: BuildChange, style: Style) -> st
     message = style.words(change.message)
     if file is None:
         return message
-    return f"{clean(posixpath.basename(file.name))} {message}"
+    name = clean(posixpath.basename(file.name))
+    # Most are clauses without their subject, some have one of their own.
+    return f"{name}{':' * message.startswith(_SUBJECTS)} {message}"
 
 
-def _changed_files(difference: Difference) -> str:
+def _files_that_differ(difference: Difference) -> str:
     count = len(difference.files)
-    return f" in {plural(count, 'ELF file')}" if count else ""
+    told = f"; {plural(count, 'ELF file')} {'differs' if count == 1 else 'differ'}" if count else ""
+    unread = sum(change.aspect is Aspect.UNREADABLE for _, change in difference.every())
+    return f"{told}; {plural(unread, 'file')} could not be compared" if unread else told
 
 
 def _worth(changes: Iterable[BuildChange], style: Style) -> list[BuildChange]:
@@ -184,7 +194,9 @@ def _change(change: BuildChange, style: Style) -> Iterator[str]:
     yield _line(change.severity, style.words(change.message), style)
     if not change.items or (change.aspect in _TOLD and not style.verbose):
         return
-    if change.aspect in _TOLD and len(change.items) <= _MOST_IN_MESSAGE:
+    if change.aspect in _TOLD and len(change.items) <= MOST_IN_MESSAGE:
+        return
+    if all(item.new is item.old is None and item.name in change.message for item in change.items):
         return
     items = [_item(change.aspect, item, style) for item in change.items]
     few = 0 if change.aspect is Aspect.COPIES_LOST else _MOST_ITEMS
@@ -215,6 +227,8 @@ def _item(aspect: Aspect, item: ChangedItem, style: Style) -> str:
         name = style.words(item.name)
     if item.old is None and item.new is None:
         return name
+    if item.old is None and aspect in _EXPLAINED:
+        return f"{name}: {clean(item.new or '')}"
     return f"{name}: {clean(item.old or 'none')} → {clean(item.new or 'none')}"
 
 
@@ -248,7 +262,11 @@ def _others(difference: Difference, style: Style) -> Iterator[str]:
             continue
         size = sum((file.new_size or 0) - (file.old_size or 0) for file in files)
         told = f"{plural(len(files), 'other file')} {word} ({size:+,} bytes)"
-        listed = files if style.verbose else files[:_MOST_OTHERS]
+        if style.verbose:
+            yield style.paint(f"{told}:", "dim")
+            yield from (f"  {clean(file.path)}" for file in files)
+            continue
+        listed = files[:_MOST_OTHERS]
         names = ", ".join(clean(file.path) for file in listed)
         more = f" and {len(files) - len(listed):,} more" if len(listed) < len(files) else ""
         text = f"{told}: {names}{more}"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from ..stream import FileStream
 from .model import Member
 from .other import NoFile, no_file_of_error, no_file_of_status
 
 __all__ = ["look_on_disk"]
+
+_MAY_RUN = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 def look_on_disk(host: str, path: str, display: str, *, follow_link: bool) -> Member | NoFile:
@@ -34,4 +37,5 @@ def look_on_disk(host: str, path: str, display: str, *, follow_link: bool) -> Me
         status.st_size,
         sequential=False,
         open=lambda: FileStream(host, name=display),
+        executable=bool(status.st_mode & _MAY_RUN),
     )

@@ -28,6 +28,8 @@ class FolderSource:
     Attributes:
         label: the path as given; members are shown by theirs below it.
         directory: the absolute path, links followed.
+        links: path of every symbolic link, wherever it leads; complete once all :meth:`names`
+            were asked for.
 
     Raises:
         SourceError: it is not a directory.
@@ -39,6 +41,7 @@ class FolderSource:
             self.directory = os.path.realpath(path)
         except OSError as error:  # a relative path, and the current directory is gone
             raise SourceError(path, f"cannot be opened: {error.strerror}") from error
+        self.links: tuple[str, ...] = ()
         self._problems: dict[str, SourceError] = {}
         if not os.path.isdir(self.directory):
             raise SourceError(path, "is not a directory")
@@ -61,7 +64,8 @@ class FolderSource:
                 pending += sorted(self._entries(path, links), reverse=True)
             else:
                 yield path
-        yield from (path for path in sorted(links) if self.find(path) is not None)
+        self.links = tuple(sorted(links))
+        yield from (path for path in self.links if self.find(path) is not None)
 
     def find(self, path: str) -> Member | None:
         """The regular file at ``path`` below the directory, links followed; or None."""

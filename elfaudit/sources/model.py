@@ -27,6 +27,9 @@ class Member:
             :class:`~elfaudit.errors.SourceError` when it cannot.
         checksum: CRC-32 of its bytes as the archive says, which installers hold it to; None where
             nobody says.
+        packed: makes a stream over its bytes as the archive keeps them, with what says how they
+            are kept; None where they are kept as they are.
+        executable: whether it may be run once it is installed; None where nobody says.
     """
 
     path: str
@@ -36,6 +39,10 @@ class Member:
     sequential: bool
     open: Callable[[], ByteStream] = field(compare=False, repr=False)
     checksum: int | None = field(default=None, compare=False, repr=False)
+    packed: Callable[[], tuple[Hashable, ByteStream]] | None = field(
+        default=None, compare=False, repr=False
+    )
+    executable: bool | None = field(default=None, compare=False, repr=False)
 
 
 class Source(Protocol):

@@ -7,6 +7,7 @@ their place in the archive: a stored member as a window of the file, a deflated 
 
 from __future__ import annotations
 
+import stat
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -124,6 +125,8 @@ class WheelSource:
             sequential=entry.compress_type != zipfile.ZIP_STORED,
             open=lambda: self._open(entry, display),
             checksum=entry.CRC,
+            packed=lambda: (entry.compress_type, self._window(entry, display)),
+            executable=_may_run(entry),
         )
 
     def is_link(self, path: str) -> bool:  # noqa: ARG002
@@ -162,6 +165,11 @@ class WheelSource:
                 parts.append(part)
         return "/".join(parts)
 
+    def _window(self, entry: zipfile.ZipInfo, display: str) -> FileStream:
+        """The bytes of a member as they are in the archive."""
+        start = self._data_offset(entry, display)
+        return FileStream(self.label, start=start, size=entry.compress_size, name=display)
+
     def _open(self, entry: zipfile.ZipInfo, display: str) -> ByteStream:
         if entry.flag_bits & _ENCRYPTED:
             raise WheelError(display, "is encrypted")
@@ -170,7 +178,7 @@ class WheelSource:
             raise WheelError(
                 display, f"is compressed with {method}; wheels use deflate or no compression"
             )
-        start = self._data_offset(entry, display)
+        window = self._window(entry, display)
         if entry.compress_type == zipfile.ZIP_STORED:
             if entry.compress_size != entry.file_size:
                 raise WheelError(
@@ -178,8 +186,7 @@ class WheelSource:
                     f"is stored, but the archive's directory gives it {entry.compress_size} bytes "
                     f"in the archive and {entry.file_size} outside",
                 )
-            return FileStream(self.label, start=start, size=entry.file_size, name=display)
-        window = FileStream(self.label, start=start, size=entry.compress_size, name=display)
+            return window
         return InflatedStream(window, entry.file_size, display)
 
     def _data_offset(self, entry: zipfile.ZipInfo, display: str) -> int:
@@ -204,6 +211,12 @@ class WheelSource:
                 f"past the end of the archive",
             )
         return int(start)
+
+
+def _may_run(entry: zipfile.ZipInfo) -> bool:
+    """Whether pip makes the file executable (``zip_item_is_executable``, ``unpacking.py``)."""
+    mode = entry.external_attr >> 16
+    return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
 def _name(filename: str) -> str | None:

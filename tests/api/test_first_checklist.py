@@ -343,10 +343,7 @@ def test_a_text_named_like_a_library_is_no_damage(site: Path, tmp_path: Path) ->
 def test_what_does_not_hold_now_is_told_in_the_end(build: Path, tmp_path: Path) -> None:
     lost_runpath(build)
     text = written(tmp_path, build).read_text()
-    assert (
-        "# - plugins/libbar.so loads: plugins/libbar.so: libfoo.so.1: cannot open shared object file"
-        in text
-    )
+    assert "# - plugins/libbar.so loads: plugins/libbar.so: libfoo.so.1: cannot open shared" in text
     assert "elfaudit verify NEXT --checklist ./build.toml" in text.splitlines()[2]
 
 

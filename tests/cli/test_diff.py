@@ -139,6 +139,8 @@ def test_files_to_which_the_same_happened_are_told_together(
         (tmp_path / folder).mkdir()
     for number in range(9):
         shutil.copy(prebuilt / "shapes/libdep.so.1", tmp_path / f"old/lib{number}x.so")
+    for folder in ("old", "new"):
+        (tmp_path / folder / "a.txt").write_text("a")
     output = run("diff", tmp_path / "old", tmp_path / "new").output
     assert output.count("is not there any more") == 3  # twice in the gist at most
     assert "and 4 more (--verbose)" in output

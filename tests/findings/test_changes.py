@@ -14,9 +14,10 @@ import pytest
 from elfaudit import Aspect, BuildChange, ChangeSeverity, Verdict, read_elf
 from elfaudit.findings.changed_facts import _needed
 from elfaudit.findings.changed_metadata import changed_metadata, changed_tags
-from elfaudit.findings.changed_modules import changed_modules
+from elfaudit.findings.changed_modules import changed_modules, difference_of_names
+from elfaudit.findings.changed_names import removed, renamed
 from elfaudit.findings.changed_verdicts import FileVerdict, changed_verdict
-from elfaudit.findings.compare import compare_files, renamed
+from elfaudit.findings.compare import compare_files
 from elfaudit.findings.pairing import Candidate, pair
 from elfaudit.findings.stems import Role, library_stem, role_of
 from elfaudit.pydist import Metadata, WheelInfo
@@ -370,9 +371,16 @@ def test_files_are_paired_by_content_name_and_soname() -> None:
 
 
 def test_a_new_name_matters_where_somebody_knows_it() -> None:
-    assert renamed("a/libz.so.1.2", "a/libz.so.1.3").severity is HARMLESS
-    assert renamed("a.libs/libz-1a1a1a1a.so", "b.libs/libz-2b2b2b2b.so").severity is HARMLESS
-    assert renamed("a/plugin.so", "b/plugin.so").severity is NOTABLE
+    library = Role.LIBRARY
+    assert renamed("a/libz.so.1.2", "a/libz.so.1.3", library).severity is HARMLESS
+    private = renamed("a.libs/libz-1a1a1a1a.so", "b.libs/libz-2b2b2b2b.so", Role.PRIVATE)
+    assert private.severity is HARMLESS
+    assert renamed("a/plugin.so", "b/plugin.so", library).severity is NOTABLE
+    lost = renamed("a/libz.so.1", "a/libz.so.1.3", library, ["libz.so.1"])
+    assert lost.severity is BREAKING
+    assert lost.message == "was a/libz.so.1: nothing is found as libz.so.1 any more"
+    assert removed("a/crt1.o", library, loadable=False).severity is HARMLESS
+    assert removed("a/libz.so.1.2", library, found="a/libz.so.1.3").severity is NOTABLE
 
 
 @pytest.mark.parametrize(
@@ -407,9 +415,9 @@ def test_what_requirements_say_is_compared_and_not_how() -> None:
     assert change.aspect is Aspect.REQUIREMENTS
     assert change.severity is NOTABLE
     assert [(i.name, i.old, i.new) for i in change.items] == [
+        ("come", None, "come>1"),  # what all need comes first
         ("x", "x>=1; extra == 'z'", 'x>=2; extra == "z"'),
         ("gone", "gone", None),
-        ("come", None, "come>1"),
     ]
     assert [c.aspect for c in changed_metadata(old, Metadata("a-b", "2", old.requires_dist))] == [
         Aspect.VERSION,
@@ -426,15 +434,16 @@ def test_tags_are_compared_as_a_set() -> None:
 
 
 def test_public_names_lost_are_breaking() -> None:
-    old = {"p": frozenset("ab"), "p._q": frozenset("cd"), "p.gone": frozenset()}
-    new = {"p": frozenset("ae"), "p._q": frozenset("c"), "p.new": frozenset()}
-    found = {c.aspect: c for c in changed_modules(old, new)}
-    assert [i.name for i in found[Aspect.NAMES_LOST].items] == ["p.b", "p._q.d"]
-    assert found[Aspect.NAMES_LOST].severity is BREAKING
-    assert [i.name for i in found[Aspect.MODULES_LOST].items] == ["p.gone"]
-    assert [i.name for i in found[Aspect.NAMES_GAINED].items] == ["p.e"]
-    (private,) = changed_modules({"p._q": frozenset("c")}, {"p._q": frozenset()})
-    assert private.severity is NOTABLE
+    old = {"p": frozenset("ab"), "p._q": frozenset("cd"), "p.gone": frozenset[str]()}
+    new = {"p": frozenset("ae"), "p._q": frozenset("c"), "p.new": frozenset[str]()}
+    found = list(changed_modules(difference_of_names(old, new)))
+    assert [(c.aspect, c.severity, [i.name for i in c.items]) for c in found] == [
+        (Aspect.MODULES_LOST, BREAKING, ["p.gone"]),
+        (Aspect.NAMES_LOST, BREAKING, ["p.b"]),
+        (Aspect.NAMES_LOST, HARMLESS, ["p._q.d"]),
+        (Aspect.MODULES_GAINED, HARMLESS, ["p.new"]),
+        (Aspect.NAMES_GAINED, HARMLESS, ["p.e"]),
+    ]
 
 
 def test_hostile_texts_take_no_time() -> None:
@@ -464,7 +473,9 @@ def test_the_c_library_and_the_kind_of_file(workshop: Workshop, prebuilt: Path) 
     assert changes[Aspect.KIND][0].severity is BREAKING
     assert changes[Aspect.INTERPRETER][0].new == "/lib64/ld-linux-x86-64.so.2"
     fixed = workshop.program("fixed", "int main(void) { return 0; }", flags=["-no-pie"])
-    assert compared(program, fixed)[Aspect.KIND][0].severity is NOTABLE
+    (kind,) = compared(program, fixed)[Aspect.KIND]
+    assert kind.severity is NOTABLE
+    assert kind.message == "is now an executable (before a position-independent executable)"
     level = compared(glibc, prebuilt / "shapes/libfilter.so")
     assert level[Aspect.FILTERS][0].new == "libdep.so.1"
 

@@ -47,7 +47,7 @@ def test_the_gist_is_one_line() -> None:
     )
     note = change(Aspect.RPATH, NOTABLE, "its RPATH is x")
     assert gist(of(changed("p/x.so", note)), WIDE) == (
-        "old.whl → new.whl: no breaking changes, 1 notable change in 1 ELF file"
+        "old.whl → new.whl: no breaking changes, 1 notable change; 1 ELF file differs"
     )
     assert gist(of(), WIDE) == "old.whl → new.whl: no differences"
     names = of(changes=(change(Aspect.NAMES_LOST, BREAKING, "has 1 public name no more"),))
@@ -119,7 +119,7 @@ def test_other_files_and_problems_are_counted() -> None:
     text = difference_text(told, WIDE)
     assert "5 other files added (+50 bytes): p/0.py, p/1.py, p/2.py and 2 more" in text
     assert "1 other file removed (-7 bytes): p/x.txt" in text
-    assert "not looked at: x\\x1b: cannot be listed" in text
+    assert "note: x\\x1b: cannot be listed" in text
 
 
 def test_long_names_are_cut_unless_all_is_wanted() -> None:
