@@ -15,7 +15,7 @@ from ..loader.python import is_extension_name
 from ..pydist import Module, ModuleKind, Modules, inventory
 from ..pydist.imports import absolute
 from ..pydist.surface import Surface
-from .build_targets import builds_of
+from .build_targets import builds_of, wheels_in
 from .compared_builds import ComparedBuild
 from .compared_bytes import same_bytes
 from .surroundings import Surroundings
@@ -31,7 +31,7 @@ class _Side:
 
     def __init__(self, compared: ComparedBuild) -> None:
         self.compared = compared
-        (self.build,) = builds_of(((compared.target,),), Surroundings())
+        (self.build,) = builds_of((tuple(wheels_in(compared.target)),), Surroundings())
         self.modules: Modules = self.build.modules
         self.found = {each.name: each for each in self.modules.all() if not _is_library(each)}
 

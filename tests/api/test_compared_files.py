@@ -64,7 +64,7 @@ def test_an_extension_is_for_the_interpreters_of_its_name(
     built = workshop.library("m.so", code, soname="")
     for name, severity, found in ((other, BREAKING, False), (".abi3.so", HARMLESS, True)):
         shutil.copy(built, sides[0] / f"m{suffix}")
-        new = shutil.copy(built, sides[1] / f"m{name}")
+        new = Path(shutil.copy(built, sides[1] / f"m{name}"))
         search = "import importlib.util as u, sys; sys.exit(u.find_spec('m') is None)"
         code_of = subprocess.run(
             [sys.executable, "-c", search], cwd=sides[1], check=False
