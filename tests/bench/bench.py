@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import stat
@@ -44,6 +45,7 @@ _LONG = 5.0  # seconds: a pair that takes longer than this gets the fewest round
 _FEWEST = 5
 _SYSTEM = "/usr/lib/x86_64-linux-gnu"
 _LIBTORCH = "torch/lib/libtorch_cpu.so"
+_ROW = re.compile(r"^\| ([a-z]) \|.*$", re.MULTILINE)
 _BEGIN, _END = "<!-- bench -->", "<!-- /bench -->"
 
 
@@ -255,6 +257,18 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
+def with_others(text: str, old: str) -> str:
+    """A table with those rows of an old one that were not measured this time, in order."""
+    rows = {match[1]: match[0] for each in (old, text) for match in _ROW.finditer(each)}
+    head = _ROW.sub("", text).rstrip("\n")
+    return "\n".join((head, *(rows[key] for key in sorted(rows))))
+
+
+def _between_markers(document: Path) -> str:
+    before, after = _around_markers(document)
+    return document.read_text(encoding="utf-8").removeprefix(before).removesuffix(after)
+
+
 def write_between_markers(document: Path, text: str) -> None:
     """Put ``text`` where the document has a place for it, and leave the rest as it is."""
     before, after = _around_markers(document)
@@ -297,9 +311,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="elfaudit beside the tools one would use instead.")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK_ROUNDS} rounds, to try out")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="rounds of a short pair")
-    parser.add_argument("--only", default="abcdefghijk", metavar="LETTERS", help="these rows only")
+    parser.add_argument(
+        "--only", default="abcdefghijklmn", metavar="LETTERS", help="these rows only"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run there")
-    parser.add_argument("--write", type=Path, metavar="FILE", help=f"replace what is in {_BEGIN}")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help=f"put it in {_BEGIN}; rows not measured stay"
+    )
     parser.add_argument(
         "--venv",
         type=Path,
@@ -324,7 +342,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     if arguments.write:
-        write_between_markers(arguments.write, text)
+        old = _between_markers(arguments.write)
+        write_between_markers(arguments.write, with_others(text, old))
     return 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from .bench import main, measure, run_pair, table, write_between_markers
+from .bench import main, measure, run_pair, table, with_others, write_between_markers
 from .pair import Command, Pair, Row, Run
 
 
@@ -52,6 +53,15 @@ def test_a_process_is_measured_with_its_children_and_may_not_fail() -> None:
     assert run.peak > 0
     with pytest.raises(RuntimeError, match="failing: exit 4: no"):
         measure(Command("failing", ("sh", "-c", "echo no >&2; exit 4")))
+
+
+def test_rows_that_were_not_measured_stay_where_they_were() -> None:
+    old = table([_row((3.0,)), replace(_row((3.0,)), pair=replace(_pair(), key="c"))])
+    new = table([replace(_row((9.0,)), pair=replace(_pair(), key="b"))])
+    lines = with_others(new, old).splitlines()
+    assert [line[2] for line in lines if line.startswith("| ") and line[3] == " "] == [*"abc"]
+    assert "9.0 times" in lines[-2]
+    assert with_others(new, new) == new
 
 
 def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
