@@ -45,6 +45,7 @@ _LONG = 5.0  # seconds: a pair that takes longer than this gets the fewest round
 _FEWEST = 5
 _SYSTEM = "/usr/lib/x86_64-linux-gnu"
 _LIBTORCH = "torch/lib/libtorch_cpu.so"
+_ROWS = "abcdefghijklmn"
 _ROW = re.compile(r"^\| ([a-z]) \|.*$", re.MULTILINE)
 _BEGIN, _END = "<!-- bench -->", "<!-- /bench -->"
 
@@ -311,13 +312,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="elfaudit beside the tools one would use instead.")
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK_ROUNDS} rounds, to try out")
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help="rounds of a short pair")
-    parser.add_argument(
-        "--only", default="abcdefghijklmn", metavar="LETTERS", help="these rows only"
-    )
+    parser.add_argument("--only", default=_ROWS, metavar="LETTERS", help="these rows only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single run there")
-    parser.add_argument(
-        "--write", type=Path, metavar="FILE", help=f"put it in {_BEGIN}; rows not measured stay"
-    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help=f"replace its rows in {_BEGIN}")
     parser.add_argument(
         "--venv",
         type=Path,
