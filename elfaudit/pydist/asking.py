@@ -63,9 +63,24 @@ def _without_module(modules: Modules, module: str, name: str | None) -> Answer:
                 return Answer(Presence.UNDECIDED, f"{parent} may make it: {may}")
             break
         parent = parent.rpartition(".")[0]
+    if modules.find(top) is None and (elsewhere := _elsewhere(modules, top)):
+        return Answer(Presence.UNDECIDED, elsewhere)
     last = module.rpartition(".")[2]
     homes = [each.name for each in modules.below(top) if each.name.rpartition(".")[2] == last]
     return Answer(Presence.ABSENT, homes=tuple(homes[:_MOST_HOMES]))
+
+
+def _elsewhere(modules: Modules, top: str) -> str:
+    """Why a package may be outside of the import roots; empty if nothing says so."""
+    for file in modules.path_files:
+        if file.directories:
+            return f"{file.name} adds {file.directories[0]} to the path"
+        for name in file.imports:
+            finder = modules.find(name)
+            known = () if finder is None else modules.surface(finder).constants.values()
+            if any(isinstance(each.value, dict) and top in each.value for each in known):
+                return f"{file.name} imports {name}, which finds {top} elsewhere"
+    return ""
 
 
 class _Asking:

@@ -26,8 +26,10 @@ def inventory(modules: Modules, module: str) -> Inventory:
         if stated is not None and stated.complete and not stated.of_modules:
             names |= stated.names
             continue
-        names |= {name for name in surface.bound if not name.startswith("_")}
-        complete = complete and surface.problem is None and surface.computed is None
+        certain = surface.bound - surface.unsure
+        names |= {name for name in certain if not name.startswith("_")}
+        doubts = (surface.problem, surface.computed, surface.replaced, stated)
+        complete = complete and not surface.unsure and not any(doubts)
         pending += [target_of(found, surface.imports[each]) or "" for each in surface.stars]
     top = modules.find(module)
     lazy = None if top is None else modules.surface(top).lazy
@@ -44,6 +46,8 @@ def literal(modules: Modules, module: str, name: str) -> Literal:
     surface: Surface = modules.surface(found)
     if surface.problem is not None:
         return Literal(Presence.UNDECIDED, reason=f"{found.path} {surface.problem}")
+    if name in surface.unsure or surface.replaced is not None:
+        return Literal(Presence.UNDECIDED, reason=ask(modules, module, name).reason)
     constant = surface.constants.get(name)
     if constant is None or name not in surface.bound:
         if ask(modules, module, name).status is Presence.ABSENT:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -18,6 +19,7 @@ from typing import Protocol
 from ..errors import ElfAuditError
 from .answers import Refusal
 from .effects import Effects, effects_of
+from .path_files import PathFile, read_path_file
 from .reading import read_surface
 from .surface import Surface
 
@@ -115,6 +117,19 @@ class Modules:
         # the package says so.
         found = self._found
         return {name: each for name, each in found.items() if self._is_reached(each, found)}
+
+    @cached_property
+    def path_files(self) -> tuple[PathFile, ...]:
+        """The ``.pth`` files of all roots; one that cannot be read leads nowhere."""
+        found: list[PathFile] = []
+        for root in self._roots:
+            for name in root.names():
+                if "/" in name or not name.endswith(".pth"):
+                    continue
+                with suppress(ElfAuditError):
+                    text = root.read(name).decode("utf-8", "replace")
+                    found.append(read_path_file(name, text))
+        return tuple(found)
 
     def _add_root(self, number: int, names: Iterable[str], found: dict[str, Module]) -> None:
         folders: set[str] = set()

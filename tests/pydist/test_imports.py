@@ -271,3 +271,15 @@ def test_inventory_follows_stars() -> None:
     assert inventory(found, "m").names == {"a", "os", "c"}
     assert inventory(found, "m").complete
     assert not inventory(modules({"m.py": "from gone import *\n"}), "m").complete
+
+
+def test_an_inventory_says_when_it_is_not_all() -> None:
+    for text in ("a = 1\nif x: del a\n", "import sys\nsys.modules[__name__] = object()\n"):
+        found = inventory(modules({"m.py": text}), "m")
+        assert "a" not in found.names
+        assert not found.complete
+    assert not inventory(
+        modules({"m.py": "from n import *\n", "n.py": "__all__ = f()\n"}), "m"
+    ).complete
+    deleted = modules({"m.py": "a = 1\nif x: del a\n"})
+    assert literal(deleted, "m", "a").status is Presence.UNDECIDED

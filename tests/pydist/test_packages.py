@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit.pydist import Modules
+from elfaudit.pydist import Modules, Presence, ask
 
 from .cpython import judged
-from .files import MemoryFiles
+from .files import MemoryFiles, modules
 
 _CASES: list[tuple[str, dict[str, str | bytes], str]] = [
     ('package vs py', {'p/__init__.py': 'a=1\n', 'p.py': 'b=1\n'}, 'present: p:a; absent: p:b'),
@@ -83,3 +83,15 @@ def test_an_extension_module_of_another_python_does_not_hide_a_source_file() -> 
     module = Modules((files,), python="3.11", machine="x86_64").find("m")
     assert module is not None
     assert module.path == "m.py"
+
+
+@pytest.mark.parametrize(("file", "text", "status"), [
+    ("a.pth", "/src/of/a\n", Presence.UNDECIDED), ("a.pth", "# nothing\n\n", Presence.ABSENT),
+    ("a.pth", "import os; var = 1\n", Presence.ABSENT), ("sub/a.pth", "/src\n", Presence.ABSENT),
+    ("a.pth", "import finder; finder.install()\n", Presence.UNDECIDED),
+])  # fmt: skip
+def test_a_package_that_a_path_file_leads_to(file: str, text: str, status: Presence) -> None:
+    """As pip installs a project with --editable."""
+    files = {file: text, "finder.py": "MAPPING = {'a': '/src/a'}\n", "os2.py": ""}
+    assert ask(modules(files), "a", None).status is status
+    assert ask(modules(files), "finder", "nothing").status is Presence.ABSENT
