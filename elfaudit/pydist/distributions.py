@@ -1,24 +1,24 @@
 """The distributions that are installed in a directory of an import path, or that a wheel holds.
 
 Source: "Recording installed projects" (packaging.python.org); the ``.egg-info`` of what setuptools
-and Debian install (a directory with PKG-INFO, or that file alone).
+and Debian install (a directory with PKG-INFO and requires.txt, or the first alone).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import ElfAuditError
-from .metadata import Metadata, read_metadata
+from .metadata import Metadata, read_metadata, read_requires
 from .record import RecordRow, read_record
 
 __all__ = ["Distribution", "find_distributions"]
 
 _DIRECTORY = re.compile(
     r"(?P<directory>[^/]+\.dist-info)/(?:METADATA|RECORD|WHEEL)$"
-    r"|(?P<egg>[^/]+\.egg-info)(?:/PKG-INFO)?$"
+    r"|(?P<egg>[^/]+\.egg-info)(?:/PKG-INFO|/requires\.txt)?$"
 )
 _MOST_BYTES = 64 << 20  # the RECORD of the largest wheels has 2 MB
 
@@ -99,9 +99,13 @@ def _read(directory: str, files: set[str], read: Callable[[str, int], bytes]) ->
 
     metadata = next(text(f"{directory}/METADATA", f"{directory}/PKG-INFO", directory), None)
     record = next(text(f"{directory}/RECORD"), None)
+    read_of = None if metadata is None else read_metadata(metadata)
+    if read_of is not None and not read_of.requires_dist:
+        required = next(text(f"{directory}/requires.txt"), "")
+        read_of = replace(read_of, requires_dist=tuple(read_requires(required)))
     return Distribution(
         directory,
-        None if metadata is None else read_metadata(metadata),
+        read_of,
         None if record is None else read_record(record),
         "; ".join(problems) or None,
     )

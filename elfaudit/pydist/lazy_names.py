@@ -1,181 +1,272 @@
-"""Which names a module's ``__getattr__`` knows (PEP 562), as far as its text says."""
+"""Which names a module's ``__getattr__`` knows (PEP 562), as far as its text says.
+
+The function is followed for all names at once: each test divides the set of the names for which it
+is reached, and what is reached by a ``return``, or by the end, is known.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
 
+from .conditions import last_name
 from .literals import strings_of
-from .namespaces import is_namespace
-from .surface import LazyNames
+from .name_sets import ALL, NONE, NameSet
+from .namespace_terms import is_namespace
+from .surface import Constant, LazyNames
 
-__all__ = ["attached_names", "lazy_names"]
+__all__ = ["attached_names", "is_cached", "lazy_names"]
 
 _OPEN = LazyNames(complete=False)
+_CACHES = frozenset(("cache", "lru_cache"))
+# What is in one of these is not always carried out with the expression.
+_SOMETIMES = (
+    ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 
 
 def lazy_names(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, collections: Mapping[str, frozenset[str]]
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    tables: Mapping[str, frozenset[str]],
+    constants: Mapping[str, Constant],
 ) -> LazyNames:
     """The names for which a ``__getattr__`` may return something.
 
     Args:
         function: its definition.
-        collections: the strings of the lists and dicts that the module binds to names.
-
-    A name counts if the function compares its argument with it, or looks it up in a literal; a
-    branch that only raises does not count. Where the argument is used in any other way but in a
-    message, there may be other names.
+        tables: the strings of the lists and dicts of the module.
+        constants: the values of its names.
     """
     arguments = function.args.posonlyargs + function.args.args
-    if len(arguments) != 1:
+    decorators = [each.func if isinstance(each, ast.Call) else each
+                  for each in function.decorator_list]  # fmt: skip
+    if (
+        len(arguments) != 1
+        or isinstance(function, ast.AsyncFunctionDef)
+        or any(last_name(each) not in _CACHES for each in decorators)
+    ):
         return _OPEN
-    reader = _Reader(arguments[0].arg, collections)
-    reader.block(function.body)
+    reader = _Reader(arguments[0].arg, tables, constants)
+    reader.returned(reader.block(function.body, ALL))  # the end of it returns None
     return LazyNames(frozenset(reader.names), complete=not reader.open)
 
 
 class _Reader:
-    def __init__(self, argument: str, collections: Mapping[str, frozenset[str]]) -> None:
-        self._argument, self._collections = argument, collections
+    def __init__(
+        self,
+        argument: str,
+        tables: Mapping[str, frozenset[str]],
+        constants: Mapping[str, Constant],
+    ) -> None:
+        self._arguments = {argument}
+        self._tables, self._constants = dict(tables), constants
+        self._looked_up: dict[str, NameSet] = {}
         self.names: set[str] = set()
         self.open = False
 
-    def block(self, body: Sequence[ast.stmt]) -> None:
-        """Statements that run for any name."""
+    def returned(self, reached: NameSet) -> None:
+        """Something is returned for these names."""
+        if reached.inverted:
+            self.open = True
+        else:
+            self.names |= reached.names
+
+    def block(self, body: Sequence[ast.stmt], reached: NameSet) -> NameSet:
+        """Follow statements that these names reach; gives those that reach the end of them."""
         for statement in body:
-            if isinstance(statement, ast.Raise):
-                return
-            if isinstance(statement, ast.If):
-                if self._branch(statement):
-                    return
-            elif isinstance(statement, (ast.With, ast.AsyncWith)):
-                self.block(statement.body)
-            elif isinstance(statement, ast.Try):
-                self.block([*statement.body, *statement.orelse])
-                for handler in statement.handlers:
-                    self.block(handler.body)
-            elif isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass, ast.Global)):
-                continue
-            else:
-                self._judge(statement)
+            if not reached:
+                break
+            reached = self._statement(statement, reached)
+        return reached
 
-    def _branch(self, statement: ast.If) -> bool:
-        """One ``if``; True where what comes after it is for the names it has let through only."""
-        known = self._membership(statement.test)
-        if known is None:
-            if self._uses(statement.test):
-                self.open = True
-            self.block(statement.body)
-            self.block(statement.orelse)
-            return False
-        names, positive = known
-        if positive:
-            if not _only_raises(statement.body):
-                self.names |= names
-            self.block(statement.orelse)
-            return False
-        self.block(statement.body)
-        self.names |= names
-        return isinstance(statement.body[-1], (ast.Raise, ast.Return))
+    def _statement(self, node: ast.stmt, reached: NameSet) -> NameSet:
+        if isinstance(node, (ast.Raise, ast.Break, ast.Continue)):
+            return NONE
+        if isinstance(node, ast.Return):
+            self._value(node.value, reached)
+            return NONE
+        if isinstance(node, ast.If):
+            true, false = self._split(node.test)
+            return self.block(node.body, reached & true) | self.block(node.orelse, reached & false)
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            self.block([*node.body, *node.orelse], reached)
+            return reached
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            ended = self.block(node.body, reached)
+            calm = all("suppress" not in ast.unparse(each.context_expr) for each in node.items)
+            return ended if calm else reached
+        if isinstance(node, (ast.Try, ast.TryStar)):
+            return self._try(node, reached)
+        if isinstance(node, ast.Match):
+            return self._match(node, reached)
+        return self._simple(node, reached)
 
-    def _membership(self, test: ast.expr) -> tuple[frozenset[str], bool] | None:
-        """The names that a test is true, or false, for; None where it is no such test."""
-        if isinstance(test, ast.BoolOp):
-            return self._combined(test)
-        if not (isinstance(test, ast.Compare) and len(test.ops) == 1):
-            return None
-        left, operator, right = test.left, test.ops[0], test.comparators[0]
-        if isinstance(right, ast.Name) and right.id == self._argument:
-            left, right = right, left
-        if not (isinstance(left, ast.Name) and left.id == self._argument):
-            return None
-        if isinstance(operator, (ast.Eq, ast.NotEq)):
-            if isinstance(right, ast.Constant) and isinstance(right.value, str):
-                return frozenset((right.value,)), isinstance(operator, ast.Eq)
-            return None
-        if isinstance(operator, (ast.In, ast.NotIn)):
-            strings = self._strings(right)
-            if strings is not None:
-                return strings, isinstance(operator, ast.In)
+    def _simple(self, node: ast.stmt, reached: NameSet) -> NameSet:
+        if isinstance(node, ast.Assert):
+            return reached & self._split(node.test)[0]
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            self._assigned(node.targets[0], node.value)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr)) and node.value is not None:
+            return reached & self._needed(node.value)
+        return reached
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> None:
+        if not isinstance(target, ast.Name):
+            return
+        self._looked_up.pop(target.id, None)
+        self._tables.pop(target.id, None)
+        strings, looked = strings_of(value, self._tables), self._got(value)
+        if self._is_argument(value):
+            self._arguments.add(target.id)
+        elif strings is not None:
+            self._tables[target.id] = strings
+        elif looked is not None:
+            self._looked_up[target.id] = looked
+        else:
+            self._arguments.discard(target.id)
+
+    def _value(self, value: ast.expr | None, reached: NameSet) -> None:
+        """What a return statement gives: of a conditional expression either part."""
+        if isinstance(value, ast.IfExp):
+            true, false = self._split(value.test)
+            self._value(value.body, reached & true)
+            self._value(value.orelse, reached & false)
+        else:
+            self.returned(reached if value is None else reached & self._needed(value))
+
+    def _try(self, node: ast.Try | ast.TryStar, reached: NameSet) -> NameSet:
+        ended = self.block(node.orelse, self.block(node.body, reached))
+        for handler in node.handlers:
+            ended |= self.block(handler.body, reached)
+        if not node.finalbody:
+            return ended
+        return ended & self.block(node.finalbody, reached)
+
+    def _match(self, node: ast.Match, reached: NameSet) -> NameSet:
+        ended, known = NONE, self._is_argument(node.subject)
+        for case in node.cases:
+            matched = self._matched(case.pattern) if known else None
+            taken = reached & (ALL if matched is None else matched)
+            ended |= self.block(case.body, taken)
+            if case.guard is None and matched is not None:
+                reached &= ~matched
+        return ended | reached
+
+    def _matched(self, pattern: ast.pattern) -> NameSet | None:
+        if isinstance(pattern, ast.MatchOr):
+            parts = [self._matched(each) for each in pattern.patterns]
+            known = [each for each in parts if each is not None]
+            whole = NONE
+            for each in known:
+                whole |= each
+            return whole if len(known) == len(parts) else None
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
+            return ALL
+        if isinstance(pattern, ast.MatchValue):
+            return self._one(pattern.value)
         return None
 
-    def _combined(self, test: ast.BoolOp) -> tuple[frozenset[str], bool] | None:
-        parts = [self._membership(each) for each in test.values]
-        if isinstance(test.op, ast.Or):
-            known = [each for each in parts if each is not None and each[1]]
-            if len(known) < len(parts):
-                return None
-            return frozenset().union(*(each[0] for each in known)), True
-        positive = [each for each in parts if each is not None and each[1]]
-        return positive[0] if positive else None
+    def _split(self, test: ast.expr) -> tuple[NameSet, NameSet]:
+        """The names for which a test may be true, and those for which it may be false."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            true, false = self._split(test.operand)
+            return false, true
+        if isinstance(test, ast.BoolOp):
+            return self._combined(test)
+        if isinstance(test, ast.Constant):
+            return (ALL, NONE) if test.value else (NONE, ALL)
+        if (looked := self._got(test)) is not None:
+            return looked, ALL  # what is found may be false, too
+        if isinstance(test, ast.Compare) and len(test.ops) == 1:
+            return self._compared(test.left, test.ops[0], test.comparators[0])
+        return ALL, ALL
+
+    def _combined(self, test: ast.BoolOp) -> tuple[NameSet, NameSet]:
+        parts = [self._split(each) for each in test.values]
+        true, false = parts[0]
+        for more_true, more_false in parts[1:]:
+            if isinstance(test.op, ast.And):
+                true, false = true & more_true, false | more_false
+            else:
+                true, false = true | more_true, false & more_false
+        return true, false
+
+    def _compared(
+        self, left: ast.expr, operator: ast.cmpop, right: ast.expr
+    ) -> tuple[NameSet, NameSet]:
+        if self._is_argument(right):
+            left, right = right, left
+        known: NameSet | None = None
+        if isinstance(right, ast.Constant) and right.value is None:
+            if (looked := self._got(left)) is not None:
+                return (ALL, looked) if isinstance(operator, (ast.Is, ast.Eq)) else (looked, ALL)
+        elif not self._is_argument(left):
+            return ALL, ALL
+        elif isinstance(operator, (ast.Eq, ast.NotEq)):
+            known = self._one(right)
+        elif isinstance(operator, (ast.In, ast.NotIn)):
+            strings = self._strings(right)
+            known = None if strings is None else NameSet(strings)
+        if known is None:
+            return ALL, ALL
+        return (known, ~known) if isinstance(operator, (ast.Eq, ast.In)) else (~known, known)
+
+    def _one(self, node: ast.expr) -> NameSet | None:
+        """The one name that an expression is equal to."""
+        constant = self._constants.get(node.id) if isinstance(node, ast.Name) else None
+        value = node.value if isinstance(node, ast.Constant) else constant and constant.value
+        return NameSet(frozenset((value,))) if isinstance(value, str) else None
 
     def _strings(self, node: ast.expr) -> frozenset[str] | None:
         if is_namespace(node):
             return frozenset()  # what the module binds is there anyway
+        return strings_of(node, self._tables)
+
+    def _needed(self, node: ast.expr) -> NameSet:
+        """The names for which an expression can be evaluated: ``TABLE[name]`` is in it."""
+        needed = ALL
+        pending: list[ast.AST] = [node]
+        while pending:
+            each = pending.pop()
+            if isinstance(each, ast.Subscript) and self._is_argument(each.slice):
+                strings = self._strings(each.value)
+                needed &= ALL if strings is None else NameSet(strings)
+            if not isinstance(each, _SOMETIMES):
+                pending += [c for c in ast.iter_child_nodes(each)
+                            if isinstance(c, (ast.expr, ast.keyword))]  # fmt: skip
+        return needed
+
+    def _got(self, node: ast.expr) -> NameSet | None:
+        """The names for which it is not None: ``TABLE.get(name)``, or a name for that."""
         if isinstance(node, ast.Name):
-            return self._collections.get(node.id)
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("keys", "copy")
-        ):
-            return self._strings(node.func.value)
-        return strings_of(node)
-
-    def _judge(self, statement: ast.stmt) -> None:
-        """A statement that runs for any name: a look into a literal is known, all else is not."""
-        for node in ast.walk(statement):
-            looked = self._looked_up(node)
-            if looked is not None:
-                self.names |= looked
-                return
-        if self._uses(statement) and not _is_message(statement):
-            self.open = True
-
-    def _looked_up(self, node: ast.AST) -> frozenset[str] | None:
-        """``TABLE[name]`` and ``TABLE.get(name)``."""
-        if isinstance(node, ast.Subscript) and self._is_argument(node.slice):
-            return self._strings(node.value)
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("get", "pop")
-            and node.args
-            and self._is_argument(node.args[0])
-        ):
-            return self._strings(node.func.value)
-        if isinstance(node, ast.match_case):
+            return self._looked_up.get(node.id)
+        if isinstance(node, ast.NamedExpr):
+            return self._got(node.value)
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             return None
-        return None
+        given = [each for each in node.args
+                 if not (isinstance(each, ast.Constant) and each.value is None)]  # fmt: skip
+        if node.func.attr != "get" or len(given) != 1 or not self._is_argument(given[0]):
+            return None
+        strings = self._strings(node.func.value)
+        return None if strings is None else NameSet(strings)
 
     def _is_argument(self, node: ast.AST) -> bool:
-        return isinstance(node, ast.Name) and node.id == self._argument
-
-    def _uses(self, node: ast.AST) -> bool:
-        return any(self._is_argument(each) for each in ast.walk(node))
+        return isinstance(node, ast.Name) and node.id in self._arguments
 
 
-def _only_raises(body: Sequence[ast.stmt]) -> bool:
-    return all(isinstance(each, (ast.Raise, ast.Import, ast.ImportFrom)) for each in body)
-
-
-def _is_message(statement: ast.stmt) -> bool:
-    """Whether a statement only makes a text: an assignment of an f-string, a warning."""
-    if isinstance(statement, ast.Assign):
-        return isinstance(statement.value, (ast.JoinedStr, ast.BinOp))
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        function = statement.value.func
-        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        return name in ("warn", "warning", "warning_once", "debug", "info", "warn_once")
-    return False
+def is_cached(value: ast.expr) -> bool:
+    """Whether it is ``functools.cache(__getattr__)``, which knows the same names."""
+    return (
+        isinstance(value, ast.Call)
+        and last_name(value.func) in _CACHES
+        and [last_name(each) for each in value.args] == ["__getattr__"]
+    )
 
 
 def attached_names(call: ast.Call) -> LazyNames:
     """What ``lazy_loader.attach(__name__, submodules, submod_attrs)`` makes a module offer."""
-    function = call.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    if name != "attach":
+    if last_name(call.func) != "attach":
         return _OPEN
     found: set[str] = set()
     given = {word.arg: word.value for word in call.keywords}

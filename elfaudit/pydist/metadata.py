@@ -5,11 +5,12 @@ Source: "Core metadata specifications" (packaging.python.org).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .headers import read_headers
 
-__all__ = ["Metadata", "read_metadata"]
+__all__ = ["Metadata", "read_metadata", "read_requires"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,20 @@ def read_metadata(text: str) -> Metadata:
         first("requires-python"),
         tuple(headers.get("provides-extra", ())),
     )
+
+
+def read_requires(text: str) -> Iterator[str]:
+    """The requirements of the requires.txt of an ``.egg-info``, as Requires-Dist has them.
+
+    Source: setuptools, ``_requirestxt.py``: ``[extra:marker]`` is for the lines below it.
+    """
+    condition = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            extra, _, marker = line[1:-1].partition(":")
+            parts = [f"({marker})"] if marker else []
+            parts += [f'extra == "{extra}"'] if extra else []
+            condition = " and ".join(parts)
+        elif line and not line.startswith("#"):
+            blank = " " if " @ " in line else ""  # a URL ends at a blank
+            yield f"{line}{blank}; {condition}" if condition else line

@@ -10,18 +10,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Protocol
 
 from ..errors import ElfAuditError
+from .answers import Refusal
+from .effects import Effects, effects_of
+from .path_files import PathFile, read_path_file
 from .reading import read_surface
 from .surface import Surface
 
 __all__ = ["Module", "ModuleKind", "Modules", "PythonFiles"]
 
-_EXTENSION = re.compile(r"(?P<name>[^./]+)\.(?:[^/]*\.)?(?:so|pyd)$")
+# The suffixes that some CPython on Linux looks for: `importlib.machinery.EXTENSION_SUFFIXES`.
+_EXTENSION = re.compile(
+    r"(?P<name>[^./]+)(?:\.abi3t?|\.cpython-(?P<python>\d+)[a-z]*(?:-(?P<machine>\w+)-linux-\w+)?)?"
+    r"\.so"
+)
+# As the suffix spells what `uname -m` says otherwise.
+_SPELLED = {"ppc64le": "powerpc64le", "i686": "i386", "armv7l": "arm", "ppc64": "powerpc64"}
 _COMPILED = Surface(problem="it is compiled")
 
 
@@ -76,26 +86,57 @@ class Modules:
 
     Args:
         roots: the entries of the import path, in their order.
+        python: the version of the Python that imports them, ``3.11``; None: any.
+        machine: what it runs on, as ``uname -m``; None: any.
+
+    Attributes:
+        refusals: why a module cannot be imported, or None where it can, by name; what was found
+            out is kept here for the next question.
     """
 
-    def __init__(self, roots: Sequence[PythonFiles]) -> None:
+    def __init__(
+        self, roots: Sequence[PythonFiles], *, python: str | None = None, machine: str | None = None
+    ) -> None:
         self._roots = tuple(roots)
+        self._python = "".join(python.split(".")[:2]) if python else None
+        self._machine = _SPELLED.get(machine or "", machine)
         self._surfaces: dict[str, Surface] = {}
+        self._effects: dict[str, Effects] = {}
+        self.refusals: dict[str, Refusal | None] = {}
 
     @cached_property
-    def _modules(self) -> dict[str, Module]:
+    def _found(self) -> dict[str, Module]:
         found: dict[str, Module] = {}
         for number, root in enumerate(self._roots):
             self._add_root(number, root.names(), found)
-        # A package is one directory: what another root has below its name is not found.
+        return found
+
+    @cached_property
+    def _modules(self) -> dict[str, Module]:
+        # A package is one directory: what another root has below its name is not found, unless
+        # the package says so.
+        found = self._found
         return {name: each for name, each in found.items() if self._is_reached(each, found)}
+
+    @cached_property
+    def path_files(self) -> tuple[PathFile, ...]:
+        """The ``.pth`` files of all roots; one that cannot be read leads nowhere."""
+        found: list[PathFile] = []
+        for root in self._roots:
+            for name in root.names():
+                if "/" in name or not name.endswith(".pth"):
+                    continue
+                with suppress(ElfAuditError):
+                    text = root.read(name).decode("utf-8", "replace")
+                    found.append(read_path_file(name, text))
+        return tuple(found)
 
     def _add_root(self, number: int, names: Iterable[str], found: dict[str, Module]) -> None:
         folders: set[str] = set()
         for path in names:
             folder, _, last = path.rpartition("/")
             module = _module_of(number, folder, last, path)
-            if module is not None:
+            if module is not None and self._is_loadable(module, last):
                 _offer(module, found)
             while folder and folder not in folders:
                 folders.add(folder)  # any directory is one, whatever it holds
@@ -106,13 +147,27 @@ class Modules:
                     Module(folder.replace("/", "."), ModuleKind.NAMESPACE, number, folder), found
                 )
 
+    def _is_loadable(self, module: Module, last: str) -> bool:
+        """Whether an extension module is for this Python and this machine."""
+        tag = _EXTENSION.fullmatch(last) if module.kind is ModuleKind.EXTENSION else None
+        if tag is None:
+            return True
+        return all(
+            stated is None or known is None or stated == known
+            for stated, known in ((tag["python"], self._python), (tag["machine"], self._machine))
+        )
+
     def _is_reached(self, module: Module, found: dict[str, Module]) -> bool:
         parent_name = module.name.rpartition(".")[0]
         while parent_name:
             parent = found.get(parent_name)
             if parent is None or not parent.is_package:
                 return False
-            if parent.kind is ModuleKind.PACKAGE and parent.root != module.root:
+            if (
+                parent.kind is ModuleKind.PACKAGE
+                and parent.root != module.root
+                and not self.surface(parent).shares_path
+            ):
                 return False
             parent_name = parent_name.rpartition(".")[0]
         return True
@@ -142,6 +197,14 @@ class Modules:
             known = self._surfaces[module.name] = self._read(module)
         return known
 
+    def effects(self, package: str) -> Effects:
+        """What the modules of a package do to each other; all of them are read for it."""
+        known = self._effects.get(package)
+        if known is None:
+            below = ((m.name, m.is_package, self.surface(m)) for m in self.below(package))
+            known = self._effects[package] = effects_of(below)
+        return known
+
     def _read(self, module: Module) -> Surface:
         if module.kind is ModuleKind.NAMESPACE:
             return Surface()
@@ -150,7 +213,10 @@ class Modules:
         ):
             return _COMPILED
         try:
-            return read_surface(self._roots[module.root].read(module.path))
+            return read_surface(
+                self._roots[module.root].read(module.path), module.name,
+                is_package=module.is_package,
+            )  # fmt: skip
         except ElfAuditError as error:
             return Surface(problem=f"cannot be read: {error}")
 

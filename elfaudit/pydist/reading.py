@@ -1,361 +1,325 @@
 """One walk over a module's syntax tree, for what it binds, imports and computes.
 
-Only statements are walked; expressions are looked into where the text of the file has something in
-it that could matter (``:=``, ``globals()``, ``sys.modules`` …).
+Only statements are walked; expressions are looked into where their lines have something in them
+that could matter (``:=``, ``globals()``, ``sys.modules`` …).
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
-from .lazy_names import attached_names, lazy_names
-from .literals import strings_of, value_of
-from .namespaces import (
-    TRICKS,
-    computes_names,
-    is_namespace,
-    last_name,
-    own_expressions,
-    set_on_module,
-)
+from .bindings import Bindings
+from .compiled import refused, refused_future
+from .conditions import catches, suppresses, truth
+from .lazy_names import attached_names, is_cached, lazy_names
+from .literals import value_of
+from .namespace_terms import Terms
+from .namespaces import NamespaceUses, own_expressions
+from .places import Place
 from .source_text import parse_module
-from .stated_names import all_of, joined
-from .surface import AllNames, Constant, Grade, Imported, LazyNames, Surface
+from .stated_names import StatedNames
+from .surface import Grade, Imported, LazyNames, Surface
+from .tables import string_tables
 
 __all__ = ["read_surface"]
 
-_CATCHES = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_OPEN = LazyNames(complete=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a statement is: whether its names are the module's, and when it runs."""
+def read_surface(raw: bytes, name: str = "__main__", *, is_package: bool = False) -> Surface:
+    """The facts of one file of Python source; nothing of it is run.
 
-    grade: Grade = Grade.PLAIN
-    in_module: bool = True
-    in_function: bool = False
-    conditional: bool = False
-
-    def graded(self, grade: Grade) -> _Place:
-        """The same below something that makes an import matter less; the least one stays."""
-        if _RANK[grade] > _RANK[self.grade]:
-            return _Place(grade, self.in_module, self.in_function, conditional=True)
-        return _Place(self.grade, self.in_module, self.in_function, conditional=True)
-
-
-_RANK = {grade: rank for rank, grade in enumerate(Grade)}
-
-
-def read_surface(raw: bytes) -> Surface:
-    """The facts of one file of Python source; nothing of it is run."""
-    tree = parse_module(raw)
-    if isinstance(tree, str):
-        return Surface(problem=tree)
-    walk = _Walk(tricky=any(each in raw for each in TRICKS), walrus=b":=" in raw)
+    Args:
+        raw: the bytes of the file.
+        name: the module that it is.
+        is_package: whether it is the ``__init__`` of a package.
+    """
+    parsed = parse_module(raw)
+    if isinstance(parsed, str):
+        return Surface(problem=parsed)
+    walk = _Walk(parsed.tree, parsed.text, name, is_package=is_package)
     try:
-        walk.run(tree.body)
         return walk.surface()
-    except RecursionError:
+    except (RecursionError, MemoryError):
         return Surface(problem="is nested too deeply")
 
 
 class _Walk:
-    def __init__(self, *, tricky: bool, walrus: bool) -> None:
-        self._tricky, self._walrus = tricky, walrus
-        self._certain: set[str] = set()
-        self._maybe: set[str] = set()
-        self._deleted: set[str] = set()
-        self._defined: set[str] = set()
+    def __init__(self, tree: ast.Module, text: str, name: str, *, is_package: bool) -> None:
+        self._tree = tree
+        self._names = Bindings()
+        self._terms = Terms(name, is_package, self._names.constants)
+        self._uses = NamespaceUses(text, self._terms, self._names.may_bind)
+        self._stated = StatedNames()
         self._imports: list[Imported] = []
         self._stars: list[int] = []
-        self._origins: dict[str, int] = {}
-        self._constants: dict[str, Constant] = {}
-        self._collections: dict[str, frozenset[str]] = {}
-        self._all: AllNames | None = None
-        self._all_changes = False
         self._getattr: ast.FunctionDef | ast.AsyncFunctionDef | None = None
         self._lazy: LazyNames | None = None
-        self._computed: str | None = None
-        self._pending: list[tuple[ast.stmt, _Place]] = []
+        self._raises = 0
+        self._refused = refused_future(tree) if "__future__" in text else None
+        self._pending: list[tuple[ast.stmt, Place]] = []
 
-    def run(self, body: list[ast.stmt]) -> None:
-        """Every statement, in the order of the text, without recursion."""
-        self._push(body, _Place())
+    def surface(self) -> Surface:
+        """Go through every statement, in the order of the text, without recursion."""
+        self._push(self._tree.body, Place())
         while self._pending:
             statement, place = self._pending.pop()
             self._statement(statement, place)
-
-    def surface(self) -> Surface:
-        lazy, stated = self._lazy, self._all
-        if stated is not None and self._all_changes:
-            stated = replace(stated, complete=False)
+        if self._refused is not None:
+            return Surface(problem=f"does not compile: {self._refused}")
+        names, uses, lazy = self._names, self._uses, self._lazy
         if self._getattr is not None:
-            lazy = lazy_names(self._getattr, self._collections)
+            tables = string_tables(self._tree)
+            lazy = lazy_names(self._getattr, tables, names.constants)
         return Surface(
-            frozenset(self._certain | self._maybe),
-            frozenset(self._maybe - self._certain),
-            frozenset(self._defined),
+            frozenset(names.certain | names.maybe),
+            frozenset(names.maybe - names.certain),
+            frozenset(names.defined),
             tuple(self._imports),
             tuple(self._stars),
-            self._origins,
-            stated,
+            names.origins,
+            self._stated.names(changes=uses.all_changes),
             lazy,
-            self._computed,
-            frozenset(self._deleted),
-            self._constants,
+            uses.computed,
+            uses.replaced,
+            frozenset(names.deleted),
+            frozenset(names.unsure),
+            uses.open_path,
+            uses.shares_path,
+            tuple(uses.sets),
+            tuple(uses.makes),
+            uses.fills_others,
+            self._raises,
+            names.constants,
         )
 
-    def _push(self, body: list[ast.stmt], place: _Place) -> None:
+    def _push(self, body: list[ast.stmt], place: Place) -> None:
         self._pending += [(each, place) for each in reversed(body)]
 
-    def _statement(self, node: ast.stmt, place: _Place) -> None:
+    def _statement(self, node: ast.stmt, place: Place) -> None:
         handler = _HANDLERS.get(type(node))
         if handler is not None:
             handler(self, node, place)
-        if self._tricky or self._walrus:
-            self._expressions(node, place)
+        if self._uses.is_suspicious(node):
+            self._uses.look(node, place)
+            for each in own_expressions(node):
+                self._walrus(each, place)
+        problem = refused(node, place)
+        if problem is not None:
+            self._refused = self._refused or problem
 
-    def _bind(self, name: str, place: _Place, *, defines: bool = True) -> None:
-        if not place.in_module or place.grade is Grade.TYPE_CHECKING:
-            return
-        (self._maybe if place.conditional else self._certain).add(name)
-        self._deleted.discard(name)
-        if defines:
-            self._defined.add(name)
-            self._origins.pop(name, None)
+    def _walrus(self, expression: ast.AST, place: Place) -> None:
+        """``(name := …)`` binds for the scope that comprehensions are in, but that of a lambda."""
+        pending = [expression]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.NamedExpr) and isinstance(node.target, ast.Name):
+                self._names.bind(node.target.id, place)
+            if isinstance(node, ast.Lambda):
+                pending.append(node.args)
+            else:
+                pending += ast.iter_child_nodes(node)
 
-    def _targets(self, target: ast.expr, place: _Place) -> None:
+    def _targets(self, target: ast.expr, place: Place) -> None:
         pending = [target]
         while pending:
             each = pending.pop()
             if isinstance(each, ast.Name):
-                self._bind(each.id, place)
-                if place.in_module:
-                    self._constants[each.id] = Constant(problem="it is computed")
+                self._names.bind(each.id, place)
+                if each.id == "__all__" and place.binds(each.id):
+                    self._stated.imported()
+            elif isinstance(each, ast.Attribute):
+                self._uses.attribute(each, place)
             elif isinstance(each, (ast.Tuple, ast.List)):
                 pending += each.elts
             elif isinstance(each, ast.Starred):
                 pending.append(each.value)
 
-    def _assign(self, node: ast.Assign, place: _Place) -> None:
-        if self._computed is None and self._tricky and is_namespace(node.value):
-            self._computed = f"line {node.lineno} takes its namespace"
+    def _assign(self, node: ast.Assign, place: Place) -> None:
         for target in node.targets:
+            if isinstance(target, ast.Name):
+                self._assigned(target.id, node.value, place)
+                continue
             self._targets(target, place)
-            if isinstance(target, ast.Name) and place.in_module:
-                self._note(target.id, node.value, place)
-            elif isinstance(target, ast.Tuple) and place.in_module:
+            if isinstance(target, ast.Tuple) and place.in_module:
                 names = [each.id for each in target.elts if isinstance(each, ast.Name)]
-                if "__getattr__" in names and isinstance(node.value, ast.Call):
-                    self._lazy = attached_names(node.value)
+                if "__getattr__" in names:
+                    attached = isinstance(node.value, ast.Call)
+                    self._set_getattr(attached_names(node.value) if attached else _OPEN)  # type: ignore[arg-type]
 
-    def _note(self, name: str, value: ast.expr, place: _Place) -> None:
-        """What a name of the module stands for."""
-        if place.grade is Grade.TYPE_CHECKING:
+    def _assigned(self, name: str, value: ast.expr, place: Place) -> None:
+        """``name = value``."""
+        if not place.binds(name):
             return
+        constant = value_of(value, self._names.constants)
+        self._names.bind(name, place)
+        self._names.give(name, constant, place)
         if name == "__all__":
-            self._all = all_of(value)
-        elif name == "__getattr__":
-            self._lazy = LazyNames(complete=False)
-        constant = value_of(value, self._constants)
-        if place.conditional and constant.problem is None:
-            constant = Constant(problem="it is assigned under a condition")
-        self._constants[name] = constant
-        strings = strings_of(value)
-        if strings is not None:
-            self._collections[name] = strings
-        elif name in self._collections:
-            del self._collections[name]
+            self._stated.assign(value, conditional=place.conditional or not place.in_module)
+        elif name == "__getattr__" and not is_cached(value):
+            self._set_getattr(_OPEN)
 
-    def _annotated(self, node: ast.AnnAssign, place: _Place) -> None:
-        if node.value is not None:
+    def _set_getattr(self, lazy: LazyNames) -> None:
+        self._lazy, self._getattr = lazy, None
+
+    def _annotated(self, node: ast.AnnAssign, place: Place) -> None:
+        if node.value is None:
+            return
+        if isinstance(node.target, ast.Name):
+            self._assigned(node.target.id, node.value, place)
+        else:
             self._targets(node.target, place)
-            if isinstance(node.target, ast.Name) and place.in_module:
-                self._note(node.target.id, node.value, place)
 
-    def _augmented(self, node: ast.AugAssign, place: _Place) -> None:
-        if not isinstance(node.target, ast.Name) or not place.in_module:
+    def _augmented(self, node: ast.AugAssign, place: Place) -> None:
+        if isinstance(node.target, ast.Attribute):
+            self._uses.attribute(node.target, place)
+        if not isinstance(node.target, ast.Name) or not place.binds(node.target.id):
             return
-        name = node.target.id
-        if name == "__all__":
-            self._all = joined(self._all, all_of(node.value))
-        self._constants[name] = Constant(problem="it is computed")
-        more, strings = strings_of(node.value), self._collections.pop(name, None)
-        if more is not None and strings is not None:
-            self._collections[name] = strings | more
+        self._names.bind(node.target.id, place)
+        if node.target.id == "__all__":
+            self._stated.add(node.value)
 
-    def _expression(self, node: ast.Expr, place: _Place) -> None:
+    def _expression(self, node: ast.Expr, place: Place) -> None:
         """``__all__.append(…)``, ``__all__.extend(…)``, ``__all__.remove(…)``."""
         call = node.value
         function = call.func if isinstance(call, ast.Call) else None
         if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
             return
-        if function.value.id == "__all__" and isinstance(call, ast.Call) and call.args:
-            if not place.in_module:
-                self._all_changes = True  # numpy: def extend_all(module): __all__.extend(…)
-            elif function.attr == "append":
-                self._all = joined(self._all, all_of(ast.List([call.args[0]], ast.Load())))
-            elif function.attr == "extend":
-                self._all = joined(self._all, all_of(call.args[0]))
+        if function.value.id != "__all__" or not isinstance(call, ast.Call):
+            return
+        if place.in_module and place.grade is not Grade.TYPE_CHECKING:
+            self._stated.call(function.attr, call.args, conditional=place.conditional)
+        elif not place.in_module:
+            self._uses.all_changes = True  # numpy: def extend_all(module): __all__.extend(…)
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: _Place) -> None:
-        self._bind(node.name, place)
-        if (
-            node.name == "__getattr__"
-            and place.in_module
-            and place.grade is not Grade.TYPE_CHECKING
-        ):
-            self._getattr = node
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: Place) -> None:
+        self._names.bind(node.name, place)
+        if node.name == "__getattr__" and place.binds(node.name):
+            several = place.conditional and (self._lazy or self._getattr) is not None
+            self._lazy, self._getattr = (_OPEN, None) if several else (None, node)
         if node.name == "__setattr__" and place.in_module:
             return  # vllm has one; Python calls none of a module (PEP 726 was rejected)
-        grade = place.grade if place.grade is Grade.TYPE_CHECKING else Grade.DEFERRED
-        self._push(node.body, _Place(grade, in_module=False, in_function=True, conditional=True))
+        self._push(node.body, place.of_function())
 
-    def _class(self, node: ast.ClassDef, place: _Place) -> None:
-        self._bind(node.name, place)
-        inside = _Place(place.grade, in_module=False, in_function=place.in_function,
-                        conditional=place.conditional)  # fmt: skip
-        self._push(node.body, inside)
+    def _class(self, node: ast.ClassDef, place: Place) -> None:
+        self._names.bind(node.name, place)
+        self._push(node.body, place.of_class())
+        decorators = [ast.unparse(each) for each in node.decorator_list]
+        if any(each.rpartition(".")[2] == "global_enum" for each in decorators):
+            for statement in node.body:
+                for target in statement.targets if isinstance(statement, ast.Assign) else ():
+                    self._targets(target, place)  # its members are names of the module
 
-    def _import(self, node: ast.Import, place: _Place) -> None:
+    def _import(self, node: ast.Import, place: Place) -> None:
         for each in node.names:
-            self._add(Imported(node.lineno, 0, each.name, None, place.grade))
+            self._imports.append(Imported(node.lineno, 0, each.name, None, place.grade))
             name = each.asname or each.name.partition(".")[0]
-            self._bind(name, place, defines=False)
-            if place.in_module and place.grade is not Grade.TYPE_CHECKING:
-                self._origins[name] = len(self._imports) - 1
+            self._terms.imported[name] = (0, each.name if each.asname else name)
+            self._names.bind(name, place, origin=len(self._imports) - 1)
 
-    def _import_from(self, node: ast.ImportFrom, place: _Place) -> None:
+    def _import_from(self, node: ast.ImportFrom, place: Place) -> None:
+        module = node.module or ""
         for each in node.names:
-            self._add(Imported(node.lineno, node.level, node.module or "", each.name, place.grade))
+            self._imports.append(Imported(node.lineno, node.level, module, each.name, place.grade))
             if each.name == "*":
                 if place.in_module and place.grade is not Grade.TYPE_CHECKING:
                     self._stars.append(len(self._imports) - 1)
-                    self._deleted.clear()  # it may bring them again
+                    self._names.deleted.clear()  # it may bring them again
                 continue
             name = each.asname or each.name
-            self._bind(name, place, defines=False)
-            if name == "__getattr__" and place.in_module:
-                self._lazy = LazyNames(complete=False)
-            if place.in_module and place.grade is not Grade.TYPE_CHECKING:
-                self._origins[name] = len(self._imports) - 1
-                self._constants[name] = Constant(problem="it is imported")
+            path = f"{module}.{each.name}" if module else each.name
+            self._terms.imported[name] = (node.level, path)
+            self._names.bind(name, place, origin=len(self._imports) - 1)
+            if name == "__getattr__" and place.binds(name):
+                self._set_getattr(_OPEN)
+            elif name == "__all__" and place.binds(name):
+                self._stated.imported()
 
-    def _add(self, imported: Imported) -> None:
-        self._imports.append(imported)
+    def _delete(self, node: ast.Delete, place: Place) -> None:
+        pending = list(node.targets)
+        while pending:
+            each = pending.pop()
+            if isinstance(each, (ast.Tuple, ast.List)):
+                pending += each.elts
+            elif isinstance(each, ast.Name) and place.binds(each.id):
+                self._names.delete(each.id, place)
+                if each.id == "__all__":
+                    self._stated.delete(conditional=place.conditional)
+                elif each.id == "__getattr__" and not place.conditional:
+                    self._lazy = self._getattr = None
 
-    def _delete(self, node: ast.Delete, place: _Place) -> None:
-        if not place.in_module or place.grade is Grade.TYPE_CHECKING:
-            return
-        for each in node.targets:
-            if isinstance(each, ast.Name):
-                if place.conditional:
-                    self._maybe |= {each.id} & self._certain
-                    self._certain.discard(each.id)
-                else:
-                    self._certain.discard(each.id)
-                    self._maybe.discard(each.id)
-                    self._deleted.add(each.id)
-                    self._constants.pop(each.id, None)
+    def _global(self, node: ast.Global, place: Place) -> None:
+        """What the function binds of these is the module's, when it is called."""
+        if place.module_names is not None:
+            place.module_names.update(node.names)
 
-    def _global(self, node: ast.Global, place: _Place) -> None:
-        """A function may bind it when it is called."""
-        if place.grade is not Grade.TYPE_CHECKING:
-            self._maybe |= set(node.names)
-            for name in node.names:
-                self._constants[name] = Constant(problem="a function may assign it")
-
-    def _if(self, node: ast.If, place: _Place) -> None:
-        test = node.test
-        negated = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
-        inner = test.operand if isinstance(test, ast.UnaryOp) and negated else test
-        if _is_type_checking(inner):
-            checked = place.graded(Grade.TYPE_CHECKING)
-            first, second = (place, checked) if negated else (checked, place)
-            self._push(node.orelse, second)
-            self._push(node.body, first)
-            return
+    def _if(self, node: ast.If, place: Place) -> None:
+        always = truth(node.test, self._names.constants)
         inside = place.graded(Grade.CONDITIONAL)
-        self._push(node.orelse, inside)
-        self._push(node.body, inside)
+        first = second = inside
+        if always is not None:
+            never = place.graded(Grade.TYPE_CHECKING)
+            first, second = (place, never) if always else (never, place)
+        self._push(node.orelse, second)
+        self._push(node.body, first)
 
-    def _try(self, node: ast.Try, place: _Place) -> None:
-        caught = any(_catches(handler) for handler in node.handlers)
+    def _try(self, node: ast.Try, place: Place) -> None:
+        caught = any(catches(each) and not _raises(each.body) for each in node.handlers)
         guarded = place.graded(Grade.GUARDED) if caught else place
         after = place.graded(Grade.CONDITIONAL)
         self._push(node.finalbody, place)
         self._push(node.orelse, after if caught else place)
         for handler in reversed(node.handlers):
+            if handler.name is not None and place.in_module:
+                unbound = ast.Delete([ast.Name(handler.name, ast.Del())], lineno=handler.lineno)
+                self._push([unbound], after)
             self._push(handler.body, after)
         self._push(node.body, guarded)
-        # What only `except … as name` binds is unbound at the end of it.
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, place: _Place) -> None:
-        inside = place.graded(Grade.CONDITIONAL)
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, place: Place) -> None:
+        after = place.graded(Grade.CONDITIONAL)
         if not isinstance(node, ast.While):
-            self._targets(node.target, inside)
-        self._push([*node.body, *node.orelse], inside)
+            self._targets(node.target, after)
+        self._push(node.orelse, after)
+        self._push(node.body, place.graded(Grade.CONDITIONAL, in_loop=True))
 
-    def _with(self, node: ast.With | ast.AsyncWith, place: _Place) -> None:
+    def _with(self, node: ast.With | ast.AsyncWith, place: Place) -> None:
         inside = place
         for item in node.items:
             if item.optional_vars is not None:
                 self._targets(item.optional_vars, place)
-            if _suppresses(item.context_expr):
+            if suppresses(item.context_expr):
                 inside = place.graded(Grade.GUARDED)
         self._push(node.body, inside)
 
-    def _match(self, node: ast.Match, place: _Place) -> None:
+    def _match(self, node: ast.Match, place: Place) -> None:
         inside = place.graded(Grade.CONDITIONAL)
         for case in reversed(node.cases):
             for each in ast.walk(case.pattern):
                 name = getattr(each, "name", None) or getattr(each, "rest", None)
                 if isinstance(name, str):
-                    self._bind(name, inside)
+                    self._names.bind(name, inside)
             self._push(case.body, inside)
 
-    def _expressions(self, node: ast.stmt, place: _Place) -> None:
-        """What expressions bind or compute; those of inner statements come by themselves."""
-        for each in own_expressions(node):
-            for part in ast.walk(each):
-                if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
-                    self._bind(part.target.id, place)
-                elif self._tricky and self._computed is None and computes_names(part):
-                    self._computed = f"line {node.lineno} computes names"
-                elif isinstance(part, ast.Call) and (name := set_on_module(part)) is not None:
-                    self._maybe.add(name)
-                    self._defined.add(name)
+    def _raise(self, node: ast.Raise, place: Place) -> None:
+        if place == _TOP:
+            self._raises = self._raises or node.lineno
 
 
-def _is_type_checking(node: ast.expr) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id == "TYPE_CHECKING"
-    if isinstance(node, ast.Attribute):
-        return node.attr == "TYPE_CHECKING"
-    return isinstance(node, ast.Constant) and node.value in (False, 0) and node.value is not None
+_TOP = Place()
 
 
-def _catches(handler: ast.ExceptHandler) -> bool:
-    kinds = handler.type
-    if kinds is None:
-        return True
-    names = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-    return any(last_name(each) in _CATCHES for each in names)
-
-
-def _suppresses(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and last_name(node.func) == "suppress"
-        and any(last_name(each) in _CATCHES for each in node.args)
+def _raises(body: list[ast.stmt]) -> bool:
+    """Whether a handler always ends in an exception."""
+    leaves = (ast.Return, ast.Continue, ast.Break)
+    return any(isinstance(each, ast.Raise) for each in body) and not any(
+        isinstance(node, leaves) for each in body for node in ast.walk(each)
     )
 
 
-_HANDLERS: dict[type[ast.stmt], Callable[[_Walk, Any, _Place], None]] = {
+_HANDLERS: dict[type[ast.stmt], Callable[[_Walk, Any, Place], None]] = {
     ast.Assign: _Walk._assign,
     ast.AnnAssign: _Walk._annotated,
     ast.AugAssign: _Walk._augmented,
@@ -376,4 +340,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[_Walk, Any, _Place], None]] = {
     ast.With: _Walk._with,
     ast.AsyncWith: _Walk._with,
     ast.Match: _Walk._match,
+    ast.Raise: _Walk._raise,
 }
+if hasattr(ast, "TypeAlias"):  # Python 3.12: `type X = int`
+    _HANDLERS[ast.TypeAlias] = lambda walk, node, place: walk._targets(node.name, place)

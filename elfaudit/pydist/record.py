@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def is_unhashed(path: str) -> bool:
 def read_record(text: str) -> tuple[RecordRow, ...]:
     """All rows, in order; a line that is none is a row with a problem."""
     rows: list[RecordRow] = []
-    reader = csv.reader(text.split("\n"))
+    reader = csv.reader(io.StringIO(text, newline=""))
     while True:
         try:
             columns = next(reader)
@@ -63,7 +64,6 @@ def read_record(text: str) -> tuple[RecordRow, ...]:
         except csv.Error as error:
             rows.append(_broken(f"line {reader.line_num}", f"is no row: {error}"))
             continue
-        columns[-1:] = [column.rstrip("\r") for column in columns[-1:]]
         if any(columns):
             rows.append(_row(columns, reader.line_num))
 

@@ -23,6 +23,8 @@ __all__ = ["Unmet", "environment_of", "unmet_requirements"]
 
 _MOST_CHARACTERS = 10_000  # the parser takes quadratic time for some texts
 
+_ANY_PATCH = 99  # stands for a patch level that is not known; none is as high
+
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
@@ -47,10 +49,10 @@ def environment_of(python: str, machine: str) -> dict[str, str]:
     """The marker environment of CPython on Linux (PEP 508).
 
     Args:
-        python: ``3.11`` or ``3.11.7``.
+        python: ``3.11.7``; or ``3.11``, which is then taken to be up to date.
         machine: as ``uname -m`` says it.
     """
-    full = python if python.count(".") > 1 else f"{python}.0"
+    full = python if python.count(".") > 1 else f"{python}.{_ANY_PATCH}"
     return {
         "implementation_name": "cpython",
         "implementation_version": full,
@@ -129,13 +131,16 @@ def _python(distribution: Distribution, environment: Mapping[str, str]) -> Itera
     if not asked or len(asked) > _MOST_CHARACTERS:
         return
     told, python = f"{distribution.name} {distribution.version}", environment["python_full_version"]
+    minor, _, patch = python.rpartition(".")
+    levels = range(_ANY_PATCH + 1) if patch == str(_ANY_PATCH) else (patch,)
     try:
-        met = SpecifierSet(asked).contains(python, prereleases=True)
+        specifiers = SpecifierSet(asked)
+        met = any(specifiers.contains(f"{minor}.{each}", prereleases=True) for each in levels)
     except InvalidSpecifier:
         return
     if not met:
         problem = f"{told} requires Python {asked}, and this is {environment['python_version']}"
-        yield Unmet(told, f"Python {asked}", python, problem)
+        yield Unmet(told, f"Python {asked}", environment["python_version"], problem)
 
 
 def _parsed(text: str) -> Requirement | None:
@@ -151,7 +156,9 @@ def _asked_by(
     """The extra by which a requirement applies, empty for none; None: it does not apply."""
     if requirement.marker is None:
         return ""
-    for extra in ("", *sorted(extras)):
+    marker = canonicalize_name(str(requirement.marker))
+    named = (each for each in sorted(extras) if canonicalize_name(each) in marker)
+    for extra in ("", *named):
         try:
             if requirement.marker.evaluate({**environment, "extra": extra}):
                 return extra

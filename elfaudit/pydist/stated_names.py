@@ -7,10 +7,76 @@ import ast
 from .literals import strings_of
 from .surface import AllNames
 
-__all__ = ["all_of", "joined"]
+__all__ = ["StatedNames"]
 
 
-def all_of(node: ast.expr) -> AllNames:
+class StatedNames:
+    """``__all__`` of one module, followed from statement to statement."""
+
+    def __init__(self) -> None:
+        self._is_there = False
+        self._names: set[str] = set()
+        self._modules: list[str] = []
+        self._complete = True
+        self._changes = False
+
+    def names(self, *, changes: bool) -> AllNames | None:
+        """What it states in the end; None where there is none.
+
+        Args:
+            changes: whether something is done to it that is not followed here.
+        """
+        if not self._is_there and not changes:
+            return None
+        complete = self._is_there and self._complete and not (changes or self._changes)
+        return AllNames(frozenset(self._names), tuple(self._modules), complete)
+
+    def assign(self, value: ast.expr, *, conditional: bool) -> None:
+        """``__all__ = …``; under a condition what was stated before may stay."""
+        if not conditional:
+            self._names, self._modules, self._complete = set(), [], True
+        self._take(_all_of(value), complete=not conditional)
+
+    def add(self, value: ast.expr) -> None:
+        """``__all__ += …``; what is added to one that is not there may be added to any."""
+        self._take(_all_of(value), complete=self._is_there)
+
+    def _take(self, more: AllNames, *, complete: bool) -> None:
+        self._names |= more.names
+        self._modules += more.of_modules
+        self._complete = self._complete and more.complete and complete
+        self._is_there = True
+
+    def imported(self) -> None:
+        """``from … import __all__``, and whatever else binds it."""
+        self._is_there, self._complete = True, False
+
+    def delete(self, *, conditional: bool) -> None:
+        """``del __all__``."""
+        if conditional:
+            self._changes = True
+        else:
+            self._is_there, self._names, self._modules, self._complete = False, set(), [], True
+
+    def call(self, method: str, arguments: list[ast.expr], *, conditional: bool) -> None:
+        """``__all__.append(…)`` and other methods."""
+        if method in ("index", "count", "copy", "sort", "reverse"):
+            return
+        last = arguments[-1] if arguments else None
+        if last is None or method not in ("append", "extend", "insert", "remove"):
+            self._changes = True
+        elif method == "extend":
+            self.add(last)
+        elif method != "remove":
+            self.add(ast.List([last], ast.Load()))
+        else:
+            removed = strings_of(ast.List([last], ast.Load()))
+            self._changes = self._changes or conditional or removed is None
+            if removed is not None and not conditional:
+                self._names -= removed
+
+
+def _all_of(node: ast.expr) -> AllNames:
     """What an expression adds to ``__all__``."""
     pending, names, modules, complete = [node], set[str](), list[str](), True
     while pending:
@@ -34,14 +100,3 @@ def all_of(node: ast.expr) -> AllNames:
             names |= strings or set()
             complete = complete and strings is not None
     return AllNames(frozenset(names), tuple(modules), complete)
-
-
-def joined(first: AllNames | None, second: AllNames) -> AllNames:
-    """Both; what is added to an ``__all__`` that is not there may be added to any."""
-    if first is None:
-        return AllNames(second.names, second.of_modules, complete=False)
-    return AllNames(
-        first.names | second.names,
-        first.of_modules + second.of_modules,
-        first.complete and second.complete,
-    )

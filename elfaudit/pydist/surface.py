@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["AllNames", "Constant", "Grade", "Imported", "LazyNames", "Surface"]
+__all__ = [
+    "AllNames", "Constant", "Grade", "Imported", "LazyNames", "MadeModule", "SetName", "Surface",
+]  # fmt: skip
 
 
 class Grade(Enum):
@@ -70,6 +72,41 @@ class LazyNames:
 
 
 @dataclass(frozen=True, slots=True)
+class SetName:
+    """A name that a module sets on another module, or on itself by its name.
+
+    Attributes:
+        line: where.
+        level, module: the other module, as of :class:`Imported`.
+        name: the name; None for names that are computed.
+        certain: whether that is done whenever the module is imported.
+    """
+
+    line: int
+    level: int
+    module: str
+    name: str | None
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MadeModule:
+    """A module that is put into ``sys.modules``, and has no file.
+
+    Attributes:
+        line: where.
+        module: its name in full; or how it begins, where the rest is computed.
+        complete: whether that is all of the name.
+        certain: whether that is done whenever the module that does it is imported.
+    """
+
+    line: int
+    module: str
+    complete: bool
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """The value of a name, if it is a literal.
 
@@ -96,7 +133,15 @@ class Surface:
         all_names: ``__all__``, or None.
         lazy: what its ``__getattr__`` knows, or None without one.
         computed: why there may be names that nobody can see, or None.
+        replaced: why another object may stand for the module, or None.
         deleted: names that its top level deletes, and does not bind again.
+        unsure: those of ``bound`` that may be deleted, under a condition.
+        open_path: why the package may have modules from elsewhere, or None.
+        shares_path: whether those are the ones that other roots have below its name.
+        sets: names that it sets on other modules.
+        makes: modules that it puts into ``sys.modules``.
+        fills_others: why those that call it may get names from it, or None.
+        raises: the line of a statement at which importing it always ends; 0 without one.
         constants: the last value of each name that is assigned at the top level.
         problem: why the file has no facts, or None.
     """
@@ -110,6 +155,14 @@ class Surface:
     all_names: AllNames | None = None
     lazy: LazyNames | None = None
     computed: str | None = None
+    replaced: str | None = None
     deleted: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
+    open_path: str | None = None
+    shares_path: bool = False
+    sets: tuple[SetName, ...] = ()
+    makes: tuple[MadeModule, ...] = ()
+    fills_others: str | None = None
+    raises: int = 0
     constants: Mapping[str, Constant] = field(default_factory=dict)
     problem: str | None = None

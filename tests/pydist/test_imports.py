@@ -199,7 +199,7 @@ def test_what_is_compiled_or_computed_is_undecided() -> None:
     found = modules({
         "p/__init__.py": "",
         "p/_C.cpython-311-x86_64-linux-gnu.so": b"\x7fELF",
-        "p/made.py": "globals().update(x=1)\n",
+        "p/made.py": "globals().update(dict(zip('xy', 'ab')))\n",
         "p/lazy.py": "import p._C\ndef __getattr__(name): return getattr(p._C, name)\n",
         "p/broken.py": "def (\n",
         "p/nul.py": b"a = 1\0",
@@ -207,7 +207,8 @@ def test_what_is_compiled_or_computed_is_undecided() -> None:
     })  # fmt: skip
     for module in ("p._C", "p.made", "p.lazy", "p.broken", "p.nul", "p.cookie"):
         assert ask(found, module, "x").status is Presence.UNDECIDED, module
-        assert ask(found, module, None).status is Presence.PRESENT, module
+        parsed = module in ("p._C", "p.made", "p.lazy")
+        assert (ask(found, module, None).status is Presence.PRESENT) is parsed, module
     assert ask(found, "p._C.inner", "x").status is Presence.UNDECIDED
     assert ask(found, "p.nothing", "x").status is Presence.ABSENT
 
@@ -231,6 +232,14 @@ def test_hostile_text_ends_in_facts_in_another_process(text: str) -> None:
         check=False,
     )  # fmt: skip
     assert done.stdout.decode().strip() == "Surface", (done.returncode, done.stderr[-300:])
+
+
+def test_a_number_with_too_many_digits_is_not_told() -> None:
+    found = modules(
+        {"m.py": "y = 0x" + "f" * 20_000 + "\nx = f'{y}'\nz = [y, 0x" + "f" * 20_000 + "]\n"}
+    )
+    for name in "xyz":
+        assert literal(found, "m", name).status is Presence.UNDECIDED
 
 
 def test_literals() -> None:
@@ -262,3 +271,15 @@ def test_inventory_follows_stars() -> None:
     assert inventory(found, "m").names == {"a", "os", "c"}
     assert inventory(found, "m").complete
     assert not inventory(modules({"m.py": "from gone import *\n"}), "m").complete
+
+
+def test_an_inventory_says_when_it_is_not_all() -> None:
+    for text in ("a = 1\nif x: del a\n", "import sys\nsys.modules[__name__] = object()\n"):
+        found = inventory(modules({"m.py": text}), "m")
+        assert "a" not in found.names
+        assert not found.complete
+    assert not inventory(
+        modules({"m.py": "from n import *\n", "n.py": "__all__ = f()\n"}), "m"
+    ).complete
+    deleted = modules({"m.py": "a = 1\nif x: del a\n"})
+    assert literal(deleted, "m", "a").status is Presence.UNDECIDED

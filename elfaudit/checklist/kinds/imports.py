@@ -21,18 +21,34 @@ all = true
 
 By the syntax of the modules; nothing is imported. A name is there if its module binds it at the top
 level in any way, has a submodule or an extension module of that name, or has a `__getattr__` that
-knows it. Where a module computes its names the check is undecided, not failed. Imports that a
-function makes when it is called, and those in `try`, are told as evidence and do not fail the
-check; `strict = true` makes them count. A name that is missing is searched for in the other modules
-of the package.
+knows it. Where a module computes its names the check is undecided, not failed.
+
+A name of `names` must also be one that can be imported: its module, and all that is imported from
+the same package whenever that is, must find what it imports.
+
+Imports that a function makes when it is called, and those in a `try` that catches their failure,
+are told as evidence and do not fail the check; `strict = true` makes them count. A name that is
+missing is searched for in the other modules of the package.
 """
 
 from __future__ import annotations
 
 import ast
+import shlex
+from dataclasses import dataclass, field
 
 from ...findings.checks import Check, Judgement
-from ...pydist import Answer, Grade, ImportFinding, Presence, ask, audit
+from ...pydist import (
+    Answer,
+    Grade,
+    ImportFinding,
+    Presence,
+    Refusal,
+    ask,
+    audit,
+    missing,
+    refusal_of,
+)
 from ..build import Build
 from ..kind import NAME, TEXTS, Kind, erred, failed, passed, undecided, words
 
@@ -40,62 +56,127 @@ __all__ = ["KIND"]
 
 _MOST_SHOWN = 4
 _ALWAYS = (Grade.PLAIN,)
+_REFUSED = ("does not parse", "does not compile")  # by this Python, perhaps not by a newer one
+_NOTHING_ASKED = "says neither names nor absent nor all = true"
 
 
 def _judge(check: Check, build: Build) -> Judgement:
+    named = {"names", "absent"} & check.parameters.keys()
     if check.parameters.get("all"):
+        if named:
+            return erred(check, "says all = true and names or absent: make two checks of it")
         return _all(check, build)
-    if not {"names", "absent"} & check.parameters.keys():
-        return erred(check, "says neither names nor absent nor all = true")
-    wrong: list[str] = []
-    unsure: list[str] = []
-    told: list[str] = []
-    for key, wanted in (("names", Presence.PRESENT), ("absent", Presence.ABSENT)):
+    return _named(check, build) if named else erred(check, _NOTHING_ASKED)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What is told of the statements of a check, and what to do about the first that is wrong."""
+
+    wrong: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    advice: str = ""
+
+
+def _named(check: Check, build: Build) -> Judgement:
+    lines = _Lines()
+    for key in ("names", "absent"):
         for statement in words(check, key):
             asked = _asked(statement)
-            if asked is None:
-                return erred(check, f"{key}: {statement!r} is no import statement")
+            if isinstance(asked, str):
+                return erred(check, f"{key}: {statement!r} {asked}")
             for module, name in asked:
-                answer = ask(build.modules, module, name)
-                line = _line(module, name, answer)
-                if answer.status is Presence.UNDECIDED:
-                    unsure.append(line)
+                if key == "names":
+                    _wanted(build, module, name, lines)
                 else:
-                    (told if answer.status is wanted else wrong).append(line)
-    if wrong:
-        return failed(check, "; ".join(wrong), [*unsure, *told])
-    if unsure:
-        return undecided(check, "; ".join(unsure), told)
+                    _unwanted(build, module, name, lines)
+    if lines.wrong:
+        evidence = [*lines.unsure, *lines.told]
+        return failed(check, "; ".join(lines.wrong), evidence, lines.advice)
+    if lines.unsure:
+        return undecided(check, "; ".join(lines.unsure), lines.told)
+    told = lines.told
     return passed(check, "; ".join(told[:_MOST_SHOWN]), told[_MOST_SHOWN:])
 
 
-def _asked(statement: str) -> list[tuple[str, str | None]] | None:
-    """Module and name of each thing a statement imports; None if it is no import of that kind."""
+def _asked(statement: str) -> list[tuple[str, str | None]] | str:
+    """Module and name of each thing a statement imports; or why it is none of that kind."""
     try:
         body = ast.parse(statement).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return "is no import statement"
     asked: list[tuple[str, str | None]] = []
     for node in body:
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            return "is relative: write the package in full"
+        if isinstance(node, ast.ImportFrom) and node.module:
             asked += [(node.module, each.name) for each in node.names]
         elif isinstance(node, ast.Import):
             asked += [(each.name, None) for each in node.names]
         else:
-            return None
-    return asked or None
+            return "is no import statement"
+    return asked or "is no import statement"
 
 
-def _line(module: str, name: str | None, answer: Answer) -> str:
+def _wanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
+    """A statement that must work: what it names is there, and can be imported."""
+    answer = ask(build.modules, module, name)
+    refusal = None if answer.status is Presence.ABSENT else _refused(build, module, name)
+    if answer.status is Presence.ABSENT or refusal is not None:
+        if not lines.wrong:
+            lines.advice = _whole(build)
+            if answer.homes and name is not None:
+                lines.advice = f"import it from there: from {answer.homes[0]} import {name}"
+            elif build.modules.find(module.partition(".")[0]) is None:
+                lines.advice = f"install what has the package {module.partition('.')[0]}"
+        lines.wrong.append(_line(build, module, name, answer, refusal))
+    else:
+        sure = answer.status is Presence.PRESENT
+        (lines.told if sure else lines.unsure).append(_line(build, module, name, answer))
+
+
+def _unwanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
+    """A statement that must not work, as what it names is not there."""
+    answer = ask(build.modules, module, name)
+    line = _line(build, module, name, answer)
+    if answer.status is Presence.UNDECIDED:
+        lines.unsure.append(line)
+    else:
+        (lines.told if answer.status is Presence.ABSENT else lines.wrong).append(line)
+
+
+def _refused(build: Build, module: str, name: str | None) -> Refusal | None:
+    """Why a statement fails although what it names is there."""
+    modules = build.modules
+    found = modules.find(module)
+    submodule = f"{module}.{name}"
+    if name is None or found is None or name in modules.surface(found).bound:
+        return refusal_of(modules, module)
+    return refusal_of(modules, module if modules.find(submodule) is None else submodule)
+
+
+def _whole(build: Build) -> str:
+    """How to find out whether all files are of one version."""
+    labels = dict.fromkeys(shlex.quote(root.source.label) for root in build.roots)
+    return (
+        "see whether all files are of one version: "
+        f"elfaudit verify {' '.join(labels)} --checklist python-wheel"
+    )
+
+
+def _line(
+    build: Build, module: str, name: str | None, answer: Answer, refusal: Refusal | None = None
+) -> str:
     what = module if name is None else f"{module}.{name}"
+    if refusal is not None:
+        where = f"{refusal.file}:{refusal.line}"
+        return f"{what} cannot be imported: {where}: {refusal.problem}"
     if answer.status is Presence.PRESENT:
         return f"{what} is there ({answer.reason})" if answer.reason else f"{what} is there"
     if answer.status is Presence.UNDECIDED:
         return f"whether {what} is there cannot be said: {answer.reason}"
-    where = f"; it is in {' and '.join(answer.homes[:2])}" if answer.homes else ""
-    if name is None:
-        return f"there is no module {module}{where}"
-    return f"{module} has no {name}{where}"
+    return missing(module, None if build.modules.find(module) is None else name, answer)
 
 
 def _all(check: Check, build: Build) -> Judgement:
@@ -110,33 +191,42 @@ def _all(check: Check, build: Build) -> Judgement:
     if not found.modules:
         return failed(check, f"there is no package {package} in {build.label}")
     strict = bool(check.parameters.get("strict"))
-    wrong, others, unsure = [], [], []
+    wrong, others, unsure, unread = [], [], [], []
     for each in found.findings:
         line = f"{each.file}:{each.line}: {_found(each)}"
         if each.status is Presence.UNDECIDED:
             unsure.append(line)
+            if each.grade in _ALWAYS and any(word in each.reason for word in _REFUSED):
+                unread.append(line)
         elif each.grade in _ALWAYS or strict:
             wrong.append(line)
         else:
             others.append(f"{line} ({each.grade.value})")
     told = f"{found.imports:,} imports of {found.modules:,} modules of {package}"
+    doubt = list(found.unread)
+    doubt += [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
     if wrong:
         more = f" and {len(wrong) - _MOST_SHOWN:,} more" if len(wrong) > _MOST_SHOWN else ""
         message = "; ".join(wrong[:_MOST_SHOWN]) + more
-        return failed(check, message, [*wrong[_MOST_SHOWN:], *others, f"{told} were looked at"])
+        evidence = [*wrong[_MOST_SHOWN:], *doubt, *others, f"{told} were looked at"]
+        return failed(check, message, evidence, _whole(build))
+    if unread:
+        return undecided(check, "; ".join(unread[:_MOST_SHOWN]), [*doubt, *others])
     if not found.imports:
         return passed(check, f"{package} imports nothing from itself")
-    doubt = list(found.unread)
-    doubt += [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
-    return passed(check, f"{told}: all are there", [*doubt, *others])
+    if not unsure:
+        return passed(check, f"{told}: all are there", [*doubt, *others])
+    shares = f"none is missing, {len(unsure):,} cannot be decided"
+    return passed(check, f"{told}: {shares}", [*doubt, *others])
 
 
 def _found(each: ImportFinding) -> str:
-    where = f"; it is in {' and '.join(each.homes[:2])}" if each.homes else ""
-    reason = f": {each.reason}" if each.status is Presence.UNDECIDED else ""
-    if each.name is None:
-        return f"there is no module {each.module}{where}{reason}"
-    return f"{each.module} has no {each.name}{where}{reason}"
+    if each.status is Presence.UNDECIDED:
+        what = each.module if each.name is None else f"{each.module}.{each.name}"
+        return f"whether {what} is there: {each.reason}"
+    if each.reason and each.name != "*":
+        return each.reason  # the dots lead above the package
+    return missing(each.module, each.name, Answer(each.status, each.reason, each.homes))
 
 
 KIND = Kind(

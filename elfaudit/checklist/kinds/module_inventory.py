@@ -38,9 +38,11 @@ def _judge(check: Check, build: Build) -> Judgement:
     there = ask(build.modules, module, None)
     if there.status is Presence.ABSENT:
         return failed(check, f"there is no module {module} in {build.label}")
+    if there.status is Presence.UNDECIDED:
+        return undecided(check, there.reason)
     found = inventory(build.modules, module)
     line = f"{module} has {len(found.names):,} public names"
-    evidence = [", ".join(sorted(found.names)[:200])]
+    evidence = [", ".join(sorted(found.names)[:200])] if found.names else []
     missing = [name for name in words(check, "has") if name not in found.names]
     absent = [n for n in missing if ask(build.modules, module, n).status is Presence.ABSENT]
     if absent:

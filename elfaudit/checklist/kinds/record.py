@@ -22,12 +22,14 @@ A file of another version that was copied over, or left behind, is neither seen 
 
 All hashes are computed, each file is read once. Compiled modules (`.pyc`) need not be listed, nor
 RECORD and its signatures. Files that an installer adds (INSTALLER, REQUESTED, direct_url.json) are
-listed by it. A hash function that is not known leaves the file undecided.
+listed by it. A hash function that is not known leaves the file undecided. What is wrong is told
+once for all files with which it is: the files follow as evidence.
 """
 
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -40,10 +42,14 @@ from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, counted, failed, passed, skipped, undecided
 from ..passing import Wanted
+from .record_problems import Problem, Sort, sentences
 
 __all__ = ["KIND"]
 
 _MOST_SHOWN = 4
+_MOST_LISTED = 50  # files of one sort
+_MOST_NAMED = 10  # projects in a command
+_WEAK = ("md5", "sha1")
 _CODE = (".py", ".so", ".pyd")
 
 
@@ -51,7 +57,7 @@ _CODE = (".py", ".so", ".pyd")
 class _Account:
     """What was found out about the RECORDs."""
 
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[Problem] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     files: int = 0
     distributions: int = 0
@@ -99,17 +105,15 @@ def _judge(check: Check, build: Build) -> Judgement:
         return skipped(check, f"{build.label} holds no distribution: no .dist-info")
     for root, distribution in asked:
         _account_for(root, distribution, build, account)
-    account.wrong += _twice(asked)
+    account.wrong += _twice(asked, build)
     wheels = dict.fromkeys(root.source for root, _ in asked if root.is_wheel)
-    account.wrong += [str(problem) for wheel in wheels for problem in wheel.problems]
+    account.wrong += [
+        Problem(Sort.WHOLE, detail=str(problem)) for wheel in wheels for problem in wheel.problems
+    ]
     if check.parameters.get("unlisted") != "ignore":
         account.wrong += _unlisted(asked, build)
     if account.wrong:
-        shown, rest = account.wrong[:_MOST_SHOWN], account.wrong[_MOST_SHOWN:]
-        more = f" and {len(rest):,} more" if rest else ""
-        names = " ".join(dict.fromkeys(each.name for _, each in asked)) if len(asked) == 1 else "it"
-        advice = f"install {names} again: pip install --force-reinstall --no-deps"
-        return failed(check, "; ".join(shown) + more, rest, advice)
+        return _failed(check, asked, account)
     if account.unsure:
         return undecided(check, account.unsure[0], account.unsure[1:])
     if not account.distributions:
@@ -117,6 +121,36 @@ def _judge(check: Check, build: Build) -> Judgement:
     told = counted(account.files, "file")
     whose = counted(account.distributions, "distribution")
     return passed(check, f"{told} of {whose} as RECORD says")
+
+
+def _failed(
+    check: Check, asked: list[tuple[ImportRoot, Distribution]], account: _Account
+) -> Judgement:
+    told = list(sentences(account.wrong))
+    shown = [sentence for sentence, _ in told[:_MOST_SHOWN]]
+    more = f" and {len(told) - _MOST_SHOWN:,} more" if len(told) > _MOST_SHOWN else ""
+    evidence = [sentence for sentence, _ in told[_MOST_SHOWN:]]
+    for _, files in told:
+        evidence += files[:_MOST_LISTED]
+        evidence += [f"and {len(files) - _MOST_LISTED:,} more"] if files[_MOST_LISTED:] else []
+    return failed(check, "; ".join(shown) + more, evidence, _advice(asked, account))
+
+
+def _advice(asked: list[tuple[ImportRoot, Distribution]], account: _Account) -> str:
+    """What to do: a wheel is what it is; what is installed can be installed again."""
+    wheel = next((root.source.label for root, _ in asked if root.is_wheel), None)
+    if wheel is not None:
+        file = shlex.quote(wheel)
+        return (
+            "download or build the wheel again; if its files are right, write its RECORD anew: "
+            f"python -m zipfile -e {file} unpacked && python -m wheel pack unpacked"
+        )
+    whose = list(dict.fromkeys(each.project for each in account.wrong if each.project))
+    names = " ".join(map(shlex.quote, whose[:_MOST_NAMED]))
+    if not names:
+        return ""
+    again = "it" if len(whose) == 1 else "them"
+    return f"install {again} again: pip install --force-reinstall --no-deps {names}"
 
 
 def _account_for(
@@ -127,58 +161,79 @@ def _account_for(
         account.unsure.append(distribution.problem)
     if distribution.record is None:
         if root.is_wheel and distribution.problem is None:
-            account.wrong.append(f"{distribution.directory} has no RECORD")
+            detail = f"{distribution.directory} has no RECORD"
+            account.wrong.append(Problem(Sort.WHOLE, detail=detail))
         return
     account.distributions += 1
+    project = _project(distribution)
+    if not distribution.record:
+        detail = f"{distribution.directory}/RECORD lists nothing"
+        account.wrong.append(Problem(Sort.WHOLE, detail=detail, project=project))
     seen: set[str] = set()
     for row in distribution.record:
         account.files += 1
-        if row.path in seen:
-            account.wrong.append(f"{row.path} is listed twice")
-        seen.add(row.path)
-        _compare(root, row, build, account)
+        path = posixpath.normpath(row.path)
+        if path in seen:
+            account.wrong.append(Problem(Sort.TWICE, row.path, project=project))
+        seen.add(path)
+        problem = _compared(root, row, build)
+        unsure = row.algorithm is None and "unknown kind" in (row.problem or "")
+        if unsure:
+            account.unsure.append(f"the row of {row.path} {row.problem}")
+        elif row.problem is not None:
+            account.wrong.append(Problem(Sort.ROW, row.path, row.problem, project))
+        if problem is not None:
+            account.wrong.append(Problem(problem[0], row.path, problem[1], project))
 
 
-def _compare(root: ImportRoot, row: RecordRow, build: Build, account: _Account) -> None:
-    if row.problem is not None:
-        (account.unsure if row.algorithm is None and "unknown kind" in row.problem
-         else account.wrong).append(f"the row of {row.path} {row.problem}")  # fmt: skip
+def _project(distribution: Distribution) -> str:
+    """A distribution as pip takes it."""
+    version = distribution.version
+    return f"{distribution.name}=={version}" if version else distribution.name
+
+
+def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str] | None:
+    """What is wrong with the file of a row; None if nothing is."""
     if row.problem is not None and row.size is None and row.digest is None:
-        return
+        return None
     if not root.is_wheel and row.path.startswith(("/", "..")) and root.base == "":
-        return  # beside the directory that is audited, not in it
+        return None  # beside the directory that is audited, not in it
     member = _listed(root, row)
     if member is None:
-        if not row.path.endswith(".pyc"):
-            account.wrong.append(f"{row.path} is listed and not there")
-        return
+        return None if row.path.endswith(".pyc") else (Sort.MISSING, "")
     reading = build.reading(member)
+    size = member.size if row.size is None else row.size
     if row.digest is not None and row.algorithm is not None and reading is not None:
         if reading.error is not None:
-            account.wrong.append(f"{row.path} cannot be read: {reading.error}")
-        elif reading.size != (member.size if row.size is None else row.size):
-            stated = member.size if row.size is None else row.size
-            account.wrong.append(f"{row.path} has {reading.size:,} bytes, not {stated:,}")
-        elif reading.digests.get(row.algorithm) != row.digest:
-            account.wrong.append(f"{row.path} is not the file that RECORD describes: "
-                                 f"its {row.algorithm} is another")  # fmt: skip
-    elif row.size is not None and member.size != row.size:
-        account.wrong.append(f"{row.path} has {member.size:,} bytes, not {row.size:,}")
-    elif row.digest is None and root.is_wheel and not is_unhashed(row.path) and not row.problem:
-        account.wrong.append(f"{row.path} is listed without a hash")
+            return Sort.UNREADABLE, str(reading.error)
+        if reading.size != size:
+            return Sort.SIZE, f"{reading.size:,} bytes, not {size:,}"
+        if reading.digests.get(row.algorithm) != row.digest:
+            return Sort.CONTENT, f"its {row.algorithm} is another"
+        weak = root.is_wheel and row.algorithm in _WEAK
+        return (Sort.WEAK, row.algorithm) if weak else None
+    if member.size != size:
+        return Sort.SIZE, f"{member.size:,} bytes, not {size:,}"
+    unhashed = row.digest is None and root.is_wheel and not row.problem
+    return (Sort.UNHASHED, "") if unhashed and not is_unhashed(row.path) else None
 
 
-def _twice(asked: list[tuple[ImportRoot, Distribution]]) -> Iterator[str]:
-    """Projects of which two are installed in one directory: one was left behind."""
+def _twice(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterator[Problem]:
+    """Projects of which two are in one directory: one was left behind; and two in a wheel."""
+    for root, everyone in build.by_root:
+        if root.is_wheel and len(everyone) > 1 and any(root is each for each, _ in asked):
+            names = " and ".join(each.directory for each in everyone[:_MOST_SHOWN])
+            yield Problem(Sort.WHOLE, detail=f"the wheel has {names}: pip does not install it")
     seen: dict[tuple[int, str], Distribution] = {}
     for root, each in asked:
         key = (id(root), canonicalize_name(each.name))
         if key in seen:
-            yield f"{each.name} is there twice: {seen[key].directory} and {each.directory}"
+            detail = f"{each.name} is there twice: {seen[key].directory} and {each.directory}"
+            yield Problem(Sort.WHOLE, detail=detail, project=each.name)
         seen.setdefault(key, each)
 
 
-def _unlisted(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterator[str]:
+def _unlisted(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterator[Problem]:
     """Files that no distribution lists: in a wheel any, elsewhere code in a package of one."""
     for root in dict.fromkeys(root for root, _ in asked):
         everyone = next(found for each, found in build.by_root if each is root)
@@ -190,14 +245,14 @@ def _unlisted(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Ite
             yield from _unlisted_in(root, everyone, [each for r, each in asked if r is root], build)
 
 
-def _unlisted_in_wheel(root: ImportRoot, everyone: tuple[Distribution, ...]) -> Iterator[str]:
+def _unlisted_in_wheel(root: ImportRoot, everyone: tuple[Distribution, ...]) -> Iterator[Problem]:
     if root.base:
         return  # RECORD has the paths of the archive: the other root of the wheel sees them
-    listed = {row.path for each in everyone for row in each.record or ()}
+    listed = {posixpath.normpath(row.path) for each in everyone for row in each.record or ()}
     for name in root.source.names():
         path = name.lstrip("/")
         if path not in listed and not is_unhashed(path):
-            yield f"{path} is in the wheel and not in RECORD"
+            yield Problem(Sort.UNLISTED, path)
 
 
 def _unlisted_in(
@@ -205,7 +260,7 @@ def _unlisted_in(
     everyone: tuple[Distribution, ...],
     asked: list[Distribution],
     build: Build,
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     owners: dict[str, set[str]] = {}
     listed: set[str] = set()
     for each in everyone:
@@ -214,7 +269,7 @@ def _unlisted_in(
             listed.add(path)
             if "/" in path and not path.startswith(".."):
                 owners.setdefault(path.partition("/")[0], set()).add(each.directory)
-    own = {each.directory for each in asked}
+    own = {each.directory: each for each in asked}
     for file in build.files:
         if file.source is not root.source or not file.place.startswith(f"{root.base}/"):
             continue
@@ -223,8 +278,9 @@ def _unlisted_in(
         owner = owners.get(top, set())
         if path in listed or not path.endswith(_CODE) or top.endswith((".dist-info", ".egg-info")):
             continue
-        if len(owner) == 1 and owner <= own:
-            yield f"{path} is in the package of {next(iter(owner))}, which does not list it"
+        if len(owner) == 1 and owner <= own.keys():
+            whose = next(iter(owner))
+            yield Problem(Sort.FOREIGN, path, whose, _project(own[whose]))
 
 
 KIND = Kind(

@@ -19,20 +19,25 @@ kind = "requires"
 
 As `pip check` decides, and beyond it for extras (`ray[cgraph]`), at which pip does not look. Of
 wheels, which are installed beside others, only what contradicts another one that is given counts.
+Where only `3.11` is known of the Python, a patch level that is asked for is taken to be there.
 """
 
 from __future__ import annotations
 
+import shlex
+
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ...findings.checks import Check, Judgement
-from ...pydist import environment_of, unmet_requirements
+from ...pydist import Unmet, environment_of, unmet_requirements
 from ..build import Build
 from ..kind import TEXTS, Kind, counted, failed, passed, skipped, words
 
 __all__ = ["KIND"]
 
 _MOST_SHOWN = 3
+_MOST_NAMED = 60  # projects in a command
 
 
 def _judge(check: Check, build: Build) -> Judgement:
@@ -43,8 +48,6 @@ def _judge(check: Check, build: Build) -> Judgement:
     nameless = [
         each.directory for each in distributions if each.metadata and not each.metadata.name
     ]
-    if nameless:
-        return failed(check, "; ".join(f"{each}: METADATA has no Name" for each in nameless))
     python = str(check.parameters.get("python", build.machine.python))
     unmet = list(
         unmet_requirements(distributions, environment_of(python, build.machine.architecture))
@@ -61,17 +64,37 @@ def _judge(check: Check, build: Build) -> Judgement:
             others = counted(len(absent), "requirement")
             told = f"{others} to be met by what is installed beside the wheel: give the directory"
             return skipped(check, told)
-    if unmet:
-        shown = "; ".join(each.problem for each in unmet[:_MOST_SHOWN])
-        more = f" and {len(unmet) - _MOST_SHOWN:,} more" if len(unmet) > _MOST_SHOWN else ""
-        missing = [f"'{each.requirement}'" for each in unmet if each.found is None]
-        advice = f"pip install {' '.join(missing[:60])}" if missing else ""
-        return failed(check, shown + more, [e.problem for e in unmet[_MOST_SHOWN:]], advice)
+    problems = [f"{each}: METADATA has no Name" for each in nameless]
+    problems += [each.problem for each in unmet]
+    if problems:
+        shown = "; ".join(problems[:_MOST_SHOWN])
+        more = f" and {len(problems) - _MOST_SHOWN:,} more" if len(problems) > _MOST_SHOWN else ""
+        return failed(check, shown + more, problems[_MOST_SHOWN:], _advice(unmet, build))
     whose = counted(len(distributions), "distribution")
     told = f"all that {whose} asked for is there, for Python {python}"
     if absent:
         told = f"no two of {counted(len(distributions), 'wheel')} contradict each other"
     return passed(check, told, [f"{each} has no METADATA" for each in unnamed])
+
+
+def _advice(unmet: list[Unmet], build: Build) -> str:
+    """What to install: what is missing, and what is there in another version."""
+    asked = [each.requirement for each in unmet if not each.requirement.startswith("Python ")]
+    wanted = [text for text in dict.fromkeys(asked) if _is_requirement(text)]
+    if not wanted:
+        return ""
+    what = " ".join(shlex.quote(text) for text in wanted[:_MOST_NAMED])
+    if all(root.is_wheel for root in build.roots):
+        return f"give wheels of versions that fit: {what}"
+    return f"pip install {what}"
+
+
+def _is_requirement(text: str) -> bool:
+    try:
+        Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        return False
+    return True
 
 
 def _project(requirement: str) -> str:

@@ -1,0 +1,55 @@
+"""Where a statement is: whether its names are the module's, and when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .surface import Grade
+
+__all__ = ["Place"]
+
+_RANK = {grade: rank for rank, grade in enumerate(Grade)}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement is.
+
+    Attributes:
+        grade: when an import there is carried out.
+        in_module: whether names that it binds are the module's.
+        in_function: whether it is below a function.
+        conditional: whether it may not run.
+        in_loop: whether ``break`` has a loop to leave.
+        module_names: in a function or class, what its ``global`` statements give to the module.
+    """
+
+    grade: Grade = Grade.PLAIN
+    in_module: bool = True
+    in_function: bool = False
+    conditional: bool = False
+    in_loop: bool = False
+    module_names: set[str] | None = None
+
+    def graded(self, grade: Grade, *, in_loop: bool = False) -> Place:
+        """The same below something that makes an import matter less; the least one stays."""
+        least = grade if _RANK[grade] > _RANK[self.grade] else self.grade
+        return Place(least, self.in_module, self.in_function, conditional=True,
+                     in_loop=self.in_loop or in_loop, module_names=self.module_names)  # fmt: skip
+
+    def of_class(self) -> Place:
+        """The body of a class at this place, which runs with what is around it."""
+        return Place(self.grade, in_module=False, in_function=False,
+                     conditional=self.conditional, module_names=set())  # fmt: skip
+
+    def of_function(self) -> Place:
+        """The body of a function that is defined at this place."""
+        grade = self.grade if self.grade is Grade.TYPE_CHECKING else Grade.DEFERRED
+        return Place(grade, in_module=False, in_function=True, conditional=True,
+                     module_names=set())  # fmt: skip
+
+    def binds(self, name: str) -> bool:
+        """Whether a name that is bound here is one of the module."""
+        if self.grade is Grade.TYPE_CHECKING:
+            return False
+        return self.in_module or bool(self.module_names and name in self.module_names)

@@ -1,0 +1,125 @@
+"""What is wrong with a RECORD, and what to do; pip is asked where it has a say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import elfaudit
+from elfaudit import CheckStatus, Judgement
+from elfaudit.pydist import read_record
+
+from .test_kinds import write, zipped
+
+FILES = {
+    "pkg/__init__.py": b"from .a import x\n",
+    "pkg/a.py": b"x = 1\n",
+    "pkg/b.py": b"y = 1\n",
+    "pkg-1.5.dist-info/METADATA": b"Metadata-Version: 2.1\nName: pkg\nVersion: 1.5\n",
+    "pkg-1.5.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+}
+RECORD = "pkg-1.5.dist-info/RECORD"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    write(tmp_path / "site", FILES)
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Callable[[Path], Judgement]:
+    def ask(target: Path) -> Judgement:
+        path = tmp_path / "list.toml"
+        path.write_text("name = 'x'\n[[check]]\nkind='record'\n")
+        (only,) = elfaudit.verify([str(target)], str(path))[0].judgements
+        return only
+
+    return ask
+
+
+Judge = Callable[[Path], Judgement]
+
+
+def wheel(site: Path) -> Path:
+    return zipped(site, site.parent / "pkg-1.5-py3-none-any.whl")
+
+
+def pip_installs(path: Path) -> bool:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target",
+         path.parent / "installed", path], capture_output=True, check=False,
+    )  # fmt: skip
+    return done.returncode == 0
+
+
+def test_many_files_of_one_sort_are_one_sentence_and_the_stale_one_comes_first(
+    site: Path, judged: Judge
+) -> None:
+    rows = (site / RECORD).read_text().splitlines()
+    rows = [row.split(",")[0] + ",," if row.startswith("pkg/_") or "b.py" in row else row
+            for row in rows]  # fmt: skip
+    (site / RECORD).write_text("\n".join(rows) + "\n")
+    (site / "pkg/a.py").write_bytes(b"x = 2\n")
+    found = judged(wheel(site))
+    assert found.message == (
+        "pkg/a.py is not the file that RECORD describes: its sha256 is another; "
+        "2 files are listed without a hash, as pkg/__init__.py"
+    )
+    assert found.evidence == (
+        "pkg/__init__.py is listed without a hash", "pkg/b.py is listed without a hash",
+    )  # fmt: skip
+
+
+def test_the_advice_fits_what_is_audited(site: Path, judged: Judge) -> None:
+    (site / "pkg/a.py").write_bytes(b"x = 2\n")
+    command = "pip install --force-reinstall --no-deps pkg==1.5"
+    assert judged(site).check.advice == ""
+    assert judged(site).advice == f"install it again: {command}"
+    packed = judged(wheel(site)).advice
+    assert "force-reinstall" not in packed
+    assert packed.startswith("download or build the wheel again")
+    assert packed.endswith("-e " + str(wheel(site)) + " unpacked && python -m wheel pack unpacked")
+
+
+def test_two_dist_infos_in_a_wheel_are_refused_by_pip(site: Path, judged: Judge) -> None:
+    path = wheel(site)
+    assert pip_installs(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other-1.dist-info/METADATA", "Name: other\n")
+    assert not pip_installs(path)
+    message = judged(path).message
+    assert "the wheel has other-1.dist-info and pkg-1.5.dist-info: pip does not install" in message
+
+
+def test_weak_hashes_are_not_permitted_in_a_wheel(site: Path, judged: Judge) -> None:
+    digest = base64.urlsafe_b64encode(hashlib.md5(b"x = 1\n").digest()).decode()
+    rows = (site / RECORD).read_text().splitlines()
+    rows = [f"pkg/a.py,md5={digest},6" if row.startswith("pkg/a.py") else row for row in rows]
+    (site / RECORD).write_text("\n".join(rows) + "\n")
+    assert judged(site).status is CheckStatus.PASS
+    assert judged(wheel(site)).message == (
+        "pkg/a.py is hashed with md5, which is not permitted in a wheel"
+    )
+
+
+def test_an_empty_record_is_none(site: Path, judged: Judge) -> None:
+    (site / RECORD).write_text("")
+    assert judged(site).message == f"{RECORD} lists nothing"
+
+
+def test_paths_are_compared_as_what_they_lead_to(site: Path, judged: Judge) -> None:
+    (site / RECORD).write_text((site / RECORD).read_text().replace("pkg/a.py", "pkg/./a.py"))
+    assert judged(wheel(site)).status is CheckStatus.PASS
+
+
+def test_a_line_feed_in_a_quoted_path_is_part_of_it() -> None:
+    (row,) = read_record('"a\r\nb.py",,3\r\n')
+    assert (row.path, row.size) == ("a\r\nb.py", 3)
