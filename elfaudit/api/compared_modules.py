@@ -13,7 +13,7 @@ from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
 from ..loader.python import is_extension_name
 from ..pydist import Module, ModuleKind, Modules, inventory
-from ..pydist.imports import absolute
+from ..pydist.asking import target_of
 from ..pydist.surface import Surface
 from .build_targets import builds_of, wheels_in
 from .compared_builds import ComparedBuild
@@ -92,7 +92,7 @@ class _Side:
     def _is_own(self, module: Module, surface: Surface, name: str) -> bool:
         """Whether an import binds what the same distribution defines, and no module itself."""
         imported = surface.imports[surface.origins[name]]
-        target = absolute(module, imported)
+        target = target_of(module, imported)
         if target is None or imported.name is None:
             return False
         top = target.partition(".")[0]
@@ -107,7 +107,7 @@ class _Side:
     ) -> bool:
         """Whether a star import brings what its own module does not merely import."""
         for position in surface.stars:
-            target = absolute(module, surface.imports[position])
+            target = target_of(module, surface.imports[position])
             found = None if target is None else self.modules.find(target)
             if found is None or found.name in seen:
                 continue
