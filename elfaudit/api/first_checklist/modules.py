@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...checklist.build import Build
-from ...pydist import Module, ModuleKind, Presence, inventory, literal
+from ...pydist import Module, ModuleKind, Presence, ask, inventory, literal
 from .draft import Draft
 
 __all__ = ["constant_drafts", "module_drafts"]
@@ -25,7 +26,8 @@ def module_drafts(build: Build) -> Iterator[Draft]:
     tops = list(_tops(build))
     for each in tops:
         if each.is_package:
-            yield _imports(each, tuple(map(_imports, _inside(build, each))))
+            inside = tuple(replace(_imports(one), expected=False) for one in _inside(build, each))
+            yield replace(_imports(each), instead=inside)
     public = [each for each in tops if each.kind in _PYTHON]
     inner = [each for top in tops for each in _public_below(build, top)]
     inner.sort(key=lambda each: -len(_stated(build, each)))
@@ -33,9 +35,9 @@ def module_drafts(build: Build) -> Iterator[Draft]:
         yield from _names(build, each)
 
 
-def _imports(module: Module, instead: tuple[Draft, ...] = ()) -> Draft:
-    return Draft("imports", module.name, f"{module.name} finds what it imports from itself",
-                 {"package": module.name, "all": True}, instead=instead)  # fmt: skip
+def _imports(module: Module) -> Draft:
+    title = f"{module.name} finds what it imports from itself"
+    return Draft("imports", module.name, title, {"package": module.name, "all": True})
 
 
 def _inside(build: Build, top: Module) -> list[Module]:
@@ -115,10 +117,11 @@ def _stated(build: Build, module: Module) -> frozenset[str]:
 
 def _names(build: Build, module: Module) -> Iterator[Draft]:
     stated = _stated(build, module)
-    if stated and len(stated) <= _MOST_NAMES:
-        yield Draft("module-inventory", module.name,
-                    f"{module.name} has the {len(stated)} names of its __all__",
-                    {"module": module.name, "has": sorted(stated)})  # fmt: skip
+    asked = ((name, ask(build.modules, module.name, name)) for name in sorted(stated))
+    there = [name for name, answer in asked if answer.status is Presence.PRESENT]
+    if there and len(there) <= _MOST_NAMES:
+        title = f"{module.name} has what its __all__ names"
+        yield Draft("module-inventory", module.name, title, {"module": module.name, "has": there})
         return
     found = inventory(build.modules, module.name)
     least = int(len(found.names) * _FEWER)

@@ -69,7 +69,15 @@ def first_checklist(
     if not any(each.drafts for each in sections):
         raise RequestError(f"{build.label}: nothing in it could be held against the next build")
     damaged = [f"what is in a file that cannot be read: {each}" for each in survey.damaged]
-    return document(_name(build), build.label, sections, [*damaged, *holding.left_out])
+    left_out = [_inside(each, build.sources) for each in (*damaged, *holding.left_out)]
+    return document(_name(build), build.label, sections, left_out)
+
+
+def _inside(text: str, sources: Sequence[Source]) -> str:
+    """A sentence in which files are named as they are in the target, wherever that lies."""
+    for source in sources:
+        text = text.replace(f"{source.label}::", "").replace(f"{source.label.rstrip('/')}/", "")
+    return text
 
 
 def _require_something(source: Source, survey: Survey) -> None:
