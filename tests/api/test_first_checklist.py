@@ -309,9 +309,11 @@ def test_a_module_without_what_it_had_fails_where_there_is_no_record(tmp_path: P
                               "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})  # fmt: skip
     shutil.rmtree(tmp_path / "tree/p-1.dist-info")
     found = require_all_pass(tmp_path, tmp_path / "tree")
-    assert set(found) == {"imports-p"}
+    assert set(found) == {"imports-p", "module-inventory-p.a"}
     checklist = written(tmp_path, tmp_path / "tree")
     (tmp_path / "tree/p/a.py").write_bytes(b"y = 1\n")
+    assert "p.a has no x" in first_failure(judged(checklist, tmp_path / "tree"))
+    (tmp_path / "tree/p/__init__.py").write_bytes(b"")
     assert "p.a has no x" in first_failure(judged(checklist, tmp_path / "tree"))
 
 
