@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 import elfaudit
 from elfaudit import CheckStatus, Judgement, RequestError
 from elfaudit.api.first_checklist import first_checklist
+from elfaudit.sources.inflate import InflatedStream
 from tests.checklist.test_kinds import write, zipped
 
 PASS, FAIL, SKIP = CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.SKIP
@@ -370,3 +373,64 @@ def test_where_there_is_nothing_to_hold_it_is_an_error(build: Path, tmp_path: Pa
         assert "\n" not in str(caught.value)
         with pytest.raises(RequestError):
             first_checklist([str(build), str(target)])
+
+
+def test_two_wheels_of_one_project_are_no_build(site: Path, tmp_path: Path) -> None:
+    names = ("pkg-1.5-cp311-cp311-linux_x86_64.whl", "pkg-1.6-cp311-cp311-linux_x86_64.whl")
+    wheels = [str(zipped(site, tmp_path / name)) for name in names]
+    with pytest.raises(RequestError, match="are two builds of pkg"):
+        first_checklist(wheels)
+
+
+def test_every_member_is_read_to_its_end_once(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = zipped(site, tmp_path / "pkg-1.5-cp311-cp311-linux_x86_64.whl")
+    ended: Counter[str] = Counter()
+    exhaust = InflatedStream.exhaust
+
+    def counted(self: InflatedStream) -> None:
+        ended[self.name] += 1
+        exhaust(self)
+
+    monkeypatch.setattr(InflatedStream, "exhaust", counted)
+    first_checklist([str(wheel)])
+    with zipfile.ZipFile(wheel) as archive:
+        listed = {f"{wheel}::{name}" for name in archive.namelist() if "RECORD" not in name}
+    assert set(ended) == listed
+    assert set(ended.values()) == {1}
+
+
+def test_of_many_files_some_have_lines_and_all_are_counted(build: Path, tmp_path: Path) -> None:
+    """More libraries than a process may have open, a program, one that is hardened by itself."""
+    for number in range(70):
+        shutil.copy(build / "plugins/libbar.so", build / f"plugins/libbar{number}.so")
+    gcc(build, "plugins/soft.so", "int x;", "-Wl,-z,norelro")
+    (build / "bin").mkdir()
+    command = ["gcc", "-pie", "-fPIE", "-x", "c", "-", "-o", str(build / "bin/tool")]
+    subprocess.run(command, input=b"int main(void) { return 0; }", check=True)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, before[1]))
+    try:
+        text = first_checklist([str(build)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    rows = {row["id"]: row for row in tomllib.loads(text)["check"]}
+    assert rows["count-libraries"]["min"] == 73
+    assert len([each for each in rows if each.startswith("needed-")]) < 60
+    assert rows["hardening-all"] == rows["hardening-all"] | {"stack": True}
+    assert "relro" not in rows["hardening-all"]
+    assert rows["hardening-libfoo"]["relro"] == "full"
+    found = require_all_pass(tmp_path, build)
+    if "hardening-tool" in found:
+        assert found["hardening-tool"].check.parameters["pie"] is True
+
+
+@pytest.mark.parametrize("name", [b"libc.so.6\0", b"puts\0"])
+def test_what_no_checklist_can_have_is_left_out(build: Path, tmp_path: Path, name: bytes) -> None:
+    """A name that is not UTF-8, or empty, in a library that was damaged."""
+    path = build / "lib/libfoo.so.1.0"
+    data = path.read_bytes()
+    for damaged in (b"\xff" + name[1:], bytes(len(name))):
+        path.write_bytes(data.replace(name, damaged))
+        require_all_pass(tmp_path, build)

@@ -170,6 +170,6 @@ def test_init_of_nothing_ends_with_2_and_one_sentence(run: Run, tmp_path: Path) 
     for name in ("empty", "a.txt", "cut.so"):
         result = run("verify", tmp_path / name, "--init")
         assert result.exit_code == 2
-        assert result.output.startswith("Error: ")
+        assert result.output.startswith("elfaudit: ")
         assert "nothing to hold the next build to" in result.output
         assert len(result.output.strip().splitlines()) == 1
