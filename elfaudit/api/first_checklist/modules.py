@@ -12,7 +12,7 @@ from .draft import Draft
 
 __all__ = ["constant_drafts", "module_drafts"]
 
-_MOST_PACKAGES, _MOST_MODULES, _MOST_NAMES = 40, 20, 120
+_MOST_PACKAGES, _MOST_MODULES, _MOST_NAMES = 40, 40, 120
 _FEWER = 0.9  # of the names of a module that has more, or gets them from elsewhere
 _FEW = 3
 _PYTHON = (ModuleKind.PACKAGE, ModuleKind.SOURCE)
