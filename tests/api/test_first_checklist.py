@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import elfaudit
 from elfaudit import CheckStatus, Judgement, RequestError
 from elfaudit.api.first_checklist import first_checklist
-from tests.checklist.test_kinds import write, zipped
+from tests.checklist.test_kinds import write
 
 PASS, FAIL, SKIP = CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.SKIP
 MAP = "FOO_1.0 { global: foo_one; foo_two; local: *; };\nFOO_2.0 { global: foo_three; } FOO_1.0;\n"
@@ -250,94 +251,17 @@ def test_files_whose_names_need_care(build: Path, tmp_path: Path) -> None:
     assert any(each.status is FAIL for each in judged(checklist, build))
 
 
-def extension(folder: Path, name: str, *options: str) -> None:
-    gcc(folder, name, f"void *PyInit_{Path(name).name.partition('.')[0]}(void) {{ return 0; }}",
-        *options)  # fmt: skip
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A site-packages with an extension module and a library copied for it, its record right."""
-    return packaged(tmp_path / "python3.11/site-packages", "1.5", "0badcafe", "62.3.0")
-
-
-def packaged(site: Path, version: str, digits: str, number: str) -> Path:
-    site.mkdir(parents=True)
-    copied = f"libjpeg-{digits}.so.{number}"
-    gcc(site, f"pkg.libs/{copied}", "int jpeg(void){return 1;}", f"-Wl,-soname,{copied}")
-    extension(site, "pkg/_fast.cpython-311-x86_64-linux-gnu.so",
-              f"{site}/pkg.libs/{copied}", "-Wl,--no-as-needed", f"{site}/pkg.libs/{copied}",
-              "-Wl,-rpath,$ORIGIN/../pkg.libs")  # fmt: skip
-    files = {
-        "pkg/__init__.py": b"from .a import x, y\n__all__ = ['x', 'y']\n",
-        "pkg/a.py": b"x = 1\ny = 2\nfrom . import _fast\n",
-        "pkg/version.py": f"__version__ = '{version}'\nhip = None\ncuda = '12'\ndebug = False\n"
-        .encode(),
-        f"pkg-{version}.dist-info/METADATA": f"Name: pkg\nVersion: {version}\n".encode(),
-    }  # fmt: skip
-    libraries = [path.relative_to(site).as_posix() for path in site.rglob("*.so*")]
-    write(site, files | {name: (site / name).read_bytes() for name in libraries})
-    return site
-
-
-@pytest.mark.parametrize("wheel", [True, False])
-def test_the_next_build_of_a_wheel_passes_and_a_stale_file_does_not(
-    site: Path, tmp_path: Path, wheel: bool
-) -> None:
-    def target(folder: Path, version: str) -> Path:
-        place = tmp_path / f"pkg-{version}-cp311-cp311-linux_x86_64.whl"
-        return zipped(folder, place) if wheel else folder
-
-    found = require_all_pass(tmp_path, target(site, "1.5"))
-    assert {
-        "record-pkg", "file-libjpeg", "file-fast", "needed-fast", "runpath-fast", "symbols-fast",
-        "loads-fast", "value-pkg.version.hip", "value-pkg.version.cuda",
-        "value-pkg.version.debug", "imports-pkg", "module-inventory-pkg",
-    } <= set(found)  # fmt: skip
-    assert found["needed-fast"].check.parameters["has"] == ["libjpeg-*.so.62*", "libc.so.6"]
-    checklist = written(tmp_path, target(site, "1.5"))
-    other = packaged(tmp_path / "python3.12/site-packages", "1.6", "00c0ffee", "62.4.0")
-    extension_file = other / "pkg/_fast.cpython-311-x86_64-linux-gnu.so"
-    assert extension_file.exists()
-    assert not [e for e in judged(checklist, target(other, "1.6")) if e.status is not PASS]
-    (other / "pkg/a.py").write_bytes(b"x = 1\n")
-    assert "pkg/a.py has 6 bytes" in first_failure(judged(checklist, target(other, "1.6")))
-
-
 def test_a_module_without_what_it_had_fails_where_there_is_no_record(tmp_path: Path) -> None:
     write(tmp_path / "tree", {"p/__init__.py": b"from .a import x\n", "p/a.py": b"x = 1\n",
                               "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})  # fmt: skip
     shutil.rmtree(tmp_path / "tree/p-1.dist-info")
     found = require_all_pass(tmp_path, tmp_path / "tree")
-    assert set(found) == {"imports-p"}
+    assert set(found) == {"imports-p", "module-inventory-p.a"}
     checklist = written(tmp_path, tmp_path / "tree")
     (tmp_path / "tree/p/a.py").write_bytes(b"y = 1\n")
     assert "p.a has no x" in first_failure(judged(checklist, tmp_path / "tree"))
-
-
-def test_the_root_of_a_file_system(site: Path, build: Path, tmp_path: Path) -> None:
-    root = tmp_path / "image"
-    (root / "etc").mkdir(parents=True)
-    shutil.copytree(site, root / "usr/lib/python3.11/site-packages")
-    shutil.copytree(build / "lib", root / "opt/foo-1.2.3/lib", symlinks=True)
-    name = "libc.so.6"
-    libc = next(Path(p) for p in ("/lib/x86_64-linux-gnu", "/lib64", "/usr/lib") if
-                (Path(p) / name).exists())  # fmt: skip
-    (root / "usr/lib/x86_64-linux-gnu").mkdir()
-    (root / "lib").symlink_to("usr/lib")
-    shutil.copy(libc / name, root / "usr/lib/x86_64-linux-gnu" / name)
-    found = require_all_pass(tmp_path, root)
-    assert {"record-pkg", "file-libfoo"} <= set(found)
-    assert any(each.startswith("symbols-libc-glibc_2.") for each in found)
-    assert found["needed-libfoo"].check.parameters["file"] == "/opt/foo-*/lib/libfoo.so.1*"
-
-
-def test_a_text_named_like_a_library_is_no_damage(site: Path, tmp_path: Path) -> None:
-    (site / "pkg/script.so").write_text("INPUT(libjpeg.so.62)")
-    write(site, {path.relative_to(site).as_posix(): path.read_bytes() for path in
-                 sorted(site.rglob("*")) if path.is_file() and path.name != "RECORD"})  # fmt: skip
-    found = require_all_pass(tmp_path, zipped(site, tmp_path / "pkg-1.5-py3-none-any.whl"))
-    assert "record-pkg" in found
+    (tmp_path / "tree/p/__init__.py").write_bytes(b"")
+    assert "p.a has no x" in first_failure(judged(checklist, tmp_path / "tree"))
 
 
 def test_what_does_not_hold_now_is_told_in_the_end(build: Path, tmp_path: Path) -> None:
@@ -368,3 +292,38 @@ def test_where_there_is_nothing_to_hold_it_is_an_error(build: Path, tmp_path: Pa
         assert "\n" not in str(caught.value)
         with pytest.raises(RequestError):
             first_checklist([str(build), str(target)])
+
+
+def test_of_many_files_some_have_lines_and_all_are_counted(build: Path, tmp_path: Path) -> None:
+    """More libraries than a process may have open, a program, one that is hardened by itself."""
+    for number in range(70):
+        shutil.copy(build / "plugins/libbar.so", build / f"plugins/libbar{number}.so")
+    gcc(build, "plugins/soft.so", "int x;", "-Wl,-z,norelro")
+    (build / "bin").mkdir()
+    command = ["gcc", "-pie", "-fPIE", "-x", "c", "-", "-o", str(build / "bin/tool")]
+    subprocess.run(command, input=b"int main(void) { return 0; }", check=True)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 60, before[1]))
+    try:
+        text = first_checklist([str(build)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    rows = {row["id"]: row for row in tomllib.loads(text)["check"]}
+    assert rows["count-libraries"]["min"] == 73
+    assert len([each for each in rows if each.startswith("needed-")]) < 60
+    assert rows["hardening-all"] == rows["hardening-all"] | {"stack": True}
+    assert "relro" not in rows["hardening-all"]
+    assert rows["hardening-libfoo"]["relro"] == "full"
+    found = require_all_pass(tmp_path, build)
+    if "hardening-tool" in found:
+        assert found["hardening-tool"].check.parameters["pie"] is True
+
+
+@pytest.mark.parametrize("name", [b"libc.so.6\0", b"puts\0"])
+def test_what_no_checklist_can_have_is_left_out(build: Path, tmp_path: Path, name: bytes) -> None:
+    """A name that is not UTF-8, or empty, in a library that was damaged."""
+    path = build / "lib/libfoo.so.1.0"
+    data = path.read_bytes()
+    for damaged in (b"\xff" + name[1:], bytes(len(name))):
+        path.write_bytes(data.replace(name, damaged))
+        require_all_pass(tmp_path, build)

@@ -161,3 +161,15 @@ def test_init_writes_what_the_build_then_passes(
         assert "failed" not in result.output
     (site / "pkg/a.py").write_bytes(b"y = 1\n")
     assert run("verify", site, "-c", path).exit_code == 1
+
+
+def test_init_of_nothing_ends_with_2_and_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").write_text("text\n")
+    (tmp_path / "cut.so").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9))
+    for name in ("empty", "a.txt", "cut.so"):
+        result = run("verify", tmp_path / name, "--init")
+        assert result.exit_code == 2
+        assert result.output.startswith("elfaudit: ")
+        assert "nothing to hold the next build to" in result.output
+        assert len(result.output.strip().splitlines()) == 1

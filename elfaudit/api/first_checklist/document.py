@@ -73,11 +73,24 @@ def _pair(key: str, value: object) -> str:
     if isinstance(value, dict):
         inside = ", ".join(_pair(name, each) for name, each in value.items())
         return f"{key} = {{ {inside} }}"
-    text = tomli_w.dumps({key: value}).strip()
-    if not isinstance(value, list):
-        return text
-    line = f"{key} = [{', '.join(_pair('x', each)[4:] for each in value)}]"
-    return line if len(line) <= _WIDTH else text
+    if isinstance(value, list):
+        return _listed(key, [_pair("x", each)[4:] for each in value])
+    return tomli_w.dumps({key: value}).strip()
+
+
+def _listed(key: str, items: Sequence[str]) -> str:
+    """A list on as few lines as it needs."""
+    line = f"{key} = [{', '.join(items)}]"
+    if len(line) <= _WIDTH:
+        return line
+    lines = [f"{key} = ["]
+    row = "   "
+    for item in items:
+        if len(row) + len(item) + 2 > _WIDTH and row.strip():
+            lines.append(row)
+            row = "   "
+        row += f" {item},"
+    return "\n".join((*lines, row, "]"))
 
 
 def _plain(text: str) -> str:

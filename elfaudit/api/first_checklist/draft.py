@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from jsonschema import Draft202012Validator
+
 from ...checklist.build import Build
 from ...checklist.kinds import KINDS
+from ...checklist.schema import check_schema
 from ...errors import ElfAuditError
 from ...findings.checks import Check, CheckStatus
 
@@ -67,7 +70,7 @@ class Holding:
         return tuple(each for draft in drafts for each in self._kept(draft))
 
     def _kept(self, draft: Draft) -> Iterator[Draft]:
-        if not all(map(_is_writable, _texts(draft.parameters))):
+        if not (all(map(_is_writable, _texts(draft.parameters))) and _is_sound(draft)):
             self.left_out.append(f"{draft.title}: there is a name in it that no checklist can have")
             return
         status, message = self._judged(draft)
@@ -86,6 +89,12 @@ class Holding:
         except ElfAuditError as error:
             return CheckStatus.ERROR, str(error)
         return judgement.status, judgement.message
+
+
+def _is_sound(draft: Draft) -> bool:
+    """Whether the schema of its kind takes it: a damaged file may have an empty DT_NEEDED."""
+    asked = {"kind": draft.kind, **draft.parameters}
+    return bool(Draft202012Validator(check_schema(KINDS[draft.kind])).is_valid(asked))
 
 
 def _texts(value: object) -> Iterator[str]:

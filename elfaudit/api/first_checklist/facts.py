@@ -82,8 +82,8 @@ class Binding:
 
 def binding_of(elf: ElfObject) -> Binding:
     """How one file finds what it needs."""
-    listed = (each for each in elf.needed if each not in _MERGED and not _LOADER.match(each))
-    needed = dict.fromkeys(map(next_name, listed))
+    kept = (each for each in elf.needed if each not in _MERGED and not _LOADER.match(each))
+    needed = dict.fromkeys(next_name(each) for each in kept if each)
     dynamic = elf.dynamic
     path = None
     if dynamic is not None:
@@ -92,7 +92,7 @@ def binding_of(elf: ElfObject) -> Binding:
     now = dynamic is not None and dynamic.bind_now
     return Binding(
         tuple(needed),
-        None if elf.soname is None else next_name(elf.soname),
+        next_name(elf.soname) if elf.soname else None,
         tuple(each for each in runpath if each),
         Hardening(
             None if elf.relro is None else "full" if now else "partial",

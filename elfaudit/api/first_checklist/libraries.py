@@ -129,11 +129,11 @@ class LibraryDrafts:
         if found.plain - said:
             others = [*sorted(found.made)[:_MOST_VERSIONS], *(["_Z"] if found.mangled else [])]
             asked = _amount(found.plain, others)
-            words = f"exports {_counted(_least(found.plain), *_SYMBOLS)} at least"
+            words = f"exports at least {_counted(_least(found.plain), *_SYMBOLS)}"
             yield self._draft("symbols", words + (" of C" if found.mangled else ""), asked)
         if found.mangled - said:
             least = -int(-len(found.mangled) * _FEWER // 1)
-            words = f"exports {_counted(least, *_SYMBOLS)} of C++ at least"
+            words = f"exports at least {_counted(least, *_SYMBOLS)} of C++"
             yield self._draft("symbols", words, {"match": OWN_NAMES, "min": least}, "cxx")
 
 

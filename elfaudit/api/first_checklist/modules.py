@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...checklist.build import Build
-from ...pydist import Module, ModuleKind, Presence, inventory, literal
+from ...pydist import Module, ModuleKind, Presence, ask, inventory, literal
 from .draft import Draft
 
 __all__ = ["constant_drafts", "module_drafts"]
 
-_MOST_PACKAGES, _MOST_MODULES, _MOST_NAMES = 40, 20, 60
-_FEWER = 0.9  # of the names of a module that does not state which are public
+_MOST_PACKAGES, _MOST_MODULES, _MOST_NAMES = 40, 40, 120
+_FEWER = 0.9  # of the names of a module that has more, or gets them from elsewhere
 _FEW = 3
 _PYTHON = (ModuleKind.PACKAGE, ModuleKind.SOURCE)
 _DATA = re.compile(r"^[^/]+\.data/(purelib|platlib)/")  # of a wheel (PEP 427)
@@ -25,17 +26,18 @@ def module_drafts(build: Build) -> Iterator[Draft]:
     tops = list(_tops(build))
     for each in tops:
         if each.is_package:
-            yield _imports(each, tuple(map(_imports, _inside(build, each))))
+            inside = tuple(replace(_imports(one), expected=False) for one in _inside(build, each))
+            yield replace(_imports(each), instead=inside)
     public = [each for each in tops if each.kind in _PYTHON]
     inner = [each for top in tops for each in _public_below(build, top)]
-    inner.sort(key=lambda each: -len(_stated(build, each)))
+    inner.sort(key=lambda each: -len(_public(build, each)))
     for each in [*public, *inner][:_MOST_MODULES]:
         yield from _names(build, each)
 
 
-def _imports(module: Module, instead: tuple[Draft, ...] = ()) -> Draft:
-    return Draft("imports", module.name, f"{module.name} finds what it imports from itself",
-                 {"package": module.name, "all": True}, instead=instead)  # fmt: skip
+def _imports(module: Module) -> Draft:
+    title = f"{module.name} finds what it imports from itself"
+    return Draft("imports", module.name, title, {"package": module.name, "all": True})
 
 
 def _inside(build: Build, top: Module) -> list[Module]:
@@ -96,33 +98,38 @@ def _tops(build: Build) -> Iterator[Module]:
 
 
 def _public_below(build: Build, top: Module) -> Iterator[Module]:
-    """The packages right below one that state which of their names are public."""
+    """The modules right below a package that others may import from."""
     for each in build.modules.below(top.name) if top.is_package else ():
         name = each.name.removeprefix(f"{top.name}.")
         public = not name.startswith("_") and name not in ("tests", "test", "testing")
-        package = each.kind is ModuleKind.PACKAGE and each is not top and "." not in name
-        if package and public and _stated(build, each):
+        if each is not top and "." not in name and each.kind in _PYTHON and public:
             yield each
 
 
-def _stated(build: Build, module: Module) -> frozenset[str]:
-    """The names in ``__all__``, if all of it is there to be read."""
-    stated = build.modules.surface(module).all_names
-    if stated is None or not stated.complete or stated.of_modules:
-        return frozenset()
-    return stated.names
+def _public(build: Build, module: Module) -> list[str]:
+    """The names that others may import from a module: its ``__all__``, else what it defines.
+
+    Of ``__all__`` those that are there: what a compiled module brings nobody can see.
+    """
+    surface = build.modules.surface(module)
+    stated = surface.all_names
+    if stated is None:
+        defined = surface.defined - surface.conditional - surface.deleted
+        return sorted(name for name in defined if not name.startswith("_"))
+    asked = ((name, ask(build.modules, module.name, name)) for name in sorted(stated.names))
+    return [name for name, answer in asked if answer.status is Presence.PRESENT]
 
 
 def _names(build: Build, module: Module) -> Iterator[Draft]:
-    stated = _stated(build, module)
-    if stated and len(stated) <= _MOST_NAMES:
-        yield Draft("module-inventory", module.name,
-                    f"{module.name} has the {len(stated)} names of its __all__",
-                    {"module": module.name, "has": sorted(stated)})  # fmt: skip
+    public = _public(build, module)
+    if public and len(public) <= _MOST_NAMES:
+        title = f"{module.name} has its {len(public)} public names"
+        asked: dict[str, object] = {"module": module.name, "has": public}
+        yield Draft("module-inventory", module.name, title, asked)
         return
     found = inventory(build.modules, module.name)
     least = int(len(found.names) * _FEWER)
     if found.complete and least >= _FEW:
-        yield Draft("module-inventory", module.name,
-                    f"{module.name} has {least:,} public names at least",
-                    {"module": module.name, "min": least})  # fmt: skip
+        title = f"{module.name} has at least {least:,} public names"
+        asked = {"module": module.name, "min": least}
+        yield Draft("module-inventory", module.name, title, asked)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from ...checklist.build import Build
 from ...errors import RequestError
@@ -54,8 +55,10 @@ def first_checklist(
 
     Raises:
         SourceError: a target cannot be opened.
-        RequestError: there is nothing in a target that the next build could be held to.
+        RequestError: there is nothing in a target that the next build could be held to, or two
+            of them are wheels of one project.
     """
+    _require_one_build(targets)
     surroundings = Surroundings.of(
         root=root, with_=with_, host=host, preload=preload, library_path=library_path,
         dlopen=dlopen, libc=libc,
@@ -69,7 +72,29 @@ def first_checklist(
     if not any(each.drafts for each in sections):
         raise RequestError(f"{build.label}: nothing in it could be held against the next build")
     damaged = [f"what is in a file that cannot be read: {each}" for each in survey.damaged]
-    return document(_name(build), build.label, sections, [*damaged, *holding.left_out])
+    left_out = [_inside(each, build.sources) for each in (*damaged, *holding.left_out)]
+    return document(_name(build), build.label, sections, left_out)
+
+
+def _require_one_build(targets: Sequence[str]) -> None:
+    """Raise where two wheels are of one project: they are never installed together."""
+    seen: dict[str, str] = {}
+    for target in targets:
+        try:
+            project = str(parse_wheel_filename(os.path.basename(target))[0])
+        except (InvalidWheelFilename, ValueError):
+            continue
+        if project in seen:
+            both = f"{seen[project]} and {target} are two builds of {project}"
+            raise RequestError(f"{both}: a checklist is written from one of them")
+        seen[project] = target
+
+
+def _inside(text: str, sources: Sequence[Source]) -> str:
+    """A sentence in which files are named as they are in the target, wherever that lies."""
+    for source in sources:
+        text = text.replace(f"{source.label}::", "").replace(f"{source.label.rstrip('/')}/", "")
+    return text
 
 
 def _require_something(source: Source, survey: Survey) -> None:
@@ -103,9 +128,12 @@ def _sections(
     libraries = [_held(each, survey, holding, progress) for each in chosen]
     files = tuple(draft for there, _, _ in libraries for draft in there)
     yield Section("Files", (*files, *holding.kept(size_drafts(build))))
-    yield Section("Every library", holding.kept(library_drafts(survey, chosen)))
-    for each in survey.code:
-        _let_go(each)
+    every: list[Draft] = []
+    for draft in library_drafts(survey, chosen):
+        every += holding.kept([draft])
+        for each in survey.code:  # there may be more of them than a process may have open
+            _let_go(each)
+    yield Section("Every library", tuple(every))
     for code, (_, own, _) in zip(chosen, libraries, strict=True):
         yield Section(shown(code.pattern), own)
     yield Section(
