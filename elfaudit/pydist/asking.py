@@ -37,9 +37,12 @@ def ask(modules: Modules, module: str, name: str | None) -> Answer:
         problem = modules.surface(found).problem
         parsed = problem is None or not found.path.endswith(".py")
         return _PRESENT if parsed else Answer(Presence.UNDECIDED, f"{found.path} {problem}")
-    if name == "*":
-        return _Asking(modules).star_is_whole(found)
-    return _Asking(modules).name(found, unicodedata.normalize("NFKC", name), homes=True)
+    try:
+        if name == "*":
+            return _Asking(modules).star_is_whole(found)
+        return _Asking(modules).name(found, unicodedata.normalize("NFKC", name), homes=True)
+    except RecursionError:
+        return Answer(Presence.UNDECIDED, f"{module} imports * through too many modules")
 
 
 def target_of(importer: Module, imported: Imported) -> str | None:

@@ -45,8 +45,8 @@ def test_a_name_that_is_there_in_a_module_that_fails_does_not_work(ask: Ask) -> 
     assert found.status is CheckStatus.FAIL
     assert found.message == f"p.platforms.current cannot be imported: {told}"
     assert found.advice.startswith("see whether all files are of one version: elfaudit verify ")
-    inner = ask("names = ['from p.platforms.rocm import Rocm']")
-    assert inner.message == f"p.platforms.rocm.Rocm cannot be imported: {told}"
+    inner = ask("names = ['from p.platforms.rocm import Rocm', 'import p.platforms']")
+    assert inner.message == f"p.platforms.rocm.Rocm, p.platforms cannot be imported: {told}"
     module = ask("names = ['from p.platforms import rocm']")
     assert module.status is CheckStatus.FAIL
     assert ask("names = ['from p.good import supports']").status is CheckStatus.PASS

@@ -26,9 +26,9 @@ knows it. Where a module computes its names the check is undecided, not failed.
 A name of `names` must also be one that can be imported: its module, and all that is imported from
 the same package whenever that is, must find what it imports.
 
-Imports that a function makes when it is called, and those in a `try` that catches their failure,
-are told as evidence and do not fail the check; `strict = true` makes them count. A name that is
-missing is searched for in the other modules of the package.
+Imports that a function makes when it is called, those under a condition, and those in a `try` that
+catches their failure, are told as evidence and do not fail the check; `strict = true` makes them
+count. A name that is missing is searched for in the other modules of the package.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class _Lines:
     wrong: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    refused: dict[Refusal, list[str]] = field(default_factory=dict)
     advice: str = ""
 
 
@@ -91,6 +92,9 @@ def _named(check: Check, build: Build) -> Judgement:
                     _wanted(build, module, name, lines)
                 else:
                     _unwanted(build, module, name, lines)
+    for refusal, names in lines.refused.items():
+        where = f"{refusal.file}:{refusal.line}: {refusal.problem}"
+        lines.wrong.append(f"{', '.join(names)} cannot be imported: {where}")
     if lines.wrong:
         evidence = [*lines.unsure, *lines.told]
         return failed(check, "; ".join(lines.wrong), evidence, lines.advice)
@@ -122,18 +126,17 @@ def _asked(statement: str) -> list[tuple[str, str | None]] | str:
 def _wanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
     """A statement that must work: what it names is there, and can be imported."""
     answer = ask(build.modules, module, name)
-    refusal = None if answer.status is Presence.ABSENT else _refused(build, module, name)
-    if answer.status is Presence.ABSENT or refusal is not None:
-        if not lines.wrong:
-            lines.advice = _whole(build)
-            if answer.homes and name is not None:
-                lines.advice = f"import it from there: from {answer.homes[0]} import {name}"
-            elif build.modules.find(module.partition(".")[0]) is None:
-                lines.advice = f"install what has the package {module.partition('.')[0]}"
-        lines.wrong.append(_line(build, module, name, answer, refusal))
-    else:
-        sure = answer.status is Presence.PRESENT
-        (lines.told if sure else lines.unsure).append(_line(build, module, name, answer))
+    if answer.status is Presence.ABSENT:
+        lines.advice = lines.advice or _advice(build, module, name, answer)
+        lines.wrong.append(_line(build, module, name, answer))
+        return
+    refusal = _refused(build, module, name)
+    if refusal is not None:
+        lines.advice = lines.advice or _whole(build)
+        lines.refused.setdefault(refusal, []).append(_spelled(module, name))
+        return
+    sure = answer.status is Presence.PRESENT
+    (lines.told if sure else lines.unsure).append(_line(build, module, name, answer))
 
 
 def _unwanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
@@ -156,6 +159,16 @@ def _refused(build: Build, module: str, name: str | None) -> Refusal | None:
     return refusal_of(modules, module if modules.find(submodule) is None else submodule)
 
 
+def _advice(build: Build, module: str, name: str | None, answer: Answer) -> str:
+    """What to do about something that is not there."""
+    if answer.homes and name is not None:
+        return f"import it from there: from {answer.homes[0]} import {name}"
+    package = module.partition(".")[0]
+    if build.modules.find(package) is None:
+        return f"install what has the package {package}"
+    return _whole(build)
+
+
 def _whole(build: Build) -> str:
     """How to find out whether all files are of one version."""
     labels = dict.fromkeys(shlex.quote(root.source.label) for root in build.roots)
@@ -165,13 +178,12 @@ def _whole(build: Build) -> str:
     )
 
 
-def _line(
-    build: Build, module: str, name: str | None, answer: Answer, refusal: Refusal | None = None
-) -> str:
-    what = module if name is None else f"{module}.{name}"
-    if refusal is not None:
-        where = f"{refusal.file}:{refusal.line}"
-        return f"{what} cannot be imported: {where}: {refusal.problem}"
+def _spelled(module: str, name: str | None) -> str:
+    return module if name is None else f"{module}.{name}"
+
+
+def _line(build: Build, module: str, name: str | None, answer: Answer) -> str:
+    what = _spelled(module, name)
     if answer.status is Presence.PRESENT:
         return f"{what} is there ({answer.reason})" if answer.reason else f"{what} is there"
     if answer.status is Presence.UNDECIDED:
