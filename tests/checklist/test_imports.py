@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,7 +90,27 @@ def test_undecided_imports_are_not_said_to_be_there(ask: Ask, tmp_path: Path) ->
     assert found.status is CheckStatus.PASS
     assert found.message == ("2 imports of 7 modules of p: none is missing, 1 cannot be decided")
     (tmp_path / "site/p/broken.py").write_text("def (\n")
+    told = ask("all = true\npackage = 'p'")
+    assert told.status is CheckStatus.PASS
+    assert told.message.endswith("1 cannot be decided; 1 file cannot be looked into")
     (tmp_path / "site/p/uses.py").write_text("from p.broken import x\n")
     found = ask("all = true\npackage = 'p'")
     assert found.status is CheckStatus.UNDECIDED
     assert found.message.startswith("p/uses.py:1: whether p.broken.x is there: p.broken: does not")
+
+
+def test_a_directory_without_access_is_not_one_without_modules(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).rstrip("/").endswith("p/utils"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for toml in ("all = true\npackage = 'p'", "names = ['from p.utils.torch import supports']"):
+        found = ask(toml)
+        assert found.status is CheckStatus.UNDECIDED
+        assert "cannot be listed: Permission denied: " in found.message

@@ -41,6 +41,7 @@ from ...findings.checks import Check, Judgement
 from ...pydist import (
     Answer,
     Grade,
+    ImportAudit,
     ImportFinding,
     Presence,
     Refusal,
@@ -50,7 +51,7 @@ from ...pydist import (
     refusal_of,
 )
 from ..build import Build
-from ..kind import NAME, TEXTS, Kind, erred, failed, passed, undecided, words
+from ..kind import NAME, TEXTS, Kind, counted, erred, failed, passed, undecided, words
 
 __all__ = ["KIND"]
 
@@ -95,6 +96,8 @@ def _named(check: Check, build: Build) -> Judgement:
     for refusal, names in lines.refused.items():
         where = f"{refusal.file}:{refusal.line}: {refusal.problem}"
         lines.wrong.append(f"{', '.join(names)} cannot be imported: {where}")
+    if lines.wrong and (closed := _closed(build)):
+        return undecided(check, f"{closed}: {'; '.join(lines.wrong)}", lines.told)
     if lines.wrong:
         evidence = [*lines.unsure, *lines.told]
         return failed(check, "; ".join(lines.wrong), evidence, lines.advice)
@@ -178,6 +181,12 @@ def _whole(build: Build) -> str:
     )
 
 
+def _closed(build: Build) -> str:
+    """A directory that may not be listed, so that what is in it is not known; or nothing."""
+    sources = (root.source for root in build.roots if not root.is_wheel)
+    return next((str(problem) for source in sources for problem in source.problems), "")
+
+
 def _spelled(module: str, name: str | None) -> str:
     return module if name is None else f"{module}.{name}"
 
@@ -202,34 +211,63 @@ def _all(check: Check, build: Build) -> Judgement:
         )
     if not found.modules:
         return failed(check, f"there is no package {package} in {build.label}")
-    strict = bool(check.parameters.get("strict"))
-    wrong, others, unsure, unread = [], [], [], []
+    sorts = _sorted(found, strict=bool(check.parameters.get("strict")))
+    told = f"{found.imports:,} imports of {found.modules:,} modules of {package}"
+    rest = [*sorts.doubt, *sorts.others]
+    if sorts.wrong:
+        return _wrong(check, build, sorts.wrong, [*rest, f"{told} were looked at"])
+    if sorts.unread:
+        return undecided(check, "; ".join(sorts.unread[:_MOST_SHOWN]), rest)
+    if not found.imports:
+        nothing = f"{package} imports nothing from itself"
+        return undecided(check, rest[0], rest[1:]) if rest else passed(check, nothing)
+    share = "all are there"
+    if sorts.unsure:
+        share = f"none is missing, {len(sorts.unsure):,} cannot be decided"
+    if found.unread:
+        share += f"; {counted(len(found.unread), 'file')} cannot be looked into"
+    return passed(check, f"{told}: {share}", rest)
+
+
+def _wrong(check: Check, build: Build, wrong: list[str], rest: list[str]) -> Judgement:
+    closed = _closed(build)
+    if closed:
+        return undecided(check, f"{closed}: {wrong[0]}", [*wrong[1:], *rest])
+    more = f" and {len(wrong) - _MOST_SHOWN:,} more" if len(wrong) > _MOST_SHOWN else ""
+    message = "; ".join(wrong[:_MOST_SHOWN]) + more
+    return failed(check, message, [*wrong[_MOST_SHOWN:], *rest], _whole(build))
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was found of the imports of a package, as lines.
+
+    ``unread`` are those of ``unsure`` that import what does not parse.
+    """
+
+    wrong: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    doubt: list[str] = field(default_factory=list)
+
+
+def _sorted(found: ImportAudit, *, strict: bool) -> _Findings:
+    sorts = _Findings()
     for each in found.findings:
         line = f"{each.file}:{each.line}: {_found(each)}"
         if each.status is Presence.UNDECIDED:
-            unsure.append(line)
-            if each.grade in _ALWAYS and any(word in each.reason for word in _REFUSED):
-                unread.append(line)
+            sorts.unsure.append(line)
+            if each.grade is not Grade.GUARDED and any(word in each.reason for word in _REFUSED):
+                sorts.unread.append(line)
         elif each.grade in _ALWAYS or strict:
-            wrong.append(line)
+            sorts.wrong.append(line)
         else:
-            others.append(f"{line} ({each.grade.value})")
-    told = f"{found.imports:,} imports of {found.modules:,} modules of {package}"
-    doubt = list(found.unread)
-    doubt += [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
-    if wrong:
-        more = f" and {len(wrong) - _MOST_SHOWN:,} more" if len(wrong) > _MOST_SHOWN else ""
-        message = "; ".join(wrong[:_MOST_SHOWN]) + more
-        evidence = [*wrong[_MOST_SHOWN:], *doubt, *others, f"{told} were looked at"]
-        return failed(check, message, evidence, _whole(build))
-    if unread:
-        return undecided(check, "; ".join(unread[:_MOST_SHOWN]), [*doubt, *others])
-    if not found.imports:
-        return passed(check, f"{package} imports nothing from itself")
-    if not unsure:
-        return passed(check, f"{told}: all are there", [*doubt, *others])
-    shares = f"none is missing, {len(unsure):,} cannot be decided"
-    return passed(check, f"{told}: {shares}", [*doubt, *others])
+            sorts.others.append(f"{line} ({each.grade.value})")
+    sorts.doubt += found.unread
+    if sorts.unsure:
+        sorts.doubt.append(f"{len(sorts.unsure):,} of them cannot be decided, as {sorts.unsure[0]}")
+    return sorts
 
 
 def _found(each: ImportFinding) -> str:
