@@ -11,9 +11,9 @@ from elfaudit import ChangeSeverity
 def test_names_and_modules_that_are_lost(tmp_path: Path) -> None:
     files = {
         "old": {"p/__init__.py": "from .a import x\n", "p/a.py": "x = y = 1\n", "p/gone.py": "",
-                "p/same.py": "z = 1\n", "p/made.py": "globals().update(a=1)\n"},
+                "p/same.py": "z = 1\n", "p/made.py": "a = 1\nglobals().update(f())\n"},
         "new": {"p/__init__.py": "from .a import x\n", "p/a.py": "x = w = 1\n", "p/come.py": "",
-                "p/same.py": "z = 1\n", "p/made.py": "globals().update(b=1)\n"},
+                "p/same.py": "z = 1\n", "p/made.py": "b = 1\nglobals().update(f())\n"},
     }  # fmt: skip
     for side, texts in files.items():
         for name, text in texts.items():
