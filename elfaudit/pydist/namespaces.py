@@ -100,8 +100,8 @@ class NamespaceUses:
     def is_suspicious(self, node: ast.stmt) -> bool:
         """Whether there is anything to look into."""
         lines = self._lines
-        first = min((each.lineno for each in getattr(node, "decorator_list", ())),
-                    default=node.lineno)  # fmt: skip
+        decorators = getattr(node, "decorator_list", None)
+        first = decorators[0].lineno if decorators else node.lineno
         position = bisect_left(lines, first)
         return position < len(lines) and lines[position] <= (node.end_lineno or node.lineno)
 
