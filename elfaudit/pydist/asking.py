@@ -62,7 +62,7 @@ def _without_module(modules: Modules, module: str, name: str | None) -> Answer:
         found = modules.find(parent)
         if found is not None:
             surface = modules.surface(found)
-            if may := surface.problem or surface.computed or surface.replaced or surface.open_path:
+            if may := surface.problem or surface.replaced or surface.open_path:
                 return Answer(Presence.UNDECIDED, f"{parent} may make it: {may}")
             break
         parent = parent.rpartition(".")[0]
