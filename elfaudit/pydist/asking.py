@@ -37,9 +37,12 @@ def ask(modules: Modules, module: str, name: str | None) -> Answer:
         problem = modules.surface(found).problem
         parsed = problem is None or not found.path.endswith(".py")
         return _PRESENT if parsed else Answer(Presence.UNDECIDED, f"{found.path} {problem}")
-    if name == "*":
-        return _Asking(modules).star_is_whole(found)
-    return _Asking(modules).name(found, unicodedata.normalize("NFKC", name), homes=True)
+    try:
+        if name == "*":
+            return _Asking(modules).star_is_whole(found)
+        return _Asking(modules).name(found, unicodedata.normalize("NFKC", name), homes=True)
+    except RecursionError:
+        return Answer(Presence.UNDECIDED, f"{module} imports * through too many modules")
 
 
 def target_of(importer: Module, imported: Imported) -> str | None:
@@ -59,7 +62,7 @@ def _without_module(modules: Modules, module: str, name: str | None) -> Answer:
         found = modules.find(parent)
         if found is not None:
             surface = modules.surface(found)
-            if may := surface.problem or surface.computed or surface.replaced or surface.open_path:
+            if may := surface.problem or surface.replaced or surface.open_path:
                 return Answer(Presence.UNDECIDED, f"{parent} may make it: {may}")
             break
         parent = parent.rpartition(".")[0]

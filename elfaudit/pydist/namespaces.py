@@ -24,6 +24,7 @@ __all__ = ["NamespaceUses", "own_expressions", "suspicious_lines"]
 _WORDS = (
     "exec", "eval", "globals", "locals", "vars", "setattr", "__name__", "__path__", "__all__",
     "modules", "__globals__", "f_globals", "__dict__", "__import__", "import_module", "builtins",
+    "meta_path",
 )  # fmt: skip
 _NAMED = frozenset((  # what is given its module's name and does nothing to the module
     "getLogger", "init_logger", "filterwarnings", "simplefilter", "warn", "info", "debug",
@@ -100,8 +101,8 @@ class NamespaceUses:
     def is_suspicious(self, node: ast.stmt) -> bool:
         """Whether there is anything to look into."""
         lines = self._lines
-        first = min((each.lineno for each in getattr(node, "decorator_list", ())),
-                    default=node.lineno)  # fmt: skip
+        decorators = getattr(node, "decorator_list", None)
+        first = decorators[0].lineno if decorators else node.lineno
         position = bisect_left(lines, first)
         return position < len(lines) and lines[position] <= (node.end_lineno or node.lineno)
 
@@ -155,6 +156,8 @@ class NamespaceUses:
             self._name(node, parent, grand)
         elif isinstance(node, ast.Call):
             self._called(node)
+        elif isinstance(node, ast.Attribute) and node.attr == "meta_path":
+            self._finder(parent)
         if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
             return
         term = self._term(node)
@@ -322,6 +325,13 @@ class NamespaceUses:
             return  # what is loaded from elsewhere, under a name that the caller gives
         begins = self._terms.beginning(key) if name is None else name
         self.makes.append(MadeModule(self._line, begins, name is not None, self._certain))
+
+    def _finder(self, parent: ast.AST) -> None:
+        """``sys.meta_path.append(…)``: a finder for modules beside the one that brings it."""
+        if isinstance(parent, ast.Attribute) and parent.attr in ("append", "insert", "extend"):
+            package = self._terms.name.rpartition(".")[0] or self._terms.name
+            begins = f"{self._terms.name if self._terms.is_package else package}."
+            self.makes.append(MadeModule(self._line, begins, complete=False, certain=False))
 
     def _dropped(self, node: ast.Expr) -> None:
         """``IntEnum._convert_("AF", __name__, …)``: it is called for what it does to the module."""

@@ -48,7 +48,8 @@ def parse_module(raw: bytes) -> ParsedModule | str:
         text = raw.decode(encoding)
     except (SyntaxError, UnicodeError, LookupError):
         return "is not of the encoding that it states"
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the author's affair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def test_a_name_that_is_there_in_a_module_that_fails_does_not_work(ask: Ask) -> 
     assert found.status is CheckStatus.FAIL
     assert found.message == f"p.platforms.current cannot be imported: {told}"
     assert found.advice.startswith("see whether all files are of one version: elfaudit verify ")
-    inner = ask("names = ['from p.platforms.rocm import Rocm']")
-    assert inner.message == f"p.platforms.rocm.Rocm cannot be imported: {told}"
+    inner = ask("names = ['from p.platforms.rocm import Rocm', 'import p.platforms']")
+    assert inner.message == f"p.platforms.rocm.Rocm, p.platforms cannot be imported: {told}"
     module = ask("names = ['from p.platforms import rocm']")
     assert module.status is CheckStatus.FAIL
     assert ask("names = ['from p.good import supports']").status is CheckStatus.PASS
@@ -89,7 +90,27 @@ def test_undecided_imports_are_not_said_to_be_there(ask: Ask, tmp_path: Path) ->
     assert found.status is CheckStatus.PASS
     assert found.message == ("2 imports of 7 modules of p: none is missing, 1 cannot be decided")
     (tmp_path / "site/p/broken.py").write_text("def (\n")
+    told = ask("all = true\npackage = 'p'")
+    assert told.status is CheckStatus.PASS
+    assert told.message.endswith("1 cannot be decided; 1 file cannot be looked into")
     (tmp_path / "site/p/uses.py").write_text("from p.broken import x\n")
     found = ask("all = true\npackage = 'p'")
     assert found.status is CheckStatus.UNDECIDED
     assert found.message.startswith("p/uses.py:1: whether p.broken.x is there: p.broken: does not")
+
+
+def test_a_directory_without_access_is_not_one_without_modules(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).rstrip("/").endswith("p/utils"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for toml in ("all = true\npackage = 'p'", "names = ['from p.utils.torch import supports']"):
+        found = ask(toml)
+        assert found.status is CheckStatus.UNDECIDED
+        assert "cannot be listed: Permission denied: " in found.message

@@ -123,3 +123,38 @@ def test_paths_are_compared_as_what_they_lead_to(site: Path, judged: Judge) -> N
 def test_a_line_feed_in_a_quoted_path_is_part_of_it() -> None:
     (row,) = read_record('"a\r\nb.py",,3\r\n')
     assert (row.path, row.size) == ("a\r\nb.py", 3)
+
+
+def test_a_wheel_without_metadata_is_refused_by_pip(site: Path, judged: Judge) -> None:
+    (site / "pkg-1.5.dist-info/METADATA").unlink()
+    rows = (site / RECORD).read_text().splitlines()
+    (site / RECORD).write_text("\n".join(row for row in rows if "METADATA" not in row) + "\n")
+    path = wheel(site)
+    assert not pip_installs(path)
+    assert judged(path).message == "pkg-1.5.dist-info has no METADATA: pip does not install it"
+
+
+def test_a_distribution_without_record_does_not_hide_files_of_others(
+    site: Path, judged: Judge
+) -> None:
+    (site / "old-1.egg-info").mkdir()
+    (site / "old-1.egg-info/PKG-INFO").write_text("Name: old\nVersion: 1\n")
+    (site / "old-1.egg-info/top_level.txt").write_text("Mine\n")
+    for name in ("pkg/left.py", "mine/a.py", "old/a.py"):
+        (site / name).parent.mkdir(exist_ok=True)
+        (site / name).write_text("")
+    assert judged(site).message == (
+        "pkg/left.py is in the package of pkg-1.5.dist-info, which does not list it"
+    )
+    (site / "old-1.egg-info/top_level.txt").write_text("pkg\n")
+    assert judged(site).status is CheckStatus.PASS
+
+
+def test_two_wheels_of_one_project_together(site: Path, tmp_path: Path) -> None:
+    first = wheel(site)
+    (tmp_path / "more").mkdir()
+    second = tmp_path / "more" / "pkg-1.5-1-py3-none-any.whl"
+    second.write_bytes(first.read_bytes())
+    (tmp_path / "list.toml").write_text("name = 'x'\n[[check]]\nkind='record'\n")
+    reports = elfaudit.verify([str(first), str(second)], str(tmp_path / "list.toml"), together=True)
+    assert "pkg is there twice" in reports[0].judgements[0].message

@@ -51,6 +51,8 @@ _CASES: list[tuple[str, dict[str, str | bytes], str]] = [
     ('import_module alias', {'p/__init__.py': 'import importlib\nfor n in ["a"]:\n  importlib.import_module("p."+n)\n', 'p/a.py': ''}, 'present: p:a'),
     ('class instance in sys.modules [HF _LazyModule]', {'p/__init__.py': 'import sys\nfrom typing import TYPE_CHECKING\n_s={"a":["X"]}\nif TYPE_CHECKING:\n  from .a import X\nelse:\n  from .lz import L\n  sys.modules[__name__]=L(__name__,_s)\n', 'p/a.py': 'X=1\n', 'p/lz.py': 'import types,importlib\nclass L(types.ModuleType):\n  def __init__(s,n,st):\n    super().__init__(n); s.__path__=__import__("sys").modules[n].__path__; s.s={v:k for k,vs in st.items() for v in vs}\n  def __getattr__(s,n):\n    if n in s.s: return getattr(importlib.import_module("."+s.s[n],"p"),n)\n    raise AttributeError(n)\n'}, 'present: p.a:X; undecided: p:X p:Y'),
     ('instance in sys.modules: bound names gone', {'p.py': 'import sys\nfoo=1\nclass M:\n  bar=1\nsys.modules[__name__]=M()\n'}, 'undecided: p:foo p:bar p:M'),
+    ("computed names make no modules", {"p/__init__.py": "globals().update({n: 1 for n in 'ab'})\n"}, "absent: p.b p.b:c; undecided: p:b"),
+    ("a finder", {"p/__init__.py": "", "p/six.py": "import sys, types\nclass F:\n  def find_spec(self, name, path=None, target=None):\n    import importlib.machinery as m\n    return m.ModuleSpec(name, self) if name == 'p.moves' else None\n  def create_module(self, spec): return types.ModuleType(spec.name)\n  def exec_module(self, module): module.x = 1\nsys.meta_path.append(F())\n"}, "undecided: p.moves p.moves:x p:moves; present: p.six"),
 ]  # fmt: skip
 
 

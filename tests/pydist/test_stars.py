@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from elfaudit.pydist import Presence, ask
+
 from .cpython import judged
+from .files import modules
 
 _CASES: list[tuple[str, dict[str, str | bytes], str]] = [
     ('star all', {'p/__init__.py': 'from .a import *\n', 'p/a.py': '__all__=["x"]\nx=1\ny=2\n'}, 'present: p:x p:a; absent: p:y'),
@@ -75,3 +78,10 @@ def test_a_name_is_there_if_cpython_imports_it(
     tmp_path: Path, files: dict[str, str | bytes], told: str
 ) -> None:
     judged(tmp_path, files, told)
+
+
+def test_a_chain_of_star_imports_that_is_too_long_is_undecided() -> None:
+    count = 2_000
+    found = modules({f"m{n}.py": f"from m{n + 1} import *\n" for n in range(count)})
+    assert ask(found, f"m{count - 100}", "x").status is Presence.UNDECIDED  # m2000 is not there
+    assert ask(found, "m0", "x").status is Presence.UNDECIDED

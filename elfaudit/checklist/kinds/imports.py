@@ -26,9 +26,9 @@ knows it. Where a module computes its names the check is undecided, not failed.
 A name of `names` must also be one that can be imported: its module, and all that is imported from
 the same package whenever that is, must find what it imports.
 
-Imports that a function makes when it is called, and those in a `try` that catches their failure,
-are told as evidence and do not fail the check; `strict = true` makes them count. A name that is
-missing is searched for in the other modules of the package.
+Imports that a function makes when it is called, those under a condition, and those in a `try` that
+catches their failure, are told as evidence and do not fail the check; `strict = true` makes them
+count. A name that is missing is searched for in the other modules of the package.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from ...findings.checks import Check, Judgement
 from ...pydist import (
     Answer,
     Grade,
+    ImportAudit,
     ImportFinding,
     Presence,
     Refusal,
@@ -50,7 +51,7 @@ from ...pydist import (
     refusal_of,
 )
 from ..build import Build
-from ..kind import NAME, TEXTS, Kind, erred, failed, passed, undecided, words
+from ..kind import NAME, TEXTS, Kind, counted, erred, failed, passed, undecided, words
 
 __all__ = ["KIND"]
 
@@ -76,6 +77,7 @@ class _Lines:
     wrong: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    refused: dict[Refusal, list[str]] = field(default_factory=dict)
     advice: str = ""
 
 
@@ -91,6 +93,11 @@ def _named(check: Check, build: Build) -> Judgement:
                     _wanted(build, module, name, lines)
                 else:
                     _unwanted(build, module, name, lines)
+    for refusal, names in lines.refused.items():
+        where = f"{refusal.file}:{refusal.line}: {refusal.problem}"
+        lines.wrong.append(f"{', '.join(names)} cannot be imported: {where}")
+    if lines.wrong and (closed := _closed(build)):
+        return undecided(check, f"{closed}: {'; '.join(lines.wrong)}", lines.told)
     if lines.wrong:
         evidence = [*lines.unsure, *lines.told]
         return failed(check, "; ".join(lines.wrong), evidence, lines.advice)
@@ -122,18 +129,17 @@ def _asked(statement: str) -> list[tuple[str, str | None]] | str:
 def _wanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
     """A statement that must work: what it names is there, and can be imported."""
     answer = ask(build.modules, module, name)
-    refusal = None if answer.status is Presence.ABSENT else _refused(build, module, name)
-    if answer.status is Presence.ABSENT or refusal is not None:
-        if not lines.wrong:
-            lines.advice = _whole(build)
-            if answer.homes and name is not None:
-                lines.advice = f"import it from there: from {answer.homes[0]} import {name}"
-            elif build.modules.find(module.partition(".")[0]) is None:
-                lines.advice = f"install what has the package {module.partition('.')[0]}"
-        lines.wrong.append(_line(build, module, name, answer, refusal))
-    else:
-        sure = answer.status is Presence.PRESENT
-        (lines.told if sure else lines.unsure).append(_line(build, module, name, answer))
+    if answer.status is Presence.ABSENT:
+        lines.advice = lines.advice or _advice(build, module, name, answer)
+        lines.wrong.append(_line(build, module, name, answer))
+        return
+    refusal = _refused(build, module, name)
+    if refusal is not None:
+        lines.advice = lines.advice or _whole(build)
+        lines.refused.setdefault(refusal, []).append(_spelled(module, name))
+        return
+    sure = answer.status is Presence.PRESENT
+    (lines.told if sure else lines.unsure).append(_line(build, module, name, answer))
 
 
 def _unwanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
@@ -156,6 +162,16 @@ def _refused(build: Build, module: str, name: str | None) -> Refusal | None:
     return refusal_of(modules, module if modules.find(submodule) is None else submodule)
 
 
+def _advice(build: Build, module: str, name: str | None, answer: Answer) -> str:
+    """What to do about something that is not there."""
+    if answer.homes and name is not None:
+        return f"import it from there: from {answer.homes[0]} import {name}"
+    package = module.partition(".")[0]
+    if build.modules.find(package) is None:
+        return f"install what has the package {package}"
+    return _whole(build)
+
+
 def _whole(build: Build) -> str:
     """How to find out whether all files are of one version."""
     labels = dict.fromkeys(shlex.quote(root.source.label) for root in build.roots)
@@ -165,13 +181,18 @@ def _whole(build: Build) -> str:
     )
 
 
-def _line(
-    build: Build, module: str, name: str | None, answer: Answer, refusal: Refusal | None = None
-) -> str:
-    what = module if name is None else f"{module}.{name}"
-    if refusal is not None:
-        where = f"{refusal.file}:{refusal.line}"
-        return f"{what} cannot be imported: {where}: {refusal.problem}"
+def _closed(build: Build) -> str:
+    """A directory that may not be listed, so that what is in it is not known; or nothing."""
+    sources = (root.source for root in build.roots if not root.is_wheel)
+    return next((str(problem) for source in sources for problem in source.problems), "")
+
+
+def _spelled(module: str, name: str | None) -> str:
+    return module if name is None else f"{module}.{name}"
+
+
+def _line(build: Build, module: str, name: str | None, answer: Answer) -> str:
+    what = _spelled(module, name)
     if answer.status is Presence.PRESENT:
         return f"{what} is there ({answer.reason})" if answer.reason else f"{what} is there"
     if answer.status is Presence.UNDECIDED:
@@ -190,34 +211,63 @@ def _all(check: Check, build: Build) -> Judgement:
         )
     if not found.modules:
         return failed(check, f"there is no package {package} in {build.label}")
-    strict = bool(check.parameters.get("strict"))
-    wrong, others, unsure, unread = [], [], [], []
+    sorts = _sorted(found, strict=bool(check.parameters.get("strict")))
+    told = f"{found.imports:,} imports of {found.modules:,} modules of {package}"
+    rest = [*sorts.doubt, *sorts.others]
+    if sorts.wrong:
+        return _wrong(check, build, sorts.wrong, [*rest, f"{told} were looked at"])
+    if sorts.unread:
+        return undecided(check, "; ".join(sorts.unread[:_MOST_SHOWN]), rest)
+    if not found.imports:
+        nothing = f"{package} imports nothing from itself"
+        return undecided(check, rest[0], rest[1:]) if rest else passed(check, nothing)
+    share = "all are there"
+    if sorts.unsure:
+        share = f"none is missing, {len(sorts.unsure):,} cannot be decided"
+    if found.unread:
+        share += f"; {counted(len(found.unread), 'file')} cannot be looked into"
+    return passed(check, f"{told}: {share}", rest)
+
+
+def _wrong(check: Check, build: Build, wrong: list[str], rest: list[str]) -> Judgement:
+    closed = _closed(build)
+    if closed:
+        return undecided(check, f"{closed}: {wrong[0]}", [*wrong[1:], *rest])
+    more = f" and {len(wrong) - _MOST_SHOWN:,} more" if len(wrong) > _MOST_SHOWN else ""
+    message = "; ".join(wrong[:_MOST_SHOWN]) + more
+    return failed(check, message, [*wrong[_MOST_SHOWN:], *rest], _whole(build))
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was found of the imports of a package, as lines.
+
+    ``unread`` are those of ``unsure`` that import what does not parse.
+    """
+
+    wrong: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    doubt: list[str] = field(default_factory=list)
+
+
+def _sorted(found: ImportAudit, *, strict: bool) -> _Findings:
+    sorts = _Findings()
     for each in found.findings:
         line = f"{each.file}:{each.line}: {_found(each)}"
         if each.status is Presence.UNDECIDED:
-            unsure.append(line)
-            if each.grade in _ALWAYS and any(word in each.reason for word in _REFUSED):
-                unread.append(line)
+            sorts.unsure.append(line)
+            if each.grade is not Grade.GUARDED and any(word in each.reason for word in _REFUSED):
+                sorts.unread.append(line)
         elif each.grade in _ALWAYS or strict:
-            wrong.append(line)
+            sorts.wrong.append(line)
         else:
-            others.append(f"{line} ({each.grade.value})")
-    told = f"{found.imports:,} imports of {found.modules:,} modules of {package}"
-    doubt = list(found.unread)
-    doubt += [f"{len(unsure):,} of them cannot be decided, as {unsure[0]}"] if unsure else []
-    if wrong:
-        more = f" and {len(wrong) - _MOST_SHOWN:,} more" if len(wrong) > _MOST_SHOWN else ""
-        message = "; ".join(wrong[:_MOST_SHOWN]) + more
-        evidence = [*wrong[_MOST_SHOWN:], *doubt, *others, f"{told} were looked at"]
-        return failed(check, message, evidence, _whole(build))
-    if unread:
-        return undecided(check, "; ".join(unread[:_MOST_SHOWN]), [*doubt, *others])
-    if not found.imports:
-        return passed(check, f"{package} imports nothing from itself")
-    if not unsure:
-        return passed(check, f"{told}: all are there", [*doubt, *others])
-    shares = f"none is missing, {len(unsure):,} cannot be decided"
-    return passed(check, f"{told}: {shares}", [*doubt, *others])
+            sorts.others.append(f"{line} ({each.grade.value})")
+    sorts.doubt += found.unread
+    if sorts.unsure:
+        sorts.doubt.append(f"{len(sorts.unsure):,} of them cannot be decided, as {sorts.unsure[0]}")
+    return sorts
 
 
 def _found(each: ImportFinding) -> str:

@@ -31,11 +31,12 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 
-from ...errors import SourceError
+from ...errors import ElfAuditError, SourceError
 from ...findings.checks import Check, Judgement
 from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
@@ -48,6 +49,7 @@ __all__ = ["KIND"]
 
 _MOST_SHOWN = 4
 _MOST_LISTED = 50  # files of one sort
+_MOST_TOPS = 65_536  # bytes of a top_level.txt
 _MOST_NAMED = 10  # projects in a command
 _WEAK = ("md5", "sha1")
 _CODE = (".py", ".so", ".pyd")
@@ -159,6 +161,9 @@ def _account_for(
     """Compare every row of one RECORD with the file."""
     if distribution.problem is not None:
         account.unsure.append(distribution.problem)
+    if root.is_wheel and distribution.metadata is None and distribution.problem is None:
+        detail = f"{distribution.directory} has no METADATA: pip does not install it"
+        account.wrong.append(Problem(Sort.WHOLE, detail=detail))
     if distribution.record is None:
         if root.is_wheel and distribution.problem is None:
             detail = f"{distribution.directory} has no RECORD"
@@ -169,6 +174,8 @@ def _account_for(
     if not distribution.record:
         detail = f"{distribution.directory}/RECORD lists nothing"
         account.wrong.append(Problem(Sort.WHOLE, detail=detail, project=project))
+    # A directory that may not be listed is no directory without files.
+    closed = "" if root.is_wheel else "; ".join(map(str, root.source.problems[:1]))
     seen: set[str] = set()
     for row in distribution.record:
         account.files += 1
@@ -182,7 +189,9 @@ def _account_for(
             account.unsure.append(f"the row of {row.path} {row.problem}")
         elif row.problem is not None:
             account.wrong.append(Problem(Sort.ROW, row.path, row.problem, project))
-        if problem is not None:
+        if problem is not None and problem[0] is Sort.MISSING and closed:
+            account.unsure.append(f"whether {row.path} is there: {closed}")
+        elif problem is not None:
             account.wrong.append(Problem(problem[0], row.path, problem[1], project))
 
 
@@ -226,7 +235,8 @@ def _twice(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterat
             yield Problem(Sort.WHOLE, detail=f"the wheel has {names}: pip does not install it")
     seen: dict[tuple[int, str], Distribution] = {}
     for root, each in asked:
-        key = (id(root), canonicalize_name(each.name))
+        # Wheels that are given together are installed into one directory.
+        key = (0 if root.is_wheel else id(root), canonicalize_name(each.name))
         if key in seen:
             detail = f"{each.name} is there twice: {seen[key].directory} and {each.directory}"
             yield Problem(Sort.WHOLE, detail=detail, project=each.name)
@@ -237,12 +247,25 @@ def _unlisted(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Ite
     """Files that no distribution lists: in a wheel any, elsewhere code in a package of one."""
     for root in dict.fromkeys(root for root, _ in asked):
         everyone = next(found for each, found in build.by_root if each is root)
-        if any(each.record is None for each in everyone):
-            continue  # whose files are whose is not known
         if root.is_wheel:
             yield from _unlisted_in_wheel(root, everyone)
         else:
             yield from _unlisted_in(root, everyone, [each for r, each in asked if r is root], build)
+
+
+def _tops_without_record(root: ImportRoot, everyone: tuple[Distribution, ...]) -> set[str]:
+    """The packages of distributions that do not say which files are theirs, in lower case."""
+    tops: set[str] = set()
+    for each in everyone:
+        if each.record is None:
+            tops.add(canonicalize_name(each.name).replace("-", "_"))
+            stated = root.source.find(f"{root.base}/{each.directory}/top_level.txt")
+            if stated is not None:
+                with suppress(ElfAuditError):
+                    tops |= set(
+                        stated.open().read(_MOST_TOPS).decode(errors="replace").lower().split()
+                    )
+    return tops
 
 
 def _unlisted_in_wheel(root: ImportRoot, everyone: tuple[Distribution, ...]) -> Iterator[Problem]:
@@ -270,6 +293,7 @@ def _unlisted_in(
             if "/" in path and not path.startswith(".."):
                 owners.setdefault(path.partition("/")[0], set()).add(each.directory)
     own = {each.directory: each for each in asked}
+    unknown = _tops_without_record(root, everyone)
     for file in build.files:
         if file.source is not root.source or not file.place.startswith(f"{root.base}/"):
             continue
@@ -277,6 +301,9 @@ def _unlisted_in(
         top = path.partition("/")[0]
         owner = owners.get(top, set())
         if path in listed or not path.endswith(_CODE) or top.endswith((".dist-info", ".egg-info")):
+            continue
+        regular = f"{top}/__init__.py" in listed  # others may add to a namespace package
+        if top.lower() in unknown or (unknown and not regular):
             continue
         if len(owner) == 1 and owner <= own.keys():
             whose = next(iter(owner))
