@@ -17,7 +17,7 @@ from elfaudit.findings.changed_metadata import changed_metadata, changed_tags
 from elfaudit.findings.changed_modules import changed_modules, difference_of_names
 from elfaudit.findings.changed_names import removed, renamed
 from elfaudit.findings.changed_verdicts import FileVerdict, changed_verdict
-from elfaudit.findings.compare import compare_files
+from elfaudit.findings.compare import changed_mode, compare_files, unreadable_files
 from elfaudit.findings.pairing import Candidate, pair
 from elfaudit.findings.stems import Role, library_stem, role_of
 from elfaudit.pydist import Metadata, WheelInfo
@@ -507,3 +507,14 @@ def test_extras_and_damaged_specifiers() -> None:
         (Aspect.EXTRAS, NOTABLE),
         (Aspect.EXTRAS, HARMLESS),
     }
+
+
+def test_many_files_of_one_kind_are_one_change() -> None:
+    files = [("a.py", (None, "no")), ("b.py", (None, "never")), ("c.py", ("once", None))]
+    found = list(unreadable_files(files))
+    assert [(each.severity, each.message) for each in found] == [
+        (BREAKING, "has 2 files that cannot be read now"),
+        (NOTABLE, "could not be read before: once"),
+    ]
+    assert [(item.name, item.new) for item in found[0].items] == [("a.py", "no"), ("b.py", "never")]
+    assert changed_mode(["bin/a", "bin/b"]).message.startswith("has 2 scripts that may not be run")
