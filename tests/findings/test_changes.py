@@ -319,6 +319,7 @@ def test_abidiff_tells_the_same_exports(workshop: Workshop) -> None:
         ("libfoo-1a2b3c4d.so.1", "libfoo"),
         ("libgfortran-040039e1-0352e75f.so.5.0.0", "libgfortran"),
         ("libscipy_openblas64_-32a4b2a6.so", "libscipy_openblas64_"),
+        ("libblas-r0-0cf96a72.3.23.dev.so", "libblas-r0.3.23.dev"),
         ("libpython3.11.so.1.0", "libpython"),
         ("libglib-2.0.so.0", "libglib"),
         ("_C.cpython-311-x86_64-linux-gnu.so", "_C"),
@@ -340,6 +341,7 @@ def test_a_name_without_version_and_hash(name: str, stem: str) -> None:
         ("a/_x.abi3.so", Role.EXTENSION),
         ("a.libs/libx-12345678.so", Role.PRIVATE),
         ("a/libx-12345678.so", Role.LIBRARY),
+        ("a.libs/libx-r0-0cf96a72.3.23.dev.so", Role.PRIVATE),
         ("a/libx-1234567f.so", Role.PRIVATE),
     ],
 )
@@ -379,6 +381,8 @@ def test_a_new_name_matters_where_somebody_knows_it() -> None:
     lost = renamed("a/libz.so.1", "a/libz.so.1.3", library, ["libz.so.1"])
     assert lost.severity is BREAKING
     assert lost.message == "was a/libz.so.1: nothing is found as libz.so.1 any more"
+    assert removed("p/_x.abi3.so", Role.EXTENSION).severity is NOTABLE
+    assert removed("p/x.abi3.so", Role.EXTENSION).severity is BREAKING
     assert removed("a/crt1.o", library, loadable=False).severity is HARMLESS
     assert removed("a/libz.so.1.2", library, found="a/libz.so.1.3").severity is NOTABLE
 
