@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import resolve_name
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -13,8 +14,7 @@ from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
 from ..loader.python import is_extension_name
 from ..pydist import Module, ModuleKind, Modules, inventory
-from ..pydist.imports import absolute
-from ..pydist.surface import Surface
+from ..pydist.surface import Imported, Surface
 from .build_targets import builds_of
 from .compared_builds import ComparedBuild
 from .compared_bytes import same_bytes
@@ -92,7 +92,7 @@ class _Side:
     def _is_own(self, module: Module, surface: Surface, name: str) -> bool:
         """Whether an import binds what the same distribution defines, and no module itself."""
         imported = surface.imports[surface.origins[name]]
-        target = absolute(module, imported)
+        target = _target(module, imported)
         if target is None or imported.name is None:
             return False
         top = target.partition(".")[0]
@@ -107,7 +107,7 @@ class _Side:
     ) -> bool:
         """Whether a star import brings what its own module does not merely import."""
         for position in surface.stars:
-            target = absolute(module, surface.imports[position])
+            target = _target(module, surface.imports[position])
             found = None if target is None else self.modules.find(target)
             if found is None or found.name in seen:
                 continue
@@ -221,6 +221,15 @@ def _unstated(old: _Side, module: Module, surface: Surface, there: frozenset[str
         return
     if is_public(module.name):
         yield from (f"{module.name}.{name}" for name in (was.names - now.names) & there)
+
+
+def _target(module: Module, imported: Imported) -> str | None:
+    """The module that an import names, in full; None where the dots lead above the package."""
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    try:
+        return resolve_name("." * imported.level + imported.module, package)
+    except ImportError:
+        return None
 
 
 def _is_library(module: Module) -> bool:
