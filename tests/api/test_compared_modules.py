@@ -64,9 +64,9 @@ def told(changes: tuple[BuildChange, ...]) -> dict[tuple[str, str], list[str]]:
 
 def test_names_and_modules_that_are_lost(tmp_path: Path) -> None:
     old = {"p/__init__.py": "from .a import x\n", "p/a.py": "x = y = 1\n", "p/gone.py": "",
-           "p/same.py": "z = 1\n", "p/made.py": "globals().update(a=1)\n"}  # fmt: skip
+           "p/same.py": "z = 1\n", "p/made.py": "import os\nglobals().update(os.environ)\n"}  # fmt: skip
     new = {"p/__init__.py": "from .a import x\n", "p/a.py": "x = w = 1\n", "p/come.py": "",
-           "p/same.py": "z = 1\n", "p/made.py": "globals().update(b=1)\n"}  # fmt: skip
+           "p/same.py": "z = 1\n", "p/made.py": "import os\nglobals().update(**os.environ)\n"}  # fmt: skip
     found = difference(tmp_path, old, new)
     assert told(found.changes) == {
         ("modules lost", "breaking"): ["p.gone"],
