@@ -63,10 +63,10 @@ def told(changes: tuple[BuildChange, ...]) -> dict[tuple[str, str], list[str]]:
 
 
 def test_names_and_modules_that_are_lost(tmp_path: Path) -> None:
-    old = {"p/__init__.py": "from .a import x\n", "p/a.py": "x = y = 1\n", "p/gone.py": "",
-           "p/same.py": "z = 1\n", "p/made.py": "import os\nglobals().update(os.environ)\n"}  # fmt: skip
-    new = {"p/__init__.py": "from .a import x\n", "p/a.py": "x = w = 1\n", "p/come.py": "",
-           "p/same.py": "z = 1\n", "p/made.py": "import os\nglobals().update(**os.environ)\n"}  # fmt: skip
+    same = {"p/__init__.py": "from .a import x\n", "p/same.py": "z = 1\n"}
+    made = "import os\nglobals().update({}os.environ)\n"
+    old = {**same, "p/a.py": "x = y = 1\n", "p/gone.py": "", "p/made.py": made.format("")}
+    new = {**same, "p/a.py": "x = w = 1\n", "p/come.py": "", "p/made.py": made.format("**")}
     found = difference(tmp_path, old, new)
     assert told(found.changes) == {
         ("modules lost", "breaking"): ["p.gone"],
