@@ -16,6 +16,7 @@ from ..findings.compare import (
     compare_files,
     replaced_by_script,
     unreadable,
+    unreadable_files,
     worst,
 )
 from ..findings.pairing import Candidate, pair
@@ -90,9 +91,8 @@ class ComparedFiles:
             changes = () if same else self._compare(was, now)
             yield self._row(was, now, (self._renamed(was, now), *changes))
         for was, now in self.same:
-            changed = self._mode(was, now)
-            if changed:
-                yield self._row(was, now, changed)
+            if self._may_run_no_more(was, now) and self.is_elf(self.after, now):
+                yield self._row(was, now, (changed_mode(),))
         yield from (self._row(path, None, (self._removed(path),)) for path in self.gone)
         yield from (self._row(None, path, (added(path),)) for path in self.come)
 
@@ -114,12 +114,13 @@ class ComparedFiles:
 
     def changes(self) -> Iterator[BuildChange]:
         """What is to be said of files that are no ELF files, but of what the whole is worth."""
-        for was, now in self.rest:
-            if was is not None and now is not None:
-                problem = unreadable(*self.damaged.get((was, now), (None, None)))
-                if problem is not None:
-                    yield problem
-                yield from self._mode(was, now)
+        rest = [(was, now) for was, now in self.rest if was is not None and now is not None]
+        pairs = [(now, self.damaged[was, now]) for was, now in rest if (was, now) in self.damaged]
+        yield from unreadable_files(pairs)
+        stopped = [now for was, now in (*rest, *self.same) if self._may_run_no_more(was, now)]
+        scripts = [path for path in stopped if not self.is_elf(self.after, path)]
+        if scripts:
+            yield changed_mode(scripts)
 
     def state(self, was: str, now: str) -> bool:
         """Whether two files are the same; why one of them cannot be read is kept."""
@@ -195,18 +196,19 @@ class ComparedFiles:
         instead = found[0] if found and None not in found else None
         return removed(path, who.role, loadable=who.loadable, found=instead)
 
-    def _mode(self, was: str, now: str) -> tuple[BuildChange, ...]:
-        """Whether a program, or a script, may be run no more."""
+    def _may_run_no_more(self, was: str, now: str) -> bool:
+        """Whether it is a program or script that lost its executable bit."""
         old, new = self.before.member(was), self.after.member(now)
         if not old.executable or new.executable is not False:
-            return ()
+            return False
         if is_library_name(now) or _INSTALLED_SCRIPT in new.path:
-            return ()  # nobody runs the one, and pip makes the other executable
-        elf = self.is_elf(self.after, now)
-        program = elf and _who(new, now).role is Role.PROGRAM
-        if not program and not self._is_script(now):
-            return ()
-        return (changed_mode(None if self.is_elf(self.before, was) else now),)
+            return False  # nobody runs the one, and pip makes the other executable
+        if self._is_script(now):
+            return True
+        return self.is_elf(self.after, now) and _who(new, now).role is Role.PROGRAM
+
+    def _mode(self, was: str, now: str) -> tuple[BuildChange, ...]:
+        return (changed_mode(),) if self._may_run_no_more(was, now) else ()
 
     def _is_script(self, path: str) -> bool:
         """Whether a file of the new build begins as scripts do."""

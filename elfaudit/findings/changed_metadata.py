@@ -141,8 +141,12 @@ def _extras(old: Sequence[str], new: Sequence[str]) -> Iterator[BuildChange]:
     gone = [was[name] for name in was if name not in now]
     come = [now[name] for name in now if name not in was]
     if gone:
-        text = f"has no extra {some(gone)} any more"
+        text = f"has no extra{_plural(gone)} {some(gone)} any more"
         yield BuildChange(Aspect.EXTRAS, _NOTABLE, text, tuple(map(ChangedItem, gone)))
     if come:
-        text = f"has the extra {some(come)} now"
+        text = f"has the extra{_plural(come)} {some(come)} now"
         yield BuildChange(Aspect.EXTRAS, _HARMLESS, text, tuple(map(ChangedItem, come)))
+
+
+def _plural(names: Sequence[str]) -> str:
+    return "" if len(names) == 1 else "s"

@@ -153,7 +153,11 @@ def _not_importable(found: ModuleDifference) -> Iterator[BuildChange]:
 def _names_lost(found: ModuleDifference) -> Iterator[BuildChange]:
     for standing, severity, text in (
         (Standing.PUBLIC, _BREAKING, "has {} no more"),
-        (Standing.PASSED_ON, _NOTABLE, "has {} no more in modules that only imported them from it"),
+        (
+            Standing.PASSED_ON,
+            _NOTABLE,
+            "has {} no more where they were merely imported from the package",
+        ),
         (Standing.STARRED, _NOTABLE, "has {} in __all__ no more, which import * brought"),
         (Standing.INTERNAL, _HARMLESS, "has {} no more"),
     ):

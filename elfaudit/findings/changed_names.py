@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from .changed_modules import is_public
 from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, some
 from .stems import Role, library_stem
 
@@ -98,9 +99,13 @@ def removed(
         severity = _HARMLESS
     elif found is not None:
         severity, text = _NOTABLE, f"{text}; who asks for it by name gets {found}"
-    elif role is Role.PRIVATE:
+    elif role is Role.PRIVATE or (role is Role.EXTENSION and _is_private_module(path)):
         severity = _NOTABLE
     return BuildChange(Aspect.FILE_REMOVED, severity, text, (), path, None)
+
+
+def _is_private_module(path: str) -> bool:
+    return not is_public(path.rpartition("::")[2].partition(".")[0].replace("/", "."))
 
 
 def changed_links(

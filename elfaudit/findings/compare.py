@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..elf import ElfObject, Kind
 from ..errors import ElfAuditError
 from .changed_exports import changed_exports
 from .changed_facts import changed_facts
 from .changed_references import changed_references, changed_versions
-from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity
+from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted
 from .stems import role_of
 
-__all__ = ["added", "changed_mode", "compare_files", "replaced_by_script", "unreadable", "worst"]
+__all__ = [
+    "added",
+    "changed_mode",
+    "compare_files",
+    "replaced_by_script",
+    "unreadable",
+    "unreadable_files",
+    "worst",
+]
 
 
 def compare_files(
@@ -86,12 +94,35 @@ def replaced_by_script(kind: Kind) -> BuildChange:
     return BuildChange(Aspect.KIND, ChangeSeverity.NOTABLE, text, (), kind.value, "script")
 
 
-def changed_mode(path: str | None) -> BuildChange:
-    """The change of a program or script that lost its executable bit; of a script, where it is."""
-    items = () if path is None else (ChangedItem(path),)
+def changed_mode(scripts: Sequence[str] = ()) -> BuildChange:
+    """The change of a program that lost its executable bit, or of scripts somewhere in a build."""
+    items = tuple(map(ChangedItem, scripts))
     text = "may not be run any more: its executable bit is gone"
-    text = text if path is None else f"has {path}, which {text}"
+    if len(scripts) == 1:
+        text = f"has {scripts[0]}, which {text}"
+    elif scripts:
+        count = counted(len(scripts), "script")
+        text = f"has {count} that may not be run any more: their executable bits are gone"
     return BuildChange(Aspect.EXECUTABLE_BIT, ChangeSeverity.BREAKING, text, items)
+
+
+def unreadable_files(
+    files: Sequence[tuple[str, tuple[str | None, str | None]]],
+) -> Iterator[BuildChange]:
+    """The changes of files of which one side cannot be read, with the reasons before and now."""
+    for now in (True, False):
+        found = [(path, why) for path, why in files if (why[1] is not None) is now]
+        if len(found) == 1:
+            one = unreadable(*found[0][1])
+            yield from () if one is None else (one,)
+        elif found:
+            severity = ChangeSeverity.BREAKING if now else ChangeSeverity.NOTABLE
+            count = counted(len(found), "file")
+            text = f"has {count} that " + (
+                "cannot be read now" if now else "could not be read before"
+            )
+            items = tuple(ChangedItem(path, None, None, why[now]) for path, why in found)
+            yield BuildChange(Aspect.UNREADABLE, severity, text, items)
 
 
 def worst(changes: Iterator[BuildChange]) -> tuple[BuildChange, ...]:

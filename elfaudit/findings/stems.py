@@ -10,8 +10,9 @@ from ..loader.python import is_extension_name
 
 __all__ = ["Role", "library_stem", "role_of", "without_hash"]
 
-# auditwheel: the first 8 digits of the file's SHA-256, once or, since 6.3, also of its origin.
-_HASH = re.compile(r"(?:-[0-9a-f]{8})+(?=\.so|$)")
+# auditwheel: the first 8 digits of the file's SHA-256, once or, since 6.3, also of its origin; in
+# front of the first dot, which need not be that of the suffix (libx-0cf96a72.3.23.dev.so).
+_HASH = re.compile(r"(?:-[0-9a-f]{8})+(?=\.so|\.[\w.]*\.so$|$)")
 _LONGEST = 1000  # NAME_MAX is 255; a name in a file may have megabytes, and a search its square
 _EXTENSION_TAG = re.compile(
     r"\.(?:cpython-\d+[a-z]*-[\w-]+|abi3(?:-[\w-]+)?|(?:pypy|graalpy)[\w-]+)\.so$"

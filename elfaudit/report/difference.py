@@ -56,7 +56,7 @@ _TOLD = frozenset(
 )
 
 # Of these the new value is why, or where.
-_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.EXPORTS_MOVED))
+_EXPLAINED = frozenset((Aspect.MODULES_BROKEN, Aspect.EXPORTS_MOVED, Aspect.UNREADABLE))
 
 
 def gist(difference: Difference, style: Style) -> str:

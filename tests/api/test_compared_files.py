@@ -64,12 +64,11 @@ def test_an_extension_is_for_the_interpreters_of_its_name(
     built = workshop.library("m.so", code, soname="")
     for name, severity, found in ((other, BREAKING, False), (".abi3.so", HARMLESS, True)):
         shutil.copy(built, sides[0] / f"m{suffix}")
-        new = Path(shutil.copy(built, sides[1] / f"m{name}"))
+        new = sides[1] / f"m{name}"
+        shutil.copy(built, new)
         search = "import importlib.util as u, sys; sys.exit(u.find_spec('m') is None)"
-        code_of = subprocess.run(
-            [sys.executable, "-c", search], cwd=sides[1], check=False
-        ).returncode
-        assert (not code_of) is found
+        done = subprocess.run([sys.executable, "-c", search], cwd=sides[1], check=False)
+        assert (done.returncode == 0) is found
         renamed = changes(*sides)[Aspect.FILE_RENAMED]
         assert renamed.severity is severity
         new.unlink()

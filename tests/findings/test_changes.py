@@ -17,7 +17,7 @@ from elfaudit.findings.changed_metadata import changed_metadata, changed_tags
 from elfaudit.findings.changed_modules import changed_modules, difference_of_names
 from elfaudit.findings.changed_names import removed, renamed
 from elfaudit.findings.changed_verdicts import FileVerdict, changed_verdict
-from elfaudit.findings.compare import compare_files
+from elfaudit.findings.compare import changed_mode, compare_files, unreadable_files
 from elfaudit.findings.pairing import Candidate, pair
 from elfaudit.findings.stems import Role, library_stem, role_of
 from elfaudit.pydist import Metadata, WheelInfo
@@ -319,6 +319,7 @@ def test_abidiff_tells_the_same_exports(workshop: Workshop) -> None:
         ("libfoo-1a2b3c4d.so.1", "libfoo"),
         ("libgfortran-040039e1-0352e75f.so.5.0.0", "libgfortran"),
         ("libscipy_openblas64_-32a4b2a6.so", "libscipy_openblas64_"),
+        ("libblas-r0-0cf96a72.3.23.dev.so", "libblas-r0.3.23.dev"),
         ("libpython3.11.so.1.0", "libpython"),
         ("libglib-2.0.so.0", "libglib"),
         ("_C.cpython-311-x86_64-linux-gnu.so", "_C"),
@@ -340,6 +341,7 @@ def test_a_name_without_version_and_hash(name: str, stem: str) -> None:
         ("a/_x.abi3.so", Role.EXTENSION),
         ("a.libs/libx-12345678.so", Role.PRIVATE),
         ("a/libx-12345678.so", Role.LIBRARY),
+        ("a.libs/libx-r0-0cf96a72.3.23.dev.so", Role.PRIVATE),
         ("a/libx-1234567f.so", Role.PRIVATE),
     ],
 )
@@ -379,6 +381,8 @@ def test_a_new_name_matters_where_somebody_knows_it() -> None:
     lost = renamed("a/libz.so.1", "a/libz.so.1.3", library, ["libz.so.1"])
     assert lost.severity is BREAKING
     assert lost.message == "was a/libz.so.1: nothing is found as libz.so.1 any more"
+    assert removed("p/_x.abi3.so", Role.EXTENSION).severity is NOTABLE
+    assert removed("p/x.abi3.so", Role.EXTENSION).severity is BREAKING
     assert removed("a/crt1.o", library, loadable=False).severity is HARMLESS
     assert removed("a/libz.so.1.2", library, found="a/libz.so.1.3").severity is NOTABLE
 
@@ -507,3 +511,14 @@ def test_extras_and_damaged_specifiers() -> None:
         (Aspect.EXTRAS, NOTABLE),
         (Aspect.EXTRAS, HARMLESS),
     }
+
+
+def test_many_files_of_one_kind_are_one_change() -> None:
+    files = [("a.py", (None, "no")), ("b.py", (None, "never")), ("c.py", ("once", None))]
+    found = list(unreadable_files(files))
+    assert [(each.severity, each.message) for each in found] == [
+        (BREAKING, "has 2 files that cannot be read now"),
+        (NOTABLE, "could not be read before: once"),
+    ]
+    assert [(item.name, item.new) for item in found[0].items] == [("a.py", "no"), ("b.py", "never")]
+    assert changed_mode(["bin/a", "bin/b"]).message.startswith("has 2 scripts that may not be run")
