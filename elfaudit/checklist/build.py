@@ -143,6 +143,7 @@ class Build:
         self.resolve, self.runner = resolver, runner
         self.system, self.store = system, store
         self.readings: Mapping[Hashable, Reading] = {}
+        self._matching: dict[str, list[BuildFile]] = {}
 
     @cached_property
     def files(self) -> tuple[BuildFile, ...]:
@@ -164,6 +165,11 @@ class Build:
             pattern: a path below an import root; without a slash the last part of any path; with a
                 leading one a path in the file system that the source is.
         """
+        if pattern not in self._matching:
+            self._matching[pattern] = self._matched(pattern)
+        return self._matching[pattern]
+
+    def _matched(self, pattern: str) -> list[BuildFile]:
         if pattern.startswith("/"):
             if not _WILD.search(pattern):
                 return self._at(pattern)  # perhaps a link, or through one

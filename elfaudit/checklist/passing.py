@@ -145,8 +145,7 @@ class _Pass:
             try:
                 code = self._through()
             except ElfAuditError as problem:
-                error = problem
-                code = problem if self._code is not None else None
+                error = code = problem
         search = self._search
         return Reading(self._hashing.digests(), search.end, search.places(), error, code)
 
@@ -156,7 +155,7 @@ class _Pass:
             self._code.feed(self._search.end, piece)
         self._search.update(piece)
 
-    def _through(self) -> GpuTargets | None:
+    def _through(self) -> GpuTargets | ElfAuditError | None:
         """Show all bytes to the observers, and the facts to the store."""
         job = self._job
         stream = job.member.open()
@@ -181,14 +180,17 @@ class _Pass:
             with suppress(ElfAuditError):  # whoever asks for the facts is told
                 self._store.read(member)
 
-    def _device_code(self, stream: ByteStream) -> GpuTargets | None:
+    def _device_code(self, stream: ByteStream) -> GpuTargets | ElfAuditError | None:
         """What is known of the code for GPUs, when all bytes are seen."""
         if self._code is None:
             return None
         self._code.end()
         name = self._job.member.display
-        reader = Reader(stream, name)
-        return self._code.targets(name, find_sections(reader, read_header(reader)))
+        try:
+            reader = Reader(stream, name)
+            return self._code.targets(name, find_sections(reader, read_header(reader)))
+        except ElfAuditError as error:  # no ELF file: its bytes are read all the same
+            return error
 
 
 def _pieces(stream: ByteStream) -> Iterator[bytes]:

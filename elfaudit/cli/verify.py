@@ -135,7 +135,7 @@ def verify(
                 raise click.UsageError("--init writes a checklist: it takes neither -c nor json.")
             from ..api.first_checklist import first_checklist  # noqa: PLC0415  needs a TOML writer
 
-            write(first_checklist(targets, progress=progress))
+            write(first_checklist(targets, progress=progress, **inputs))
             return
         reports = judge(
             targets,

@@ -92,9 +92,12 @@ def _rows(check: Check, elf: ElfObject) -> Iterator[int]:
     table, given = elf.symbols, check.parameters
     accepts = _condition(check)
     names = table.names
+    versions = {
+        each.name for each in elf.versions.definitions
+    }  # symbols of that name stand for them
     undefined = given.get("side") == "undefined"
     for row in table.undefined_indices if undefined else table.export_indices:
-        if not accepts(names[row]):
+        if not accepts(names[row]) or names[row] in versions:
             continue
         if "version" in given and not matches_name(table[row].version or "", str(given["version"])):
             continue
