@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from elfaudit import Judgement
+from elfaudit import Judgement, verify
 from tests.checklist.test_kinds import ERROR, FAIL, PASS, UNDECIDED, Ask, ask, write, zipped
 
 __all__ = ["ask"]
@@ -279,3 +279,31 @@ def test_a_directory_that_is_a_link(ask: Ask, tmp_path: Path) -> None:
     for path in ("/opt/rocm/lib/libamdhip64.so.7", "/opt/rocm/lib/libamdhip64.so*", "/opt/rocm"):
         assert ask(f"kind='file'\npath='{path}'", site, root=str(root)).status is PASS, path
         assert ask(f"kind='file'\npath='{path}'", site, root=None).status is FAIL, path
+
+
+def test_the_symbol_of_a_version_is_no_export(ask: Ask, tmp_path: Path) -> None:
+    """``nm -D`` shows it as ``A FOO_1.0``; nobody can call it."""
+    script = tmp_path / "v.map"
+    script.write_text("FOO_1.0 { *; };")
+    file = gcc(
+        tmp_path / "lib/liba.so", "int f(void) { return 1; }", f"-Wl,--version-script,{script}"
+    )
+    told = subprocess.run(["nm", "-D", file], capture_output=True, text=True, check=True).stdout
+    assert " A FOO_1.0" in told
+    assert ask("kind='symbols'\nfile='liba.so'\nexact=1", tmp_path / "lib").status is PASS
+
+
+def test_a_text_that_is_named_as_a_library_is_hashed_all_the_same(tmp_path: Path) -> None:
+    files = {
+        "p/__init__.py": b"",
+        "p/x.so": b"GROUP ( libx.so.1 )",
+        "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n",
+    }
+    write(tmp_path / "s", files)
+    wheel = zipped(tmp_path / "s", tmp_path / "p-1-py3-none-any.whl")
+    toml = "kind='record'\n[[check]]\nkind='gpu-targets'\nfile='*.so'\nlacks=['gfx900']"
+    path = tmp_path / "both.toml"
+    path.write_text(f"name='x'\n[[check]]\n{toml}\n")
+    record, targets = verify(str(wheel), str(path))[0].judgements
+    assert record.status is PASS
+    assert targets.status is ERROR
