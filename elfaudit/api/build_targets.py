@@ -215,19 +215,17 @@ def _is_below_another(base: str, bases: Iterable[str]) -> bool:
 
 
 def _machine(sources: Sequence[Source], roots: Sequence[ImportRoot], *, is_this: bool) -> Machine:
-    version = next(
-        (
-            found
-            for root in roots
-            if (found := _version_of(f"{root.source.label}{root.base}/")) is not None
-        ),
-        None,
-    )
-    architecture = next(filter(None, map(_architecture, sources)), platform.machine())
-    known = version is not None
+    places = (f"{root.source.label}{root.base}/" for root in roots)
+    versions = dict.fromkeys(filter(None, map(_version_of, places)))
+    tagged = {_architecture(source) for source in sources if isinstance(source, WheelSource)}
+    architecture = next(filter(None, tagged), None)
     running = ".".join(platform.python_version_tuple()[:2])
+    version = next(iter(versions), running)
     interpreter = next(filter(None, map(_interpreter, roots)), None)
-    return Machine(version or running, known, architecture, is_this, interpreter)
+    return Machine(
+        version, len(versions) == 1, architecture or platform.machine(), len(tagged) == 1
+        and architecture is not None, is_this, interpreter,
+    )  # fmt: skip
 
 
 def _interpreter(root: ImportRoot) -> str | None:

@@ -85,8 +85,10 @@ class Machine:
 
     Attributes:
         python: the version of Python that imports it, ``3.11``.
-        python_is_known: whether the files say so; otherwise it is the one that runs elfaudit.
+        python_is_known: whether the files say so, and all the same; otherwise it is the first they
+            say, or the one that runs elfaudit.
         architecture: as ``uname -m``.
+        architecture_is_known: whether the tag of a wheel says so.
         is_this: whether what is audited is this machine itself.
         interpreter: the Python of the environment that is audited, on this machine; None: unknown.
     """
@@ -94,6 +96,7 @@ class Machine:
     python: str
     python_is_known: bool
     architecture: str
+    architecture_is_known: bool
     is_this: bool
     interpreter: str | None = None
 
@@ -227,7 +230,18 @@ class Build:
     @cached_property
     def modules(self) -> Modules:
         """The Python modules of all import roots."""
-        return Modules(tuple(_PythonFiles(root, self._below(root)) for root in self.roots))
+        places: dict[object, list[ImportRoot]] = {}
+        for root in self.roots:  # purelib and platlib of a wheel are installed into one directory
+            places.setdefault(id(root.source) if root.is_wheel else root, []).append(root)
+        machine = self.machine
+        return Modules(
+            tuple(
+                _PythonFiles([(root, self._below(root)) for root in some])
+                for some in places.values()
+            ),
+            python=machine.python if machine.python_is_known else None,
+            machine=machine.architecture if machine.architecture_is_known else None,
+        )
 
     @cached_property
     def by_root(self) -> tuple[tuple[ImportRoot, tuple[Distribution, ...]], ...]:
@@ -264,16 +278,22 @@ class Build:
 
 
 class _PythonFiles:
-    """The files of an import root as modules are searched for in them."""
+    """The files of an import root as modules are searched for in them; of a wheel of all its roots.
 
-    def __init__(self, root: ImportRoot, names: Iterable[str]) -> None:
-        self._names, self._read = tuple(names), _reader(root)
+    Args:
+        roots: each with its files; of two of one name the later is installed over the earlier.
+    """
+
+    def __init__(self, roots: Iterable[tuple[ImportRoot, Iterable[str]]]) -> None:
+        self._readers: dict[str, Callable[[str, int], bytes]] = {}
+        for root, names in roots:
+            self._readers.update(dict.fromkeys(names, _reader(root)))
 
     def names(self) -> Iterable[str]:
-        return self._names
+        return self._readers.keys()
 
     def read(self, name: str) -> bytes:
-        return self._read(name, -1)
+        return self._readers[name](name, -1)
 
 
 def _reader(root: ImportRoot) -> Callable[[str, int], bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .answers import Answer, ImportAudit, ImportFinding, Presence
 from .asking import ask, target_of
@@ -24,13 +25,24 @@ def audit(modules: Modules, package: str) -> ImportAudit:
             count += 1
         elif surface.problem is not None and module.path.endswith(".py"):
             unread.append(f"{module.path} {surface.problem}")
-        for imported in surface.imports:
+        for imported in map(_graded(module), surface.imports):
             target = target_of(module, imported)
             if target is not None and target.partition(".")[0] != package.partition(".")[0]:
                 continue
             imports += 1
             findings += _judged(modules, module, imported, target, answers)
     return ImportAudit(tuple(findings), imports, count, tuple(unread))
+
+
+def _graded(module: Module) -> Callable[[Imported], Imported]:
+    """How much the imports of a module matter: ``__main__`` is only run, by ``python -m``."""
+
+    def graded(imported: Imported) -> Imported:
+        if module.name.endswith(".__main__") and imported.grade is Grade.PLAIN:
+            return replace(imported, grade=Grade.CONDITIONAL)
+        return imported
+
+    return graded
 
 
 def _judged(

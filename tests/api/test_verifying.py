@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import zipfile
 import zlib
 from collections import Counter
@@ -21,7 +22,7 @@ from elfaudit.elf.fatbin import GpuTargets
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import open_source
 from elfaudit.sources.inflate import InflatedStream
-from tests.checklist.test_kinds import write
+from tests.checklist.test_kinds import write, zipped
 from tests.elf.test_fatbin import bundle
 
 
@@ -171,3 +172,52 @@ def test_a_dist_info_among_the_files_of_a_package_is_no_import_root(tmp_path: Pa
     write(environment, {"r.py": b"", "r-1.dist-info/METADATA": b"Name: r\nVersion: 1\n"})
     (build,) = builds_of(((str(site),),), Surroundings())
     assert sorted(each.name for each in build.distributions) == ["p", "r"]
+
+
+def test_purelib_and_platlib_are_installed_into_one_directory(tmp_path: Path) -> None:
+    """As pip installs them: what is in either is found beside the rest, and imports."""
+    base = tmp_path / "files"
+    write(base, {
+        "p/__init__.py": b"from . import pure, plat\nfrom .plat import y\n",
+        "p-1.data/purelib/p/pure.py": b"x = 1\n", "p-1.data/platlib/p/plat.py": b"y = 1\n",
+        "p-1.dist-info/METADATA": b"Metadata-Version: 2.1\nName: p\nVersion: 1\n",
+        "p-1.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    })  # fmt: skip
+    wheel = zipped(base, tmp_path / "p-1-py3-none-any.whl")
+    target = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target)]
+    subprocess.run([*pip, str(wheel)], check=True)
+    subprocess.run([sys.executable, "-c", "import p"], check=True, cwd=target)
+    path = tmp_path / "x.toml"
+    path.write_text("name='x'\n[[check]]\nkind='imports'\npackage='p'\nall=true\n")
+    for each in (wheel, target):
+        assert elfaudit.verify(str(each), str(path))[0].judgements[0].status is CheckStatus.PASS
+
+
+@pytest.mark.parametrize(("suffix", "status"), [
+    (".cpython-311-x86_64-linux-gnu.so", CheckStatus.PASS), (".abi3.so", CheckStatus.PASS),
+    (".cpython-312-x86_64-linux-gnu.so", CheckStatus.FAIL),
+    (".cpython-311-aarch64-linux-gnu.so", CheckStatus.FAIL),
+])  # fmt: skip
+def test_extension_modules_are_those_of_the_python_and_machine_of_the_wheel(
+    tmp_path: Path, suffix: str, status: CheckStatus
+) -> None:
+    base = tmp_path / "files"
+    write(base, {"p/__init__.py": b"", f"p/_c{suffix}": b"\x7fELF",
+                 "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})  # fmt: skip
+    wheel = zipped(base, tmp_path / "p-1-cp311-cp311-linux_x86_64.whl")
+    path = tmp_path / "x.toml"
+    path.write_text("name='x'\n[[check]]\nkind='imports'\nnames=['import p._c']\n")
+    assert elfaudit.verify(str(wheel), str(path))[0].judgements[0].status is status
+
+
+def test_what_is_only_run_fails_no_package(tmp_path: Path) -> None:
+    """``python -m p`` fails, ``import p`` does not."""
+    write(tmp_path / "s", {"p/__init__.py": b"", "p/__main__.py": b"from . import gone\n",
+                           "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"})  # fmt: skip
+    subprocess.run([sys.executable, "-c", "import p"], check=True, cwd=tmp_path / "s")
+    path = tmp_path / "x.toml"
+    path.write_text("name='x'\n[[check]]\nkind='imports'\npackage='p'\nall=true\n")
+    judgement = elfaudit.verify(str(tmp_path / "s"), str(path))[0].judgements[0]
+    assert judgement.status is CheckStatus.PASS
+    assert any("p/__main__.py:1" in line for line in judgement.evidence)

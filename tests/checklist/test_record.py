@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import struct
 import subprocess
 import sys
 import zipfile
@@ -158,3 +159,48 @@ def test_two_wheels_of_one_project_together(site: Path, tmp_path: Path) -> None:
     (tmp_path / "list.toml").write_text("name = 'x'\n[[check]]\nkind='record'\n")
     reports = elfaudit.verify([str(first), str(second)], str(tmp_path / "list.toml"), together=True)
     assert "pkg is there twice" in reports[0].judgements[0].message
+
+
+def test_a_checksum_of_the_archive_that_is_wrong(
+    judged: Callable[[Path], Judgement], site: Path, tmp_path: Path
+) -> None:
+    """RECORD is right, and pip refuses the wheel all the same."""
+    path = zipped(site, tmp_path / "pkg-1.5-py3-none-any.whl")
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("pkg/a.py")
+    stated = struct.pack("<I", info.CRC)
+    path.write_bytes(path.read_bytes().replace(stated, struct.pack("<I", info.CRC ^ 1)))
+    judgement = judged(path)
+    assert judgement.status is CheckStatus.FAIL
+    assert judgement.message.startswith("pkg/a.py has another checksum than the archive states")
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(tmp_path / "t")]
+    done = subprocess.run([*pip, str(path)], check=False, capture_output=True, text=True)
+    assert done.returncode
+    assert "Bad CRC-32" in done.stderr
+
+
+def test_compiled_modules_do_not_count(judged: Callable[[Path], Judgement], site: Path) -> None:
+    """numpy lists one in its wheel, and pip makes it anew."""
+    record = site / "pkg-1.5.dist-info/RECORD"
+    row = "pkg/__pycache__/a.cpython-311.pyc,sha256=AAAA,7\n"
+    record.write_text(record.read_text() + row + "pkg/__pycache__/a.cpython-311.pyc,,\n")
+    assert judged(site).status is CheckStatus.PASS
+
+
+def test_packages_of_debian_are_kept_by_dpkg(
+    judged: Callable[[Path], Judgement], tmp_path: Path
+) -> None:
+    """It strips libraries and changes shebangs, and leaves RECORD as it was."""
+    packages = tmp_path / "root/usr/lib/python3/dist-packages"
+    write(packages, {"yaml/__init__.py": b"", "PyYAML-6.dist-info/METADATA": b"Name: PyYAML\n"})
+    (packages / "yaml/__init__.py").write_text("changed")
+    (tmp_path / "root/etc").mkdir()
+    for target in (packages, tmp_path / "root"):
+        judgement = judged(target)
+        assert judgement.status is CheckStatus.SKIP
+        assert "dpkg --verify" in judgement.message
+    local = tmp_path / "root/usr/local/lib/python3.11/dist-packages"
+    write(local, {"own/__init__.py": b"", "own-1.dist-info/METADATA": b"Name: own\n"})
+    assert judged(tmp_path / "root").status is CheckStatus.PASS
+    (local / "own/__init__.py").write_text("changed")
+    assert judged(tmp_path / "root").status is CheckStatus.FAIL

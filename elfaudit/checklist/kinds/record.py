@@ -20,10 +20,12 @@ A file of another version that was copied over, or left behind, is neither seen 
 
 ## How it is decided
 
-All hashes are computed, each file is read once. Compiled modules (`.pyc`) need not be listed, nor
-RECORD and its signatures. Files that an installer adds (INSTALLER, REQUESTED, direct_url.json) are
-listed by it. A hash function that is not known leaves the file undecided. What is wrong is told
-once for all files with which it is: the files follow as evidence.
+All hashes are computed, each file is read once; of a wheel also the checksums of the archive, to
+which installers hold it. Compiled modules (`.pyc`) do not count, nor do RECORD and its signatures;
+nor the packages of Debian in /usr/lib/python3/dist-packages, of which dpkg keeps account. Files
+that an installer adds (INSTALLER, REQUESTED, direct_url.json) are listed by it. A hash function
+that is not known leaves the file undecided. What is wrong is told once for all files with which it
+is: the files follow as evidence.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, counted, failed, passed, skipped, undecided
-from ..passing import Wanted
+from ..passing import CHECKSUM, Wanted
 from .record_problems import Problem, Sort, sentences
 
 __all__ = ["KIND"]
@@ -73,6 +75,8 @@ def _wants(check: Check, build: Build) -> Iterator[Wanted]:
             member = _listed(root, row)
             if isinstance(member, Member):
                 yield Wanted(member, algorithm=row.algorithm)
+                if member.checksum is not None:
+                    yield Wanted(member, algorithm=CHECKSUM)
 
 
 def _asked(check: Check, build: Build) -> Iterator[tuple[ImportRoot, Distribution]]:
@@ -82,6 +86,15 @@ def _asked(check: Check, build: Build) -> Iterator[tuple[ImportRoot, Distributio
         for each in distributions:
             if wanted is None or canonicalize_name(each.name) == wanted:
                 yield root, each
+
+
+def _is_of_system(root: ImportRoot) -> bool:
+    """Whether a directory is that of Debian's own packages, whose RECORD nobody keeps right.
+
+    Source: Debian Python Policy, "Module path"; what pip installs is below /usr/local.
+    """
+    place = f"{root.source.label.rstrip('/')}{root.base}"
+    return place.endswith("/usr/lib/python3/dist-packages")
 
 
 def _listed(root: ImportRoot, row: RecordRow) -> Member | None:
@@ -97,7 +110,11 @@ def _listed(root: ImportRoot, row: RecordRow) -> Member | None:
 
 def _judge(check: Check, build: Build) -> Judgement:
     account = _Account()
-    asked = list(_asked(check, build))
+    everyone = list(_asked(check, build))
+    asked = [each for each in everyone if not _is_of_system(each[0])]
+    if everyone and not asked:
+        return skipped(check, "its files are kept by the package manager of the system: "
+                       "dpkg --verify compares them")  # fmt: skip
     if not asked:
         name = check.parameters.get("distribution")
         if name is not None:
@@ -174,25 +191,32 @@ def _account_for(
     if not distribution.record:
         detail = f"{distribution.directory}/RECORD lists nothing"
         account.wrong.append(Problem(Sort.WHOLE, detail=detail, project=project))
-    # A directory that may not be listed is no directory without files.
-    closed = "" if root.is_wheel else "; ".join(map(str, root.source.problems[:1]))
     seen: set[str] = set()
     for row in distribution.record:
         account.files += 1
         path = posixpath.normpath(row.path)
-        if path in seen:
-            account.wrong.append(Problem(Sort.TWICE, row.path, project=project))
+        if not path.endswith(".pyc"):  # made anew by whoever imports the module
+            if path in seen:
+                account.wrong.append(Problem(Sort.TWICE, row.path, project=project))
+            _account_for_row(root, row, build, account, project)
         seen.add(path)
-        problem = _compared(root, row, build)
-        unsure = row.algorithm is None and "unknown kind" in (row.problem or "")
-        if unsure:
-            account.unsure.append(f"the row of {row.path} {row.problem}")
-        elif row.problem is not None:
-            account.wrong.append(Problem(Sort.ROW, row.path, row.problem, project))
-        if problem is not None and problem[0] is Sort.MISSING and closed:
-            account.unsure.append(f"whether {row.path} is there: {closed}")
-        elif problem is not None:
-            account.wrong.append(Problem(problem[0], row.path, problem[1], project))
+
+
+def _account_for_row(
+    root: ImportRoot, row: RecordRow, build: Build, account: _Account, project: str
+) -> None:
+    """Compare one row with the file."""
+    # A directory that may not be listed is no directory without files.
+    closed = "" if root.is_wheel else "; ".join(map(str, root.source.problems[:1]))
+    if row.algorithm is None and "unknown kind" in (row.problem or ""):
+        account.unsure.append(f"the row of {row.path} {row.problem}")
+    elif row.problem is not None:
+        account.wrong.append(Problem(Sort.ROW, row.path, row.problem, project))
+    problem = _compared(root, row, build)
+    if problem is not None and problem[0] is Sort.MISSING and closed:
+        account.unsure.append(f"whether {row.path} is there: {closed}")
+    elif problem is not None:
+        account.wrong.append(Problem(problem[0], row.path, problem[1], project))
 
 
 def _project(distribution: Distribution) -> str:
@@ -209,7 +233,7 @@ def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str
         return None  # beside the directory that is audited, not in it
     member = _listed(root, row)
     if member is None:
-        return None if row.path.endswith(".pyc") else (Sort.MISSING, "")
+        return Sort.MISSING, ""
     reading = build.reading(member)
     size = member.size if row.size is None else row.size
     if row.digest is not None and row.algorithm is not None and reading is not None:
@@ -219,12 +243,18 @@ def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str
             return Sort.SIZE, f"{reading.size:,} bytes, not {size:,}"
         if reading.digests.get(row.algorithm) != row.digest:
             return Sort.CONTENT, f"its {row.algorithm} is another"
+        if member.checksum is not None and reading.digests.get(CHECKSUM) != _crc(member.checksum):
+            return Sort.CHECKSUM, ""
         weak = root.is_wheel and row.algorithm in _WEAK
         return (Sort.WEAK, row.algorithm) if weak else None
     if member.size != size:
         return Sort.SIZE, f"{member.size:,} bytes, not {size:,}"
     unhashed = row.digest is None and root.is_wheel and not row.problem
     return (Sort.UNHASHED, "") if unhashed and not is_unhashed(row.path) else None
+
+
+def _crc(checksum: int) -> bytes:
+    return checksum.to_bytes(4, "big")
 
 
 def _twice(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterator[Problem]:

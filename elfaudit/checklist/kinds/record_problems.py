@@ -17,6 +17,10 @@ class Sort(Enum):
         "{path} is not the file that RECORD describes: {detail}",
         "{count} files are not those that RECORD describes, as {path}: {detail}",
     )
+    CHECKSUM = (
+        "{path} has another checksum than the archive states: not to be installed",
+        "{count} files have another checksum than the archive states, as {path}: not installable",
+    )
     UNREADABLE = (
         "{path} cannot be read: {detail}",
         "{count} files cannot be read, as {path}: {detail}",
