@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit import Judgement, verify
-from tests.checklist.test_kinds import ERROR, FAIL, PASS, UNDECIDED, Ask, ask, write, zipped
+from tests.checklist.test_kinds import ERROR, FAIL, PASS, SKIP, UNDECIDED, Ask, ask, write, zipped
 
 __all__ = ["ask"]
 
@@ -307,3 +307,33 @@ def test_a_text_that_is_named_as_a_library_is_hashed_all_the_same(tmp_path: Path
     record, targets = verify(str(wheel), str(path))[0].judgements
     assert record.status is PASS
     assert targets.status is ERROR
+
+
+@pytest.mark.parametrize(("tag", "told"), [
+    ("linux_aarch64", "p/liba.so is built for another machine (e_machine 62) than the tag names, aarch64"),
+    ("manylinux_2_28_aarch64", "p/liba.so is built for another machine"),
+    ("musllinux_1_2_x86_64", "p/liba.so needs GLIBC_2.2.5, and a wheel for musl promises no glibc"),
+    ("manylinux_2_17_x86_64", "needs GLIBC_2.2.5"),
+    ("any", None), ("linux_x86_64", None), ("linux_x86_64.linux_aarch64", None),
+])  # fmt: skip
+def test_the_machine_and_the_c_library_of_the_tag(
+    ask: Ask, tmp_path: Path, tag: str, told: str | None
+) -> None:
+    """``readelf -h`` says which machine it is, ``readelf -V`` whose versions it needs."""
+    gcc(tmp_path / "w/p/liba.so", '#include <stdio.h>\nint f(void) { return puts(""); }')
+    write(
+        tmp_path / "w", {"p/__init__.py": b"", "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n"}
+    )
+    wheel = zipped(tmp_path / "w", tmp_path / f"p-1-py3-none-{tag}.whl")
+    judgement = ask("kind='glibc'\nfile='*.so'\ntag=true", wheel)
+    if told is None:
+        assert judgement.status is SKIP
+    else:
+        assert judgement.status is (FAIL if told.startswith("p/") else PASS)
+        assert judgement.message.startswith(told)
+
+
+def test_what_the_checklist_allows_counts_without_a_tag(ask: Ask, tmp_path: Path) -> None:
+    gcc(tmp_path / "lib/liba.so", '#include <stdio.h>\nint f(void) { return puts(""); }')
+    toml = "kind='glibc'\nfile='*.so'\ntag=true\nmax={GLIBC='2.1'}"
+    assert ask(toml, tmp_path / "lib").status is FAIL

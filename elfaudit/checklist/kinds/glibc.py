@@ -3,8 +3,8 @@
 ## What it asks
 
 `max`: the newest version of each prefix that is allowed. `tag = true`: what the platform tag of the
-wheel promises (`manylinux_2_28` is glibc 2.28) must be enough; a wheel without such a tag is
-skipped.
+wheel promises (`manylinux_2_28` is glibc 2.28) must be enough, and some file must be for its
+machine; a wheel for musl may need no glibc. A wheel without such a tag is skipped.
 
 ```toml
 [[check]]
@@ -30,20 +30,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...elf import ElfObject
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..kind import GLOB, Kind, erred, failed, listed, passed, skipped
-from ..manylinux import Versions, promised, true_tag
+from ..platform_tags import Versions, is_for_musl, machines_of, promised, true_tag
 from .elf_files import facts_wanted, look_at, no_file
 
 __all__ = ["KIND"]
 
 _VERSION = re.compile(r"(?P<prefix>GLIBC|GLIBCXX|CXXABI)_(?P<number>\d+(?:\.\d+)*)$")
 _NAMED = {"GLIBC_ABI_DT_RELR": (2, 36)}
+_MUSL = "musl"
 _NAMELESS = re.compile(r"GLIBC_(?!\d)")
 _MOST_SHOWN = 4
 
@@ -65,14 +66,16 @@ class _Need:
 
 def _judge(check: Check, build: Build) -> Judgement:
     given = _given(check)
-    tags = _promised(build) if check.parameters.get("tag") else {}
-    if check.parameters.get("tag") and not tags:
-        return skipped(check, f"{build.label} has no manylinux tag that promises a glibc")
+    by_tag = bool(check.parameters.get("tag"))
+    tags = _promised(build) if by_tag else {}
     files = look_at(check, build)
     if not files.found and not files.damaged:
         return no_file(check, build, files)
+    wrong = list(_of_other_machine(files.found)) if by_tag else []
+    if by_tag and not tags and not given and not wrong:
+        return skipped(check, f"{build.label} has no tag that promises a glibc")
     needs = [need for file, elf in files.found for need in _needs(file, elf)]
-    wrong = [text for need in needs if (text := _problem(need, given, tags))]
+    wrong += [text for need in needs if (text := _problem(need, given, tags))]
     highest = _highest(needs)
     told = [f"{n.name} is needed by {n.file.path} for {_symbols(n.elf, n.name)}" for n in highest]
     notes = (*told, *files.damaged, *files.passed_over)
@@ -100,6 +103,8 @@ def _dotted(number: tuple[int, ...]) -> str:
 def _problem(need: _Need, given: Versions, tags: Mapping[str, tuple[str, Versions]]) -> str:
     """What is wrong with a need, a sentence; empty if nothing is."""
     tag, limits = tags.get(need.file.source.label, ("", {}))
+    if tag == _MUSL and need.prefix == "GLIBC":
+        return f"{need.file.path} needs {need.name}, and a wheel for musl promises no glibc"
     limit = given.get(need.prefix, limits.get(need.prefix))
     if limit is None or (need.number is not None and need.number <= limit):
         return ""
@@ -143,9 +148,30 @@ def _symbols(elf: ElfObject, version: str) -> str:
 
 def _promised(build: Build) -> dict[str, tuple[str, Versions]]:
     """What the tags of each wheel promise, by its path."""
-    wheels = dict.fromkeys(root.source.label for root in build.roots if root.is_wheel)
-    found = {wheel: promised(wheel.rpartition("/")[2]) for wheel in wheels}
-    return {wheel: tag for wheel, tag in found.items() if tag is not None}
+    found: dict[str, tuple[str, Versions]] = {}
+    for wheel in dict.fromkeys(root.source.label for root in build.roots if root.is_wheel):
+        name = wheel.rpartition("/")[2]
+        tag = (_MUSL, {}) if is_for_musl(name) else promised(name)
+        if tag is not None:
+            found[wheel] = tag
+    return found
+
+
+def _of_other_machine(files: Iterable[tuple[BuildFile, ElfObject]]) -> Iterator[str]:
+    """Wheels of which no file is for the machine that the tag names.
+
+    Some bring a file for another machine, too, to be injected into its processes, say.
+    """
+    by_wheel: dict[str, list[tuple[BuildFile, ElfObject]]] = {}
+    for file, elf in files:
+        by_wheel.setdefault(file.source.label, []).append((file, elf))
+    for wheel, some in by_wheel.items():
+        machines = machines_of(wheel.rpartition("/")[2]) if wheel.endswith(".whl") else {}
+        known = {number for numbers in machines.values() for number in numbers}
+        if known and not any(elf.machine in known for _, elf in some):
+            named = " or ".join(machines)
+            what = f"another machine (e_machine {some[0][1].machine}) than the tag names"
+            yield f"{some[0][0].path} is built for {what}, {named}"
 
 
 def _advice(needs: list[_Need], tags: Mapping[str, tuple[str, Versions]]) -> str:

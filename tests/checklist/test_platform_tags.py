@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from elfaudit.checklist.manylinux import promised, true_tag
+from elfaudit.checklist.platform_tags import promised, true_tag
 from tests.real.fetch import Unavailable, wheel
 
 
