@@ -19,6 +19,7 @@ __all__ = ["texts_of"]
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 def texts_of(path: str) -> Iterator[str]:
@@ -43,22 +44,35 @@ def _unpacked(path: str) -> Iterator[bytes]:
     """The bytes of a file, of one made by gzip those that it was made of."""
     stream = FileStream(path)
     try:
-        inflate = None
-        while chunk := stream.read(_CHUNK):
-            if inflate is None and not chunk.startswith(_GZIP):
-                yield chunk
-                yield from iter(lambda: stream.read(_CHUNK), b"")
-                return
-            inflate = inflate or zlib.decompressobj(16 + zlib.MAX_WBITS)
-            while chunk:
-                yield inflate.decompress(chunk, _CHUNK)
-                chunk = inflate.unconsumed_tail
-                if inflate.eof:  # another member may follow
-                    chunk, inflate = inflate.unused_data, zlib.decompressobj(16 + zlib.MAX_WBITS)
-    except zlib.error as error:
-        raise SourceError(path, f"cannot be unpacked: {error}") from error
+        first = stream.read(_CHUNK)
+        chunks = itertools.chain((first,), iter(lambda: stream.read(_CHUNK), b""))
+        yield from _inflated(path, chunks) if first.startswith(_GZIP) else chunks
     finally:
         stream.release()
+
+
+def _inflated(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """What one or more members of gzip hold, one behind the other (RFC 1952, section 2.2).
+
+    Raises:
+        SourceError: they are damaged, or the last one does not end.
+    """
+    inflate = zlib.decompressobj(_GZIP_WINDOW)
+    begun = False
+    try:
+        for chunk in chunks:
+            left = chunk
+            while left:
+                begun = True
+                yield inflate.decompress(left, _CHUNK)
+                left = inflate.unconsumed_tail
+                if inflate.eof:
+                    left, inflate = inflate.unused_data, zlib.decompressobj(_GZIP_WINDOW)
+                    begun = False
+    except zlib.error as error:
+        raise SourceError(path, f"cannot be unpacked: {error}") from error
+    if begun:
+        raise SourceError(path, "cannot be unpacked: it ends too early")
 
 
 def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -122,8 +122,10 @@ def _looked_at(job: _Job, store: ObjectStore) -> Reading:
     if job.device_code:
         try:
             stream = job.member.open()
-            found = gpu_targets(stream, job.member.display)
-            _release(stream)
+            try:
+                found = gpu_targets(stream, job.member.display)
+            finally:
+                _release(stream)
         except ElfAuditError as error:
             found = error
     return Reading({}, None, {}, None, found)
@@ -160,12 +162,13 @@ class _Pass:
         job = self._job
         stream = job.member.open()
         if not isinstance(stream, InflatedStream):
-            for piece in _pieces(stream):
-                self._observe(piece)
-            self._read_facts(job.member)
-            code = self._device_code(stream)
-            _release(stream)
-            return code
+            try:
+                for piece in _pieces(stream):
+                    self._observe(piece)
+                self._read_facts(job.member)
+                return self._device_code(stream)
+            finally:
+                _release(stream)
         stream.observe(self._observe)
         held = _Held(stream)
         try:

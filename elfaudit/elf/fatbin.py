@@ -80,7 +80,7 @@ class DeviceCode(ForwardWalk):
             else:
                 found = yield from plain_bundle(at, self._size)
             self._found.append(found)
-            position = max(found.end, at + 4)
+            position = found.end
 
 
 def gpu_targets(stream: ByteStream, name: str) -> GpuTargets:

@@ -25,7 +25,11 @@ _WINDOW = 1 << 27  # the largest that a frame of zstd may ask for
 
 
 class _DamagedError(Exception):
-    """A table that is none, for the reason given."""
+    """A table that is none, for the reason given; ``at`` is how far it was followed."""
+
+    def __init__(self, reason: str, at: int = 0) -> None:
+        super().__init__(reason)
+        self.at = at
 
 
 def plain_bundle(at: int, size: int) -> Walk[DeviceImages]:
@@ -38,7 +42,7 @@ def plain_bundle(at: int, size: int) -> Walk[DeviceImages]:
     try:
         targets, end = yield from _table(at, size)
     except _DamagedError as problem:
-        return DeviceImages(at, at + 4, (), str(problem))
+        return DeviceImages(at, problem.at, (), str(problem))
     return DeviceImages(at, end, tuple(targets))
 
 
@@ -48,11 +52,11 @@ def _table(at: int, size: int) -> Walk[tuple[dict[str, None], int]]:
     position = end = at + 32
     (count,) = struct.unpack("<Q", (yield from _exactly(at + 24, 8)))
     if count > _MOST_TARGETS:
-        raise _DamagedError(f"a bundle of {count:,} entries")
+        raise _DamagedError(f"a bundle of {count:,} entries", position)
     for _ in range(count):
         offset, length, of_id = struct.unpack("<QQQ", (yield from _exactly(position, 24)))
         if of_id > _LONGEST_ID or at + offset + length > size:
-            raise _DamagedError("a bundle that reaches past the end of the file")
+            raise _DamagedError("a bundle that reaches past the end of the file", position)
         _add_target(targets, (yield from _exactly(position + 24, of_id)))
         position += 24 + of_id
         end = max(end, position, at + offset + length)
@@ -62,7 +66,7 @@ def _table(at: int, size: int) -> Walk[tuple[dict[str, None], int]]:
 def _exactly(start: int, size: int) -> Walk[bytes]:
     data = (yield Asked(start, size, size)) if size else b""
     if len(data) < size:
-        raise _DamagedError("a bundle that reaches past the end of the file")
+        raise _DamagedError("a bundle that reaches past the end of the file", start)
     return data
 
 
@@ -73,10 +77,9 @@ def _add_target(targets: dict[str, None], identity: bytes) -> None:
     compilers three.
     """
     kind, *triple = identity.decode("utf-8", "replace").split("-", 5)
-    if not kind.startswith("host"):
-        target = triple[-1] if len(triple) < 5 else triple[4]
-        if target:
-            targets[target] = None
+    target = triple[min(len(triple), 5) - 1] if triple else ""
+    if target and not kind.startswith("host"):
+        targets[target] = None
 
 
 def compressed_bundle(at: int, size: int) -> Walk[DeviceImages]:

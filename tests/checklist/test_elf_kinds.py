@@ -337,3 +337,32 @@ def test_what_the_checklist_allows_counts_without_a_tag(ask: Ask, tmp_path: Path
     gcc(tmp_path / "lib/liba.so", '#include <stdio.h>\nint f(void) { return puts(""); }')
     toml = "kind='glibc'\nfile='*.so'\ntag=true\nmax={GLIBC='2.1'}"
     assert ask(toml, tmp_path / "lib").status is FAIL
+
+
+def test_a_private_version_hides_no_other(ask: Ask, tmp_path: Path) -> None:
+    """``readelf -V`` shows GLIBC_PRIVATE beside the one that is too new."""
+    script = tmp_path / "v.map"
+    script.write_text("GLIBC_PRIVATE { p; }; GLIBC_2.34 { q; };")
+    stub = gcc(tmp_path / "stub/libc.so.6", "int p(void) { return 1; } int q(void) { return 1; }",
+               "-nostdlib", f"-Wl,--version-script,{script}", "-Wl,-soname,libc.so.6")  # fmt: skip
+    gcc(tmp_path / "lib/liba.so", "int p(void); int q(void); int a(void) { return p() + q(); }",
+        "-nostdlib", str(stub))  # fmt: skip
+    told = subprocess.run(
+        ["readelf", "-VW", tmp_path / "lib/liba.so"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "GLIBC_PRIVATE" in told
+    judgement = ask("kind='glibc'\nfile='liba.so'\nmax={GLIBC='2.17'}", tmp_path / "lib")
+    assert judgement.status is FAIL
+    assert "needs GLIBC_2.34" in judgement.message
+
+
+def test_a_name_is_asked_for(ask: Ask, tmp_path: Path) -> None:
+    gcc(tmp_path / "lib/liba.so", "int a;")
+    assert ask("kind='soname'\nfile='liba.so'\nis='*'", tmp_path / "lib").status is FAIL
+    assert ask("kind='soname'\nfile='liba.so'\nis=''", tmp_path / "lib").status is PASS
+
+
+def test_other_rocks_than_those_of_amd(ask: Ask, tmp_path: Path) -> None:
+    stub = gcc(tmp_path / "stub/librocksdb.so.9", "int s;", "-Wl,-soname,librocksdb.so.9")
+    gcc(tmp_path / "s/x/_C.so", "int a;", "-Wl,--no-as-needed", str(stub))
+    assert ask("kind='flavor'", tmp_path / "s").status is SKIP

@@ -150,3 +150,14 @@ def test_logs_of_any_form(ask: Ask, site: Path, tmp_path: Path, encode: object) 
     assert judgement.message == f"{log}:51 has USE_ROCM"
     none = ask(f"kind='log'\npath='{log}'\nmust_not=['fatal']", site)
     assert none.message == "none of 52 lines has what must not be there"
+
+
+def test_a_log_whose_end_is_missing(ask: Ask, site: Path, tmp_path: Path) -> None:
+    """``gzip -t``: unexpected end of file."""
+    whole = __import__("gzip").compress(os.urandom(50_000))
+    log = tmp_path / "build.log.gz"
+    for end in (1, 9, 30_000):
+        log.write_bytes(whole[:-end])
+        judgement = ask(f"kind='log'\npath='{log}'\nmust_not=['fatal']", site)
+        assert judgement.status is ERROR
+        assert "ends too early" in judgement.message

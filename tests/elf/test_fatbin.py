@@ -90,13 +90,13 @@ def padded(*parts: bytes) -> bytes:
     ("hipv4-amdgcn-amd-amdhsa-unknown-gfx90a:xnack-", "gfx90a:xnack-"),
     ("hipv4-amdgcn-amd-amdhsa-unknown-gfx11-generic", "gfx11-generic"),
     ("hipv4-amdgcn-amd-amdhsa--gfx9-4-generic:xnack+", "gfx9-4-generic:xnack+"),
-    ("hip-spirv64-amd-amdhsa--amdgcnspirv", "amdgcnspirv"),
+    ("hip-spirv64-amd-amdhsa--amdgcnspirv", "amdgcnspirv"), ("hip", None), ("", None),
 ])  # fmt: skip
-def test_what_follows_the_triple(build: Build, identity: str, target: str) -> None:
+def test_what_follows_the_triple(build: Build, identity: str, target: str | None) -> None:
     """As ``ClangOffloadBundler.rst`` describes a bundle entry ID."""
     name = identity.encode()
     data = b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<QQQQ", 1, 0, 0, len(name)) + name
-    assert read(build(hip_fatbin=data)).hip == (target,)
+    assert read(build(hip_fatbin=data)).hip == (() if target is None else (target,))
 
 
 def test_a_bundle_behind_padding_of_any_length(build: Build) -> None:
@@ -213,6 +213,8 @@ def streamed(path: Path, piece: int) -> GpuTargets:
     bundle("gfx1151", payload=b"0123456") + bundle("gfx1030"),
     padded(*(compressed(bundle(f"gfx{n}", payload=b"z" * 9000), n % 3 + 1) for n in range(20))),
     padded(b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", 1 << 60), bundle("gfx1151")),
+    b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<QQQQ", 3, 0, 0, 1 << 60) + bundle("gfx1151"),
+    b"__CLANG_OFFLOAD_BUNDLE__" + struct.pack("<Q", 2) + bundle("gfx1151") + bundle("gfx942"),
 ])  # fmt: skip
 def test_bytes_that_come_in_order_tell_the_same(build: Build, data: bytes, piece: int) -> None:
     path = build(hip_fatbin=data, nv_fatbin=container((2, 80), (1, 90)) + container((2, 120)))

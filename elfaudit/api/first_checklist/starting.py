@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -58,12 +59,13 @@ def first_checklist(
         RequestError: there is nothing in a target that the next build could be held to, or two
             of them are wheels of one project.
     """
-    _require_one_build(targets)
     surroundings = Surroundings.of(
         root=root, with_=with_, host=host, preload=preload, library_path=library_path,
         dlopen=dlopen, libc=libc,
     )  # fmt: skip
-    (build,) = builds_of(grouped(targets, together=True), surroundings)
+    groups = grouped(targets, together=True)
+    _require_one_build(groups[0])
+    (build,) = builds_of(groups, surroundings)
     survey = surveyed(build, progress)
     for source in build.sources:
         _require_something(source, survey)
@@ -93,7 +95,9 @@ def _require_one_build(targets: Sequence[str]) -> None:
 def _inside(text: str, sources: Sequence[Source]) -> str:
     """A sentence in which files are named as they are in the target, wherever that lies."""
     for source in sources:
-        text = text.replace(f"{source.label}::", "").replace(f"{source.label.rstrip('/')}/", "")
+        label = source.label.rstrip("/")
+        if label:
+            text = re.sub(rf"(?<![\w./-]){re.escape(label)}(?:::|/)", "", text)
     return text
 
 

@@ -41,8 +41,10 @@ from ..passing import Wanted
 __all__ = ["KIND"]
 
 _ROCM = re.compile(
-    r"lib(amdhip64|hip\w+|MIOpen|miopen|roc\w+|rccl|hsa-runtime64|torch_hip|c10_hip|amd_smi|"
-    r"aotriton\w*|amd_comgr)(-[0-9a-f]+)?\.so"
+    r"lib(amdhip64|hip(blas\w*|dnn\w*|fft\w*|rand|solver|sparse\w*|rtc\w*|tensor)|MIOpen|miopen|"
+    r"roc(blas|fft|rand|solver|sparse|alution|decode|jpeg|shmem|m_smi64|m-core|m_sysdeps\w*|tx64|"
+    r"tracer64|profiler\w*|profiler-\w+)|rccl|hsa-runtime64|torch_hip|c10_hip|amd_smi|aotriton\w*|"
+    r"amd_comgr\w*)(-[0-9a-f]+)?\.so"
 )
 _CUDA = re.compile(
     r"lib(cudart|cuda|cublas\w*|cudnn\w*|cufft\w*|curand|cusparse\w*|cusolver\w*|nccl|nvrtc\w*|"

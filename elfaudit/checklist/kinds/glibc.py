@@ -59,10 +59,6 @@ class _Need:
     file: BuildFile
     elf: ElfObject
 
-    @property
-    def order(self) -> tuple[bool, tuple[int, ...]]:
-        return self.number is None, self.number or ()
-
 
 def _judge(check: Check, build: Build) -> Judgement:
     given = _given(check)
@@ -130,11 +126,12 @@ def _needs(file: BuildFile, elf: ElfObject) -> Iterator[_Need]:
 
 def _highest(needs: list[_Need]) -> list[_Need]:
     """The highest of each prefix."""
-    highest: dict[str, _Need] = {}
-    for need in needs:
-        if need.prefix not in highest or need.order > highest[need.prefix].order:
-            highest[need.prefix] = need
-    return [highest[prefix] for prefix in sorted(highest)]
+    highest: dict[tuple[str, bool], _Need] = {}
+    for need in needs:  # what has no number is above and below none
+        key = need.prefix, need.number is None
+        if key not in highest or (need.number or ()) > (highest[key].number or ()):
+            highest[key] = need
+    return [highest[key] for key in sorted(highest)]
 
 
 def _symbols(elf: ElfObject, version: str) -> str:

@@ -21,7 +21,8 @@ all = true
 
 By the syntax of the modules; nothing is imported. A name is there if its module binds it at the top
 level in any way, has a submodule or an extension module of that name, or has a `__getattr__` that
-knows it. Where a module computes its names the check is undecided, not failed.
+knows it. Where a module computes its names the check is undecided, not failed; with `all` such
+imports are counted and told as evidence, and only `strict = true` leaves the check undecided.
 
 A name of `names` must also be one that can be imported: its module, and all that is imported from
 the same package whenever that is, must find what it imports.
@@ -226,7 +227,8 @@ def _all(check: Check, build: Build) -> Judgement:
         share = f"none is missing, {len(sorts.unsure):,} cannot be decided"
     if found.unread:
         share += f"; {counted(len(found.unread), 'file')} cannot be looked into"
-    return passed(check, f"{told}: {share}", rest)
+    judged = undecided if check.parameters.get("strict") and rest else passed
+    return judged(check, f"{told}: {share}", rest)
 
 
 def _wrong(check: Check, build: Build, wrong: list[str], rest: list[str]) -> Judgement:

@@ -39,7 +39,8 @@ def _judge(check: Check, build: Build) -> Judgement:
     wanted = str(check.parameters["is"])
 
     def faults(file: BuildFile, elf: ElfObject) -> Iterator[Fault]:
-        if not matches_name(elf.soname or "", wanted):
+        named = elf.soname is not None
+        if named is not bool(wanted) or not matches_name(elf.soname or "", wanted):
             fixed = wanted and not any(wild in wanted for wild in "*?[")
             command = f"elfaudit patch-needed {file.address} --set-soname {shlex.quote(wanted)}"
             instead = f", not {wanted}" if wanted else ""
