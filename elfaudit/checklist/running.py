@@ -8,7 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from ..errors import ElfAuditError
+from ..errors import ChecklistError, ElfAuditError
 from ..findings.checks import Check, CheckStatus, Judgement
 from ..pydist import Distribution
 from .build import Build
@@ -57,7 +57,7 @@ def _judgements(
     progress: Callable[[str], None] | None,
 ) -> Iterator[Judgement]:
     done: dict[str, Judgement] = {}
-    for check in checks:
+    for number, check in enumerate(checks):
         if progress is not None:
             progress(check.title)
         if check.problem is not None:
@@ -67,7 +67,7 @@ def _judgements(
         elif (blocked := _blocked(check, done)) is not None:
             judgement = blocked
         else:
-            judgement = _judged(check, build)
+            judgement = _judged(check, build, f"check[{number}]")
         if check.precondition and judgement.status is CheckStatus.FAIL:
             judgement = skipped(check, judgement.message)
         done.setdefault(check.id, judgement)
@@ -127,8 +127,11 @@ def _blocked(check: Check, done: Mapping[str, Judgement]) -> Judgement | None:
     return None
 
 
-def _judged(check: Check, build: Build) -> Judgement:
+def _judged(check: Check, build: Build, place: str) -> Judgement:
     try:
         return KINDS[check.kind].judge(check, build)
+    except ChecklistError as error:
+        where = ".".join(filter(None, (place, error.key_path)))
+        return erred(check, f"{where}: {error.problem}")
     except ElfAuditError as error:
         return erred(check, error)

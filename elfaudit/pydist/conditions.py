@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import builtins
+from collections.abc import Iterable, Mapping
 
 from .surface import Constant
 
 __all__ = ["catches", "last_name", "suppresses", "truth"]
 
-_CATCHES = frozenset(("ImportError", "ModuleNotFoundError", "Exception", "BaseException"))
+# Exceptions of Python that no failing import is one of.
+_OTHERS = frozenset(
+    name
+    for name, each in vars(builtins).items()
+    if isinstance(each, type)
+    and issubclass(each, BaseException)
+    and not issubclass(ModuleNotFoundError, each)
+)
+_OF_KINDS = frozenset(("suppress", "raises"))
+# Context managers that let through what is raised below them.
+_PASSES_ON = frozenset(
+    ("catch_warnings", "open", "nullcontext", "closing", "redirect_stdout", "redirect_stderr",
+     "chdir", "Lock", "RLock", "path", "as_file"),
+)  # fmt: skip
 _TYPE_CHECKING = "TYPE_CHECKING"
 
 
@@ -34,21 +48,36 @@ def truth(test: ast.expr, constants: Mapping[str, Constant]) -> bool | None:
     if last_name(test) != _TYPE_CHECKING:
         return None
     own = constants.get(_TYPE_CHECKING) if isinstance(test, ast.Name) else None
-    return own is not None and own.problem is None and bool(own.value)
+    if own is None:
+        return False
+    return None if own.problem is not None else bool(own.value)
 
 
 def catches(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler catches what a failing import raises."""
-    kinds = handler.type
-    if kinds is None:
-        return True
-    names = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-    return any(last_name(each) in _CATCHES for each in names)
+    """Whether a handler catches what a failing import raises, or may: an exception of one's own."""
+    return handler.type is None or _may_catch([handler.type])
 
 
 def suppresses(node: ast.expr) -> bool:
-    """Whether a context manager may, as ``suppress(ImportError)``, ``raises(ImportError)``."""
-    return isinstance(node, ast.Call) and any(last_name(each) in _CATCHES for each in node.args)
+    """Whether a context manager may, as ``suppress(ImportError)``, or one that is not known."""
+    name = last_name(node.func) if isinstance(node, ast.Call) else last_name(node)
+    if name in _PASSES_ON:
+        return False
+    if name in _OF_KINDS and isinstance(node, ast.Call):
+        return _may_catch(node.args)
+    return True
+
+
+def _may_catch(kinds: Iterable[ast.expr]) -> bool:
+    """Whether one of the kinds of exceptions is, or may be, that of a failing import."""
+    pending = list(kinds)
+    while pending:
+        each = pending.pop()
+        if isinstance(each, ast.Tuple):
+            pending += each.elts
+        elif not (isinstance(each, ast.Name) and each.id in _OTHERS):
+            return True
+    return False
 
 
 def last_name(node: ast.expr) -> str:

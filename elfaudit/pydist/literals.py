@@ -11,7 +11,7 @@ from .surface import Constant
 __all__ = ["strings_of", "value_of"]
 
 _COMPUTED = Constant(problem="it is computed")
-_MOST_CHARACTERS = 100_000
+_MOST_CHARACTERS = 2_000  # of a text that is put together: a version, not a page
 _MOST_BITS = 10_000  # sys.get_int_max_str_digits() allows 4,300 digits
 _COPIERS = frozenset(("frozenset", "set", "tuple", "list", "sorted", "dict"))
 

@@ -73,6 +73,10 @@ def own_expressions(node: ast.stmt) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.expr, ast.withitem, ast.arguments, ast.keyword)):
             yield child
+        elif isinstance(child, ast.match_case) and child.guard is not None:
+            yield child.guard
+        elif isinstance(child, ast.ExceptHandler) and child.type is not None:
+            yield child.type
 
 
 class NamespaceUses:

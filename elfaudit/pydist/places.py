@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .surface import Grade
 
@@ -21,6 +21,7 @@ class Place:
         in_function: whether it is below a function.
         conditional: whether it may not run.
         in_loop: whether ``break`` has a loop to leave.
+        in_try: whether what is raised may go no further.
         module_names: in a function or class, what its ``global`` statements give to the module.
     """
 
@@ -29,6 +30,7 @@ class Place:
     in_function: bool = False
     conditional: bool = False
     in_loop: bool = False
+    in_try: bool = False
     module_names: set[str] | None = None
 
     def graded(self, grade: Grade, *, in_loop: bool = False) -> Place:
@@ -36,6 +38,10 @@ class Place:
         least = grade if _RANK[grade] > _RANK[self.grade] else self.grade
         return Place(least, self.in_module, self.in_function, conditional=True,
                      in_loop=self.in_loop or in_loop, module_names=self.module_names)  # fmt: skip
+
+    def tried(self) -> Place:
+        """The same where somebody may catch what is raised, and nothing else is different."""
+        return replace(self, in_try=True)
 
     def of_class(self) -> Place:
         """The body of a class at this place, which runs with what is around it."""

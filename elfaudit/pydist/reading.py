@@ -20,7 +20,7 @@ from .namespaces import NamespaceUses, own_expressions
 from .places import Place
 from .source_text import parse_module
 from .stated_names import StatedNames
-from .surface import Grade, Imported, LazyNames, Surface
+from .surface import Constant, Grade, Imported, LazyNames, Surface
 from .tables import string_tables
 
 __all__ = ["read_surface"]
@@ -72,7 +72,10 @@ class _Walk:
         names, uses, lazy = self._names, self._uses, self._lazy
         if self._getattr is not None:
             tables = string_tables(self._tree)
-            lazy = lazy_names(self._getattr, tables, names.constants)
+            try:
+                lazy = lazy_names(self._getattr, tables, names.constants)
+            except RecursionError:  # hundreds of `elif`
+                lazy = _OPEN
         return Surface(
             frozenset(names.certain | names.maybe),
             frozenset(names.maybe - names.certain),
@@ -232,6 +235,13 @@ class _Walk:
             path = f"{module}.{each.name}" if module else each.name
             self._terms.imported[name] = (node.level, path)
             self._names.bind(name, place, origin=len(self._imports) - 1)
+            if name == "TYPE_CHECKING":  # of typing it is a constant
+                known = (
+                    Constant(value=False)
+                    if module in _TYPING
+                    else Constant(problem="it is imported")
+                )
+                self._names.give(name, known, place)
             if name == "__getattr__" and place.binds(name):
                 self._set_getattr(_OPEN)
             elif name == "__all__" and place.binds(name):
@@ -268,6 +278,7 @@ class _Walk:
     def _try(self, node: ast.Try, place: Place) -> None:
         caught = any(catches(each) and not _raises(each.body) for each in node.handlers)
         guarded = place.graded(Grade.GUARDED) if caught else place
+        guarded = guarded.tried() if node.handlers else guarded
         after = place.graded(Grade.CONDITIONAL)
         self._push(node.finalbody, place)
         self._push(node.orelse, after if caught else place)
@@ -286,7 +297,7 @@ class _Walk:
         self._push(node.body, place.graded(Grade.CONDITIONAL, in_loop=True))
 
     def _with(self, node: ast.With | ast.AsyncWith, place: Place) -> None:
-        inside = place
+        inside = place.tried()
         for item in node.items:
             if item.optional_vars is not None:
                 self._targets(item.optional_vars, place)
@@ -309,6 +320,7 @@ class _Walk:
 
 
 _TOP = Place()
+_TYPING = ("typing", "typing_extensions")
 
 
 def _raises(body: list[ast.stmt]) -> bool:

@@ -71,10 +71,10 @@ def test_an_absent_name_of_a_module_that_is_not_there(ask: Ask) -> None:
 
 @pytest.mark.parametrize(("toml", "message"), [
     ("names = ['from .x import y']",
-     "names: 'from .x import y' is relative: write the package in full"),
-    ("names = ['x = 1']", "names: 'x = 1' is no import statement"),
+     "check[0].names[0]: 'from .x import y' is relative: write the package in full"),
+    ("names = ['x = 1']", "check[0].names[0]: 'x = 1' is no import statement"),
     ("all = true\npackage = 'p'\nnames = ['import p']",
-     "says all = true and names or absent: make two checks of it"),
+     "check[0]: says all = true and names or absent: make two checks of it"),
 ])  # fmt: skip
 def test_what_cannot_be_asked(ask: Ask, toml: str, message: str) -> None:
     found = ask(toml)

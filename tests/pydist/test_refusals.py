@@ -33,6 +33,25 @@ _PARTS = {
     "p/above.py": "from ... import x\n",
     "p/missing.py": "import p.nowhere\n",
     "p/old.py": "from .utils import old\n",
+    "p/caught.py": "try:\n    raise KeyError\nexcept KeyError:\n    pass\n",
+    "p/suppressed.py": "import contextlib\nwith contextlib.suppress(ValueError):\n"
+    "    raise ValueError\n",
+    "p/own_manager.py": "import contextlib\n@contextlib.contextmanager\ndef tries():\n    try:\n"
+    "        yield\n    except ImportError:\n        pass\n"
+    "with tries():\n    from .utils import gone\n",
+    "p/own_kinds.py": "E = (ImportError, OSError)\ntry:\n    from .utils import gone\n"
+    "except E:\n    pass\n",
+    "p/more_kinds.py": "E = (ImportError,)\ntry:\n    from .utils import gone\n"
+    "except (ValueError,) + E:\n    pass\n",
+    "p/other_kinds.py": "try:\n    from .utils import gone\n"
+    "except (ValueError, OSError):\n    pass\n",
+    "p/warns.py": "import warnings\nwith warnings.catch_warnings():\n    from .utils import gone\n",
+    "p/constants.py": "TYPE_CHECKING = True\n",
+    "p/checking.py": "from .constants import TYPE_CHECKING\nif not TYPE_CHECKING:\n"
+    "    from .utils import gone\n",
+    "p/many.py": "def __getattr__(name):\n    if name == 'a0':\n        return 0\n"
+    + "".join(f"    elif name == 'a{n}':\n        return {n}\n" for n in range(1, 900))
+    + "    raise AttributeError(name)\n",
 }
 
 

@@ -38,6 +38,7 @@ import ast
 import shlex
 from dataclasses import dataclass, field
 
+from ...errors import ChecklistError
 from ...findings.checks import Check, Judgement
 from ...pydist import (
     Answer,
@@ -52,23 +53,23 @@ from ...pydist import (
     refusal_of,
 )
 from ..build import Build
-from ..kind import NAME, TEXTS, Kind, counted, erred, failed, passed, undecided, words
+from ..kind import NAME, TEXTS, Kind, counted, failed, passed, undecided, words
 
 __all__ = ["KIND"]
 
 _MOST_SHOWN = 4
 _ALWAYS = (Grade.PLAIN,)
 _REFUSED = ("does not parse", "does not compile")  # by this Python, perhaps not by a newer one
-_NOTHING_ASKED = "says neither names nor absent nor all = true"
 
 
 def _judge(check: Check, build: Build) -> Judgement:
     named = {"names", "absent"} & check.parameters.keys()
     if check.parameters.get("all"):
         if named:
-            return erred(check, "says all = true and names or absent: make two checks of it")
+            problem = "says all = true and names or absent: make two checks of it"
+            raise ChecklistError("", "", problem)
         return _all(check, build)
-    return _named(check, build) if named else erred(check, _NOTHING_ASKED)
+    return _named(check, build)
 
 
 @dataclass(slots=True)
@@ -85,10 +86,10 @@ class _Lines:
 def _named(check: Check, build: Build) -> Judgement:
     lines = _Lines()
     for key in ("names", "absent"):
-        for statement in words(check, key):
+        for number, statement in enumerate(words(check, key)):
             asked = _asked(statement)
             if isinstance(asked, str):
-                return erred(check, f"{key}: {statement!r} {asked}")
+                raise ChecklistError("", f"{key}[{number}]", f"{statement!r} {asked}")
             for module, name in asked:
                 if key == "names":
                     _wanted(build, module, name, lines)
@@ -204,7 +205,7 @@ def _line(build: Build, module: str, name: str | None, answer: Answer) -> str:
 def _all(check: Check, build: Build) -> Judgement:
     package = check.parameters.get("package")
     if package is None:
-        return erred(check, "all = true needs the parameter package")
+        raise ChecklistError("", "package", "is missing: all = true asks about a package")
     found = audit(build.modules, str(package))
     if not found.modules and found.unread:
         return undecided(
@@ -292,4 +293,5 @@ KIND = Kind(
         "package": NAME,
         "strict": {"type": "boolean"},
     },
+    one_of=("names", "absent", "all"),
 )

@@ -29,7 +29,7 @@ from __future__ import annotations
 from ...findings.checks import Check, Judgement
 from ...pydist import Presence, literal
 from ..build import Build
-from ..kind import NAME, REGEX, Kind, erred, failed, passed, undecided
+from ..kind import NAME, REGEX, Kind, failed, passed, undecided
 from ..patterns import Pattern
 
 __all__ = ["KIND"]
@@ -37,8 +37,6 @@ __all__ = ["KIND"]
 
 def _judge(check: Check, build: Build) -> Judgement:
     given = check.parameters
-    if not {"is", "none", "match"} & given.keys():
-        return erred(check, "says none of is, none and match")
     module, name = str(given["module"]), str(given["name"])
     found = literal(build.modules, module, name)
     if found.status is Presence.ABSENT:
@@ -75,4 +73,5 @@ KIND = Kind(
         "match": REGEX,
     },
     ("module", "name"),
+    one_of=("is", "none", "match"),
 )
