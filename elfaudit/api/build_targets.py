@@ -215,7 +215,7 @@ def _is_below_another(base: str, bases: Iterable[str]) -> bool:
 
 
 def _machine(sources: Sequence[Source], roots: Sequence[ImportRoot], *, is_this: bool) -> Machine:
-    places = (f"{root.source.label}{root.base}/" for root in roots)
+    places = (f"{os.path.abspath(root.source.label)}{root.base}/" for root in roots)
     versions = dict.fromkeys(filter(None, map(_version_of, places)))
     tagged = {_architecture(source) for source in sources if isinstance(source, WheelSource)}
     architecture = next(filter(None, tagged), None)
@@ -230,7 +230,7 @@ def _machine(sources: Sequence[Source], roots: Sequence[ImportRoot], *, is_this:
 
 def _interpreter(root: ImportRoot) -> str | None:
     """``bin/python3`` of the environment of a ``site-packages`` on this machine."""
-    place = f"{root.source.label.rstrip('/')}{root.base}"
+    place = f"{os.path.abspath(root.source.label).rstrip('/')}{root.base}"
     match = _PYTHON.search(f"{place}/")
     if match is None or root.is_wheel:
         return None

@@ -12,11 +12,21 @@ from ..errors import ChecklistError
 __all__ = ["Pattern"]
 
 _SECONDS = 10.0
+_LARGEST = 1_000_000
+_COUNTS = re.compile(r"\{(?:\d*,)?(\d+)\}")  # of {2}, {2,5} and {,5} the largest
 _SECONDS_PER_CHARACTER = 1 / (50 << 20)  # what is searched at a fiftieth of the speed of a grep
 _SECONDS_FOR_MANY_LINES = 2.0
 # What looks past the end of a line, or does not give back what it took: lookaround, atomic groups,
 # conditions, possessive repetition, the anchors of a whole text.
 _NEEDS_ITS_LINE = re.compile(r"\(\?(?![:Pais])|[*+?}]\+|\\[AZzGKXR]|\(\*")
+
+
+def _size_of(text: str) -> int:
+    """How large an expression is once what it repeats is written out; an upper bound of it."""
+    size = len(text)
+    for count in _COUNTS.findall(text):
+        size *= max(int(count[:9] or 1), 1)
+    return size
 
 
 class Pattern:
@@ -36,6 +46,9 @@ class Pattern:
         self.text, self._parameter = text, parameter
         self._left = _SECONDS
         self._for_many_lines = 0.0 if _NEEDS_ITS_LINE.search(text) else _SECONDS_FOR_MANY_LINES
+        if _size_of(text) > _LARGEST:
+            problem = f"{text[:80]!r} is too long, or repeats too much, to be searched for"
+            raise ChecklistError("", parameter, problem)
         try:
             self._pattern = regex.compile(text)
             self._lines = regex.compile(text, regex.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -97,7 +98,8 @@ def _inapplicable(check: Check, build: Build) -> Judgement | None:
     wanted = canonicalize_name(check.when.distribution)
     found = [d for d in build.distributions if canonicalize_name(d.name) == wanted]
     if not found:
-        return skipped(check, f"there is no distribution {check.when.distribution} here")
+        absent = f"there is no distribution {check.when.distribution} here"
+        return replace(skipped(check, absent), applies=False)
     return None if check.when.version is None else _of_version(check, found, check.when.version)
 
 
@@ -114,7 +116,8 @@ def _of_version(check: Check, found: Sequence[Distribution], wanted: str) -> Jud
     if applies:
         return None
     there = " and ".join(dict.fromkeys(each.version for each in found))
-    return skipped(check, f"{found[0].name} is {there}, and the check is for {wanted}")
+    other = skipped(check, f"{found[0].name} is {there}, and the check is for {wanted}")
+    return replace(other, applies=False)
 
 
 def _blocked(check: Check, done: Mapping[str, Judgement]) -> Judgement | None:

@@ -75,6 +75,8 @@ class Judgement:
         message: one sentence: what is so, or why it cannot be said.
         evidence: what it is concluded from, one sentence each.
         advice: what to do about it, as a sentence or a command; empty where there is nothing.
+        applies: whether the check is for what is there; False where it is for another version of
+            it, or for what is not there, and nobody need hear of it.
     """
 
     check: Check
@@ -82,6 +84,7 @@ class Judgement:
     message: str
     evidence: tuple[str, ...] = ()
     advice: str = ""
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True)

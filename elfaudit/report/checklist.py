@@ -62,15 +62,10 @@ def _sheet(report: Verified, style: Style) -> str:
         bad = each.status in (CheckStatus.FAIL, CheckStatus.ERROR, CheckStatus.UNDECIDED)
         if style.quiet and not bad:
             continue
-        if each.status is CheckStatus.SKIP and not style.verbose and _is_of_other_version(each):
+        if each.status is CheckStatus.SKIP and not style.verbose and not each.applies:
             continue
         lines += _lines(each, style, full=bad or style.verbose)
     return "\n".join(lines)
-
-
-def _is_of_other_version(judgement: Judgement) -> bool:
-    """Whether a check is only not for what is there: nobody need hear of it."""
-    return judgement.check.when is not None and not judgement.check.unset
 
 
 def _tally(report: Verified, style: Style) -> str:

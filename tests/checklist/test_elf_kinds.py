@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from elfaudit import Judgement, verify
+from elfaudit.checklist.kinds import gpu_targets
 from tests.checklist.test_kinds import ERROR, FAIL, PASS, SKIP, UNDECIDED, Ask, ask, write, zipped
 
 __all__ = ["ask"]
@@ -366,3 +368,57 @@ def test_other_rocks_than_those_of_amd(ask: Ask, tmp_path: Path) -> None:
     stub = gcc(tmp_path / "stub/librocksdb.so.9", "int s;", "-Wl,-soname,librocksdb.so.9")
     gcc(tmp_path / "s/x/_C.so", "int a;", "-Wl,--no-as-needed", str(stub))
     assert ask("kind='flavor'", tmp_path / "s").status is SKIP
+
+
+def test_a_function_with_the_name_of_a_version(ask: Ask, tmp_path: Path) -> None:
+    """``nm -D`` shows ``T zlib@@V1``; the SONAME is a version definition, too."""
+    script = tmp_path / "v.map"
+    script.write_text("V1 { *; };")
+    file = gcc(tmp_path / "lib/libz.so", "int zlib(void) { return 1; }",
+               f"-Wl,--version-script,{script}", "-Wl,-soname,zlib")  # fmt: skip
+    told = subprocess.run(["nm", "-D", file], capture_output=True, text=True, check=True).stdout
+    assert " T zlib@@V1" in told
+    assert (
+        ask("kind='symbols'\nfile='libz.so'\nmatch='^zlib$'\nexact=1", tmp_path / "lib").status
+        is PASS
+    )
+
+
+def test_packages_of_one_flavor_each_are_compared(ask: Ask, tmp_path: Path) -> None:
+    for name, needed in {
+        "aa/_rocm_C.so": "libamdhip64.so.7",
+        "bb/_cuda_C.so": "libcudart.so.12",
+    }.items():
+        stub = gcc(tmp_path / "stub" / needed, "int s;", f"-Wl,-soname,{needed}")
+        gcc(tmp_path / "s" / name, "int a;", "-Wl,--no-as-needed", str(stub))
+    judgement = ask("kind='flavor'", tmp_path / "s")
+    assert judgement.status is FAIL
+    assert judgement.message == "not everything is of one kind: aa is of ROCm; bb is of CUDA"
+
+
+def test_many_files_that_are_no_elf_files_are_not_kept_open(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    for number in range(300):
+        (tmp_path / f"s/lib{number}.so").write_text("GROUP ( libx.so.1 )")
+    gcc(tmp_path / "s/liba.so", "int a;")
+    before = len(os.listdir("/proc/self/fd"))
+    toml = "kind='gpu-targets'\nfile='*.so'\nlacks=['gfx900']"
+    assert ask(toml, tmp_path / "s").status is PASS
+    assert len(os.listdir("/proc/self/fd")) <= before + 5
+
+
+@pytest.mark.parametrize(("target", "asked", "met"), [
+    ("gfx90a", "gfx90a:xnack-", True), ("gfx90a:sramecc+:xnack-", "gfx90a:xnack-", True),
+    ("gfx90a:xnack+", "gfx90a:xnack-", False), ("gfx90a:xnack-", "gfx90a", True),
+    ("gfx11-generic", "gfx1151", True), ("gfx11-generic", "gfx1200", False),
+    ("sm_90a", "sm_90", True), ("sm_90", "sm_90a", False), ("gfx9-4-generic:xnack-", "gfx942:xnack+", False),
+])  # fmt: skip
+def test_what_runs_on_a_gpu(target: str, asked: str, met: bool) -> None:
+    assert gpu_targets._is(target, asked) is met
+
+
+def test_a_library_is_listed_by_its_soname(ask: Ask, tmp_path: Path) -> None:
+    gcc(tmp_path / "lib/liba.so", "int a;")
+    gcc(tmp_path / "lib/librocm_smi64.so.1.0.2", "int b;", "-Wl,-soname,librocm_smi64.so.1")
+    toml = "kind='needed'\nfile='liba.so'\nhas=['librocm_smi64.so*']"
+    assert ask(toml, tmp_path / "lib").advice.endswith("--add librocm_smi64.so.1")

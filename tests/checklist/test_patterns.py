@@ -47,6 +47,12 @@ def test_one_that_runs_from_line_to_line_is_tried_in_each() -> None:
     assert asked.first_line(text + "USE_ROCM is OFF\n") == len(text)
 
 
+@pytest.mark.parametrize("text", ["(((a?){1000}){1000}){4}", "a" * 2_000_000, "(a{999}){1,9999}"])
+def test_what_is_too_large_to_be_compiled(text: str) -> None:
+    with pytest.raises(ChecklistError, match="too long, or repeats too much"):
+        Pattern(text, "must")
+
+
 def test_time_is_not_saved_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that is looked at again and again does not pay for a pattern that explodes."""
     monkeypatch.setattr(patterns, "_SECONDS", 0.5)

@@ -161,3 +161,24 @@ def test_a_log_whose_end_is_missing(ask: Ask, site: Path, tmp_path: Path) -> Non
         judgement = ask(f"kind='log'\npath='{log}'\nmust_not=['fatal']", site)
         assert judgement.status is ERROR
         assert "ends too early" in judgement.message
+
+
+def test_what_is_for_another_version_is_told_only_if_asked(site: Path, tmp_path: Path) -> None:
+    (path,) = lists(tmp_path, "[[check]]\nid='a'\nkind='file'\npath='a.py'\nwhen={distribution='pkg', "
+                    "version='<1'}\n[[check]]\nid='b'\nkind='file'\npath='no'\n[[check]]\nid='c'\n"
+                    "kind='file'\npath='a.py'\nrequires=['b']\nwhen={distribution='pkg'}\n")  # fmt: skip
+    first, second, third = elfaudit.verify(str(site), path)[0].judgements
+    assert (first.status, first.applies) == (SKIP, False)
+    assert (second.status, third.status, third.applies) == (FAIL, SKIP, True)
+
+
+def test_the_interpreter_of_a_relative_path(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv.create(tmp_path / "env")
+    (packages,) = (tmp_path / "env").glob("lib/python3*/site-packages")
+    toml = "kind='run'\ncommand=['{python}', '-c', 'import sys; print(sys.prefix)']"
+    for place in (tmp_path / "env", tmp_path / "env/lib", packages):
+        monkeypatch.chdir(place)
+        target = Path(os.path.relpath(packages, place))
+        assert os.path.samefile(ask(toml, target, runner=Runner()).message, tmp_path / "env")

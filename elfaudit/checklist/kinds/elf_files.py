@@ -122,10 +122,8 @@ def judge_each(
     if wrong:
         texts = [each.text for each in wrong]
         commands = list(dict.fromkeys(each.command for each in wrong if each.command))
-        return failed(
-            check, listed(texts), [*shown, *texts[len(shown) :], *notes] if shown else
-            [*texts[1:], *notes], "\n".join(commands[:_MOST_COMMANDS]),
-        )  # fmt: skip
+        evidence_lines = [*texts[1:], *shown, *notes]
+        return failed(check, listed(texts), evidence_lines, "\n".join(commands[:_MOST_COMMANDS]))
     if files.damaged:
         return erred(check, listed(files.damaged))
     return passed(check, told(files), notes)

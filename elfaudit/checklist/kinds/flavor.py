@@ -51,7 +51,10 @@ _CUDA = re.compile(
     r"nvToolsExt|nvJitLink|cupti|torch_cuda\w*|c10_cuda)(-[0-9a-f]+)?\.so"
 )
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
-_IN_NAME = {"rocm": re.compile("rocm|hip"), "cuda": re.compile("cuda|cu[0-9]{2}")}
+_IN_NAME = {
+    "rocm": re.compile(r"(?<![a-z])(rocm|hip)(?![a-z])"),
+    "cuda": re.compile(r"(?<![a-z])(cuda|cu\d\d)(?![a-z])"),
+}
 _NAMES = {"rocm": "ROCm", "cuda": "CUDA", "cpu": "the CPU"}
 
 
@@ -84,15 +87,17 @@ def _judge(check: Check, build: Build) -> Judgement:
     for each in evidence:
         flavors.setdefault(each.about, set()).add(each.flavor)
     any_of = {
-        owner for owner in flavors if all(each.chosen for each in evidence if each.about == owner)
+        owner
+        for owner, some in flavors.items()
+        if len(some) > 1 and all(each.chosen for each in evidence if each.about == owner)
     }
     told = [each.text for each in evidence]
     wanted = check.parameters.get("is")
     if wanted is not None:
         return _held_to(check, str(wanted), flavors, any_of, told)
     decided = {flavor for owner in flavors.keys() - any_of for flavor in flavors[owner]}
-    apart = [owner for owner in any_of if decided and not decided & flavors[owner]]
-    if len(decided) > 1 or apart:
+    common = set.intersection(*(flavors[owner] for owner in any_of)) if any_of else decided
+    if len(decided) > 1 or not common or (decided and not decided & common):
         return failed(check, f"not everything is of one kind: {_listed(flavors)}", told)
     if decided:
         return passed(check, f"everything is of {_NAMES[decided.pop()]}", told)

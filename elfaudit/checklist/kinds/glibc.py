@@ -191,9 +191,10 @@ KIND = Kind(
     _judge,
     {
         "file": GLOB,
-        "tag": {"type": "boolean"},
+        "tag": {"const": True},
         "max": {
             "type": "object",
+            "minProperties": 1,
             "additionalProperties": False,
             "properties": {
                 prefix: {"type": "string", "pattern": r"^\d{1,6}(\.\d{1,6}){0,4}$"}

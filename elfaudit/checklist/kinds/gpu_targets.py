@@ -100,13 +100,18 @@ _GENERIC = {
 
 
 def _is(target: str, asked: str) -> bool:
-    """Whether a target is what a checklist asks for, which may leave out features and variants."""
-    if asked in _GENERIC.get(target.partition(":")[0], ()):
-        return True
-    plain = target.partition(":")[0]
-    if "_" in plain and asked[-1:].isdigit():
-        plain = plain.rstrip("af")
-    return asked in (target, plain)
+    """Whether a target is what a checklist asks for, which may leave out features and variants.
+
+    Source: AMDGPUUsage.rst, "Target Features": code for no setting of one runs with any.
+    """
+    processor, *features = target.split(":")
+    wanted, *settings = asked.split(":")
+    if "_" in processor and wanted[-1:].isdigit():
+        processor = processor.rstrip("af")
+    if wanted != processor and wanted not in _GENERIC.get(processor, ()):
+        return False
+    stated = {each[:-1]: each[-1:] for each in features}
+    return all(stated.get(each[:-1], each[-1:]) == each[-1:] for each in settings)
 
 
 def _extra(check: Check, found: dict[str, str]) -> list[str]:

@@ -27,8 +27,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ...elf import ElfObject
+from ...errors import ElfAuditError
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..globs import matches_name
@@ -63,11 +65,18 @@ def _listing(file: BuildFile, elf: ElfObject) -> str:
     return f"{file.path} lists {listed(elf.needed, 12, ', ') or 'nothing'}"
 
 
+def _soname(build: Build, file: BuildFile) -> str:
+    """What a library is listed by."""
+    with suppress(ElfAuditError):
+        return build.elf(file).soname or file.path.rpartition("/")[2]
+    return file.path.rpartition("/")[2]
+
+
 def _command(build: Build, file: BuildFile, name: str) -> str:
     """How to list a library: by the SONAME that is there, as the loader has to find it."""
     if _WILD.search(name):
         there = {
-            each.path.rpartition("/")[2]
+            _soname(build, each)
             for each in build.files
             if matches_name(each.path.rpartition("/")[2], name)
         }

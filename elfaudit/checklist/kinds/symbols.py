@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterator
 
 from ...elf import ElfObject
 from ...elf.cxxname import demangle, in_namespace
+from ...elf.symbols import SymbolTable
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..globs import matches_name
@@ -97,11 +98,16 @@ def _rows(check: Check, elf: ElfObject) -> Iterator[int]:
     }  # symbols of that name stand for them
     undefined = given.get("side") == "undefined"
     for row in table.undefined_indices if undefined else table.export_indices:
-        if not accepts(names[row]) or names[row] in versions:
+        if not accepts(names[row]) or (not undefined and _is_version(table, row, versions)):
             continue
         if "version" in given and not matches_name(table[row].version or "", str(given["version"])):
             continue
         yield row
+
+
+def _is_version(table: SymbolTable, row: int, versions: set[str]) -> bool:
+    """Whether an export only stands for a version: its own, whose name it has (``FOO_1.0``)."""
+    return table.names[row] in versions and table[row].version == table.names[row]
 
 
 def _condition(check: Check) -> Callable[[str], bool]:
