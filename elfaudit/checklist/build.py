@@ -179,7 +179,16 @@ class Build:
             found = [file for each in self.sources for file in self._absolute(each, pattern)]
             return found or list(self._in_system(pattern))
         wanted = path_pattern(pattern).fullmatch
-        return [file for file in self.files if wanted(file.path)]
+        found = [file for file in self.files if wanted(file.path)]
+        return found or list(self._linked(pattern))
+
+    def _linked(self, pattern: str) -> Iterator[BuildFile]:
+        """A file that only a link leads to, below an import root of a file system."""
+        if "/" in pattern and not _WILD.search(pattern):
+            for root in self.roots:
+                place = f"{root.base}/{pattern}"
+                if isinstance(root.source, TreeSource) and root.source.find(place) is not None:
+                    yield BuildFile(root.source, place, pattern)
 
     def _at(self, place: str) -> list[BuildFile]:
         found = [source for source in self.sources if source.find(place) is not None]

@@ -65,6 +65,15 @@ class Pattern:
         self._left += len(text) * _SECONDS_PER_CHARACTER
         return self._in_line(text)
 
+    def finds_in_lines(self, text: str) -> bool:
+        """The same, where ``^`` and ``$`` are the ends of lines.
+
+        Raises:
+            ChecklistError: its time is over.
+        """
+        self._left += len(text) * _SECONDS_PER_CHARACTER
+        return self._searched(self._lines, text)
+
     def first_line(self, text: str, start: int = 0) -> int | None:
         """Where in a text of many lines the first line begins in which it is found; None: nowhere.
 
@@ -88,9 +97,12 @@ class Pattern:
         return None
 
     def _in_line(self, text: str) -> bool:
+        return self._searched(self._pattern, text)
+
+    def _searched(self, pattern: regex.Pattern[str], text: str) -> bool:
         before = time.monotonic()
         try:
-            return self._pattern.search(text, timeout=max(self._left, 0.001)) is not None
+            return pattern.search(text, timeout=max(self._left, 0.001)) is not None
         except TimeoutError as error:
             problem = f"{self.text[:80]!r} takes more than {_SECONDS:.0f} seconds: it backtracks"
             raise ChecklistError("", self._parameter, problem) from error

@@ -422,3 +422,38 @@ def test_a_library_is_listed_by_its_soname(ask: Ask, tmp_path: Path) -> None:
     gcc(tmp_path / "lib/librocm_smi64.so.1.0.2", "int b;", "-Wl,-soname,librocm_smi64.so.1")
     toml = "kind='needed'\nfile='liba.so'\nhas=['librocm_smi64.so*']"
     assert ask(toml, tmp_path / "lib").advice.endswith("--add librocm_smi64.so.1")
+
+
+def test_a_link_below_the_modules_of_a_root(ask: Ask, tmp_path: Path) -> None:
+    site = tmp_path / "root/usr/lib/python3.11/site-packages"
+    gcc(site / "torch/lib/libq.so.1.0", "int q;", "-Wl,-soname,libq.so.1")
+    (site / "torch/lib/libq.so.1").symlink_to("libq.so.1.0")
+    (tmp_path / "root/etc").mkdir()
+    write(site, {"torch-1.dist-info/METADATA": b"Name: torch\nVersion: 1\n"})
+    for target in (tmp_path / "root", site):
+        toml = "kind='soname'\nfile='torch/lib/libq.so.1'\nis='libq.so.1'"
+        assert ask(toml, target).status is PASS
+
+
+def test_only_the_wheel_that_breaks_its_promise_gets_another_tag(ask: Ask, tmp_path: Path) -> None:
+    wheels = []
+    for name, tag in (("p", "manylinux_2_5_x86_64"), ("q", "manylinux_2_31_x86_64")):
+        gcc(
+            tmp_path / name / name / "liba.so",
+            "#include <math.h>\ndouble f(double x) { return exp(x); }",
+            "-lm",
+        )
+        write(
+            tmp_path / name,
+            {f"{name}-1.dist-info/METADATA": f"Name: {name}\nVersion: 1\n".encode()},
+        )
+        wheels.append(zipped(tmp_path / name, tmp_path / f"{name}-1-py3-none-{tag}.whl"))
+    told = subprocess.run(
+        ["readelf", "-VW", tmp_path / "p/p/liba.so"], capture_output=True, text=True, check=True
+    )
+    assert "GLIBC_2.29" in told.stdout
+    judgement = ask("kind='glibc'\nfile='*.so'\ntag=true", *wheels)
+    assert judgement.status is FAIL
+    assert [line.rpartition("/")[2] for line in judgement.advice.splitlines()[1:]] == [
+        wheels[0].name
+    ]

@@ -343,7 +343,7 @@ def test_run(ask: Ask, site: Path) -> None:
     failed = ask(f"{head}os._exit(3)']", site, runner=runner)
     assert "ended with exit code 3" in failed.message
     late = ask("kind='run'\ncommand=['sleep', '60']\ntimeout=0.2", site, runner=runner)
-    assert late.message == "did not end within 0.2 seconds"
+    assert late.message == "did not end within 0.2 s"
     prefixed = elfaudit.Runner("python3", ("echo", "in the container"))
     assert ask(f"{head}']", site, runner=prefixed).message.startswith("in the container python3 -c")
     gone = ask("kind='run'\ncommand=['/nothing/here']", site, runner=runner)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from .draft import Draft
 from .facts import OWN_NAMES, Exports, Hardening
-from .next_names import escaped, next_version, shown
+from .next_names import escaped, next_directory, next_version, shown
 from .survey import Code, CodeRole
 
 __all__ = ["LibraryDrafts"]
@@ -70,6 +70,8 @@ class LibraryDrafts:
             link = posixpath.join(folder, soname)
             if soname == name or "/" in soname or not file.source.is_link(link):
                 continue
+            if any(next_directory(part) != escaped(part) for part in folder.split("/")):
+                continue  # a link is only looked for by its own path, which will be another
             title = f"{shown(self._code.pattern)} is found as {soname}, by which others list it"
             yield Draft("file", f"{soname}-link", title, {"path": escaped(link)})
 

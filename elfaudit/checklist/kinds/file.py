@@ -31,6 +31,7 @@ from collections.abc import Iterable
 
 from packaging.utils import canonicalize_name
 
+from ...errors import ChecklistError
 from ...findings.checks import Check, Judgement
 from ...pydist import Distribution
 from ..build import Build
@@ -43,7 +44,11 @@ _SIZE = {"type": "integer", "minimum": 0}
 
 def _judge(check: Check, build: Build) -> Judgement:
     if check.parameters.get("wheel"):
+        if "path" in check.parameters:
+            raise ChecklistError("", "path", "does not go with wheel = true: make two checks of it")
         return _wheel(check, build)
+    if "distribution" in check.parameters:
+        raise ChecklistError("", "distribution", "says of which wheel: it needs wheel = true")
     pattern = str(check.parameters["path"])
     files = build.matching(pattern)
     if not files and pattern.startswith("/") and build.is_directory(pattern):
@@ -83,6 +88,8 @@ def _names(distributions: Iterable[Distribution]) -> set[str]:
 
 def _sized(check: Check, sizes: list[tuple[str, int]]) -> Judgement:
     least, most = check.parameters.get("min_size", 0), check.parameters.get("max_size")
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        raise ChecklistError("", "min_size", f"{least:,} is more than max_size, {most:,}")
     wrong = [
         f"{path} has {size:,} bytes, less than {least:,}"
         for path, size in sizes

@@ -76,7 +76,8 @@ def _judge(check: Check, build: Build) -> Judgement:
     told = [f"{n.name} is needed by {n.file.path} for {_symbols(n.elf, n.name)}" for n in highest]
     notes = (*told, *files.damaged, *files.passed_over)
     if wrong:
-        return failed(check, listed(wrong), [*wrong[_MOST_SHOWN:], *notes], _advice(needs, tags))
+        advice = _advice(needs, given, tags)
+        return failed(check, listed(wrong), [*wrong[_MOST_SHOWN:], *notes], advice)
     if files.damaged:
         return erred(check, listed(files.damaged))
     return passed(check, f"needs {', '.join(n.name for n in highest) or 'no versions'}", notes)
@@ -171,10 +172,12 @@ def _of_other_machine(files: Iterable[tuple[BuildFile, ElfObject]]) -> Iterator[
             yield f"{some[0][0].path} is built for {what}, {named}"
 
 
-def _advice(needs: list[_Need], tags: Mapping[str, tuple[str, Versions]]) -> str:
+def _advice(needs: list[_Need], given: Versions, tags: Mapping[str, tuple[str, Versions]]) -> str:
     """To build it elsewhere; or the tags that are true."""
     lines = ["build on an older distribution, or allow it"]
     for wheel in tags:
+        if not any(_problem(n, given, tags) for n in needs if n.file.source.label == wheel):
+            continue
         own = _highest([need for need in needs if need.file.source.label == wheel])
         true = true_tag(wheel.rpartition("/")[2], {n.prefix: n.number for n in own if n.number})
         if true is not None and all(need.number is not None for need in own):

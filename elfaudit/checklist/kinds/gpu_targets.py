@@ -69,7 +69,7 @@ def _judge(check: Check, build: Build) -> Judgement:
     if unsure and (missing or {"only", "lacks"} & check.parameters.keys()):
         return undecided(check, unsure[0], [told, *unsure[1:]])
     rows = [f"{each}: {path}" for each, path in sorted(found.items())]
-    return passed(check, f"{where} is compiled for {told}", [*rows, *unsure])
+    return passed(check, f"{where} is compiled for {told}", [*rows, *unsure, *files.passed_over])
 
 
 def _targets(build: Build, files: ElfFiles) -> tuple[dict[str, str], list[str]]:

@@ -59,7 +59,8 @@ def _judge(check: Check, build: Build) -> Judgement:
     after, preload = _of_build(check, "after", build), _of_build(check, "preload", build)
     results = [_one(check, build, file, after, preload) for file, _ in files.found]
     results += [erred(check, each) for each in files.damaged]
-    return results[0] if len(results) == 1 else _together(check, results)
+    judged = results[0] if len(results) == 1 else _together(check, results)
+    return replace(judged, evidence=(*judged.evidence, *files.passed_over))
 
 
 def _of_build(check: Check, parameter: str, build: Build) -> tuple[str, ...]:

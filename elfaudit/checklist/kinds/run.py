@@ -83,13 +83,13 @@ def _command(check: Check, build: Build, runner: Runner) -> list[str]:
 def _judged(check: Check, code: int | None, seconds: float, output: _Output) -> Judgement:
     lines = [line[:_LONGEST] for line in output.text().strip().splitlines()]
     if code is None:
-        return failed(check, f"did not end within {seconds:g} seconds", lines[-5:])
+        return failed(check, f"did not end within {seconds:g} s", lines[-5:])
     wanted = check.parameters.get("exit_code", 0)
     if code != wanted:
         last = f": {lines[-1]}" if lines else ", and printed nothing"
         return failed(check, f"{_ended(code)}{last}", lines[-8:-1])
     expect = check.parameters.get("expect")
-    if expect is not None and not Pattern(f"(?m){expect}", "expect").finds(output.text()):
+    if expect is not None and not Pattern(str(expect), "expect").finds_in_lines(output.text()):
         return failed(check, f"did not print {expect}", lines[-8:])
     return passed(check, lines[-1] if lines else "ended well, and printed nothing")
 

@@ -60,6 +60,8 @@ def _told(files: ElfFiles) -> str:
 
 def _listing(file: BuildFile, elf: ElfObject) -> str:
     path = ":".join(_path(elf)[1])
+    if not path:
+        return f"{file.path} has no path"
     return f"{file.path}: {path if len(path) <= _LONGEST else path[:_LONGEST] + '…'}"
 
 

@@ -62,7 +62,7 @@ def _judge(check: Check, build: Build) -> Judgement:
     def told(files: ElfFiles) -> str:
         file, elf = files.found[0]
         others = len(files.found) - 1
-        more = f"; so do {counted(others, 'other file')}" if others else ""
+        more = f"; {counted(others, 'other file')} likewise" if others else ""
         return f"{_line(check, file, len(found(file, elf)))}{amount_told(check)}{more}"
 
     def evidence(file: BuildFile, elf: ElfObject) -> str:
