@@ -155,10 +155,10 @@ class Build:
 
     def _files(self) -> Iterator[BuildFile]:
         for source in self.sources:
-            bases = [root.base for root in self.roots if root.source is source]
-            bases.sort(key=len, reverse=True)  # the innermost root of a file is its own
+            bases = {root.base for root in self.roots if root.source is source}
+            owners: dict[str, str | None] = {"": "" if "" in bases else None}
             for name in source.names():
-                base = next((b for b in bases if name.startswith(f"{b}/")), None)
+                base = _owner(name.rpartition("/")[0], bases, owners)
                 yield BuildFile(source, name, name if base is None else name[len(base) + 1 :])
 
     def matching(self, pattern: str) -> list[BuildFile]:
@@ -284,6 +284,23 @@ class Build:
     def reading(self, member: Member) -> Reading | None:
         """What the pass over a file gave; None where nothing was wanted of it."""
         return self.readings.get(member.identity)
+
+
+def _owner(folder: str, bases: set[str], owners: dict[str, str | None]) -> str | None:
+    """The innermost import root that a directory is in; None: it is in none.
+
+    Args:
+        folder: the directory, without a slash at its end.
+        bases: the import roots.
+        owners: what was found out before, of all directories above each.
+    """
+    below: list[str] = []
+    while folder not in owners and folder not in bases:
+        below.append(folder)
+        folder = folder.rpartition("/")[0]
+    owner = owners.setdefault(folder, folder)
+    owners.update(dict.fromkeys(below, owner))
+    return owner
 
 
 class _PythonFiles:
