@@ -18,7 +18,7 @@ from elfaudit import CheckStatus
 from elfaudit.api.build_targets import builds_of
 from elfaudit.api.surroundings import Surroundings
 from elfaudit.checklist.build import Build
-from elfaudit.pydist import Grade, ModuleKind, Presence, ask, audit
+from elfaudit.pydist import Grade, ModuleKind, Presence, ask, audit, refusal_of
 
 from .mix import STALE, mix
 
@@ -65,8 +65,12 @@ def test_ten_names_of_vllm(
     ("django", "django", 4_000),
 ])  # fmt: skip
 def test_no_false_alarm(wheel: Callable[[str], Path], name: str, package: str, least: int) -> None:
-    """What these packages import when they are imported is there, or nobody could use them."""
-    found = audit(build_of(wheel(name)).modules, package)
+    """What these packages import when they are imported is there, or nobody could use them.
+
+    So is each module of them one that can be imported; both are asked of what was parsed once.
+    """
+    modules = build_of(wheel(name)).modules
+    found = audit(modules, package)
     assert found.imports > least
     wrong = [
         each
@@ -74,6 +78,9 @@ def test_no_false_alarm(wheel: Callable[[str], Path], name: str, package: str, l
         if each.status is Presence.ABSENT and each.grade is Grade.PLAIN
     ]
     assert wrong == []
+    refused = {each.name: refusal_of(modules, each.name) for each in modules.below(package)}
+    assert len(refused) > 400
+    assert {name: refusal for name, refusal in refused.items() if refusal is not None} == {}
 
 
 def test_the_mix_is_named_by_its_record_and_its_imports(
