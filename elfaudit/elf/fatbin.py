@@ -25,6 +25,7 @@ __all__ = ["DeviceCode", "GpuTargets", "gpu_targets"]
 _HIP_SECTIONS, _CUDA_SECTIONS = (".hip_fatbin",), (".nv_fatbin", "__nv_relfatbin")
 _WINDOW = 64 << 10
 _MOST_BUNDLES, _MOST_SENTENCES = 200_000, 20
+_MOST_COMPRESSED = 20_000  # each takes as long as a hundred that are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,16 @@ class DeviceCode(ForwardWalk):
         return _summed(name, self._found, sections)
 
     def _through(self, position: int) -> Walk[None]:
+        left = _MOST_COMPRESSED
         while (at := (yield from _next_magic(position, self._size))) is not None:
-            if len(self._found) == _MOST_BUNDLES:
+            if len(self._found) == _MOST_BUNDLES or not left:
                 self._found.append(DeviceImages(at, at, (), "more bundles than any real file has"))
                 return
             magic = yield Asked(at, 8, 8)
             if magic == CONTAINER:
                 found = yield from cuda_container(at, self._size)
             elif magic.startswith(COMPRESSED):
+                left -= 1
                 found = yield from compressed_bundle(at, self._size)
             else:
                 found = yield from plain_bundle(at, self._size)

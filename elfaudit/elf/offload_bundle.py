@@ -20,7 +20,7 @@ BUNDLE, COMPRESSED = b"__CLANG_OFFLOAD_BUNDLE__", b"CCOB"
 _MOST_TARGETS = 10_000
 _LONGEST_ID = 500
 _HEAD = 64 << 10  # of a decompressed bundle: its table of some tens of targets is at the start
-_MOST_COMPRESSED = 1 << 20  # of a compressed one: more than that holds the table
+_MOST_COMPRESSED = 192 << 10  # of a compressed one: a block of zstd, which is 128 KB at the most
 _WINDOW = 1 << 27  # the largest that a frame of zstd may ask for
 
 

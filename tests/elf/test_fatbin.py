@@ -164,8 +164,13 @@ def test_a_bundle_behind_a_damaged_one_is_found(build: Build) -> None:
 
 
 def test_a_bomb_is_not_unpacked(build: Build) -> None:
-    found = read(build(hip_fatbin=compressed(bundle("gfx1", payload=b"\0" * (64 << 20)), 3)))
+    path = build(hip_fatbin=compressed(bundle("gfx1", payload=b"\0" * (64 << 20)), 3))
+    tracemalloc.start()
+    found = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert found.hip == ("gfx1",)
+    assert peak < 4 << 20
 
 
 @pytest.mark.parametrize("data", [

@@ -181,7 +181,10 @@ def _advice(needs: list[_Need], given: Versions, tags: Mapping[str, tuple[str, V
         own = _highest([need for need in needs if need.file.source.label == wheel])
         true = true_tag(wheel.rpartition("/")[2], {n.prefix: n.number for n in own if n.number})
         if true is not None and all(need.number is not None for need in own):
-            lines[0] = "build on an older distribution, or give the wheel the tag that is true:"
+            lines[0] = (
+                "build on an older distribution, or give the wheel the tag that is true "
+                "(pip install wheel):"
+            )
             lines.append(
                 f"python3 -m wheel tags --remove --platform-tag {true} {shlex.quote(wheel)}"
             )
