@@ -113,7 +113,7 @@ class _Side:
                 continue
             if name in inventory(self.modules, found.name).names:
                 inner = self.modules.surface(found)
-                if name in inner.defined or not inner.origins.get(name):
+                if name in inner.defined or name not in inner.origins:
                     return True
                 return self.standing(found, name, seen | {found.name}) is not Standing.INTERNAL
         return False
