@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,17 +12,19 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
 from ..loader.python import is_extension_name
-from ..pydist import Module, ModuleKind, Modules, inventory
+from ..pydist import Module, ModuleKind, Modules, Refusal, inventory, refusal_of
 from ..pydist.asking import target_of
 from ..pydist.surface import Surface
 from .build_targets import builds_of, wheels_in
 from .compared_builds import ComparedBuild
 from .compared_bytes import same_bytes
+from .compared_imports import by_cause, no_more, star_importers
 from .surroundings import Surroundings
 
 __all__ = ["compared_modules"]
 
 _LIMITS = ("is nested", "more than is parsed")  # of this program, not of Python
+_ABOVE = "the dots lead above"
 _MOST_CHARACTERS = 4000
 
 
@@ -69,6 +71,35 @@ class _Side:
         machine = self.build.machine
         known = machine.python_is_known
         return known and machine.python != ".".join(platform.python_version_tuple()[:2])
+
+    def refusal(self, name: str) -> Refusal | None:
+        """Why a module cannot be imported; None where nothing says so.
+
+        Programs may end in an exception. Where nothing says what is importable, what is above the
+        packages may be there, and not have been given.
+        """
+        refusal = refusal_of(self.modules, name)
+        if refusal is None:
+            return None
+        if not self.is_environment and refusal.problem.startswith(_ABOVE):
+            return None
+        module = self.found[name]
+        raises = self.modules.surface(module).raises
+        ends = (refusal.file, refusal.line) == (module.path, raises)
+        return None if ends and self.is_program(module) else refusal
+
+    def is_program(self, module: Module) -> bool:
+        """Whether it is run rather than imported."""
+        is_main = module.name.rpartition(".")[2] == "__main__"
+        return is_main or (not self.is_environment and _is_loose(self, module))
+
+    def could_import(self, name: str) -> bool:
+        """Whether nothing says that a module cannot be imported; False where there is none."""
+        module = self.found.get(name)
+        if module is None:
+            return False
+        parses = self.modules.surface(module).problem is None or not module.path.endswith(".py")
+        return parses and self.refusal(name) is None
 
     def standing(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Standing:
         """What a name of a module is to those who import it."""
@@ -133,15 +164,20 @@ class _Found:
 
 
 def compared_modules(before: ComparedBuild, after: ComparedBuild) -> ModuleDifference:
-    """How the modules differ; only those whose own file changed are read."""
+    """How the modules differ; of packages of which no file changed none is read."""
     old, new = _Side(before), _Side(after)
     found = _Found({}, {}, {}, {}, {}, [], [])
-    for module, other in _changed_pairs(old, new):
-        if not _is_broken(old, module, new, other, found):
-            _compare_names(old, module, new, other, found)
+    changed = {module.name for module, other in _changed_pairs(old, new)}
     lost = [each for each in _real(old) if each.name not in new.found]
     gained = [each.name for each in _real(new) if each.name not in old.found]
+    seeds = changed.union(gained, (each.name for each in lost))
+    near = _in_packages_of(new, seeds)
+    for name in sorted(changed | (star_importers(new.modules, near, seeds) & old.found.keys())):
+        module, other = old.found[name], new.found[name]
+        if not _is_broken(old, module, new, other, found):
+            _compare_names(old, module, new, other, found)
     _note_new(new, gained, found)
+    _note_refused(old, new, [each.name for each in near], found)
     loose = () if old.is_environment else [each.name for each in lost if _is_loose(old, each)]
     return ModuleDifference(
         [each.name for each in lost],
@@ -157,6 +193,29 @@ def compared_modules(before: ComparedBuild, after: ComparedBuild) -> ModuleDiffe
     )
 
 
+def _in_packages_of(side: _Side, names: Iterable[str]) -> list[Module]:
+    """The modules that may be another thing to importers where those of some names changed.
+
+    What a package does not import from itself is not judged.
+    """
+    tops = {name.partition(".")[0] for name in names}
+    return [each for each in _real(side) if each.name.partition(".")[0] in tops]
+
+
+def _note_refused(old: _Side, new: _Side, names: Iterable[str], found: _Found) -> None:
+    """Public modules that cannot be imported for what they, or others, import or raise."""
+    causes = by_cause(filter(is_public, names), new.refusal)
+    of_both: dict[Refusal, list[str]] = {}
+    of_new: dict[Refusal, list[str]] = {}
+    for refusal, refused in causes.items():
+        kept = [name for name in refused if name in old.found]
+        (of_both if kept else of_new)[refusal] = kept or refused
+    for name, why in no_more(of_both, old.could_import).items():
+        found.broken.setdefault(name, why)
+    for name, why in no_more(of_new, new.found.__contains__).items():
+        found.broken_new.setdefault(name, why)
+
+
 def _real(side: _Side) -> Iterator[Module]:
     return (each for each in side.found.values() if each.kind is not ModuleKind.NAMESPACE)
 
@@ -164,7 +223,10 @@ def _real(side: _Side) -> Iterator[Module]:
 def _changed_pairs(old: _Side, new: _Side) -> Iterator[tuple[Module, Module]]:
     for module in _real(old):
         other = new.found.get(module.name)
-        if other is not None and not _is_same(old, module, new, other):
+        if other is None:
+            continue
+        # What a relative import names is another thing in a package.
+        if module.kind is not other.kind or not _is_same(old, module, new, other):
             yield module, other
 
 
@@ -210,7 +272,8 @@ def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found:
         elif standing is Standing.PUBLIC:
             found.untold.append(f"{module.name}.{name}")
     found.lost.setdefault(Standing.STARRED, []).extend(_unstated(old, module, surface, there))
-    if was.complete and told and is_public(module.name):
+    open_to_all = told and is_public(module.name) and new.refusal(module.name) is None
+    if was.complete and open_to_all:
         found.gained += [f"{module.name}.{name}" for name in sorted(now.names - was.names)]
 
 

@@ -13,7 +13,10 @@ from enum import Enum
 
 from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted
 
-__all__ = ["ModuleDifference", "Standing", "changed_modules", "difference_of_names", "is_public"]
+__all__ = [
+    "ModuleDifference", "Standing", "changed_modules", "difference_of_names", "is_public",
+    "outermost",
+]  # fmt: skip
 
 _BREAKING, _NOTABLE, _HARMLESS = (
     ChangeSeverity.BREAKING,
@@ -145,7 +148,7 @@ def _not_importable(found: ModuleDifference) -> Iterator[BuildChange]:
             text = f"has {counted(len(modules), noun)} that {what}"
             items = tuple(
                 ChangedItem(name, None, None, modules[name])
-                for name in sorted(modules, key=_outermost)
+                for name in sorted(modules, key=outermost)
             )
             yield BuildChange(Aspect.MODULES_BROKEN, severity, text, items)
 
@@ -168,9 +171,9 @@ def _names_lost(found: ModuleDifference) -> Iterator[BuildChange]:
 
 
 def _items(names: Iterable[str]) -> tuple[ChangedItem, ...]:
-    return tuple(map(ChangedItem, sorted(names, key=_outermost)))
+    return tuple(map(ChangedItem, sorted(names, key=outermost)))
 
 
-def _outermost(name: str) -> tuple[int, str]:
+def outermost(name: str) -> tuple[int, str]:
     """Sorts what stands in fewer packages first: it is what most people see."""
     return name.count("."), name
