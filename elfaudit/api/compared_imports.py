@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..findings.changed_modules import outermost
 from ..pydist import Module, Modules, Refusal
 from ..pydist.asking import target_of
 
@@ -14,18 +13,25 @@ __all__ = ["by_cause", "no_more", "star_importers"]
 def by_cause(
     names: Iterable[str], refusal: Callable[[str], Refusal | None]
 ) -> dict[Refusal, list[str]]:
-    """The modules that cannot be imported, by the statement that fails; the outermost first.
+    """The modules that cannot be imported, by the statement that fails.
+
+    The outermost come first, of these the one that the statement is in.
 
     Args:
         names: of modules.
         refusal: why a module cannot be imported; None where nothing says so.
     """
     found: dict[Refusal, list[str]] = {}
-    for name in sorted(names, key=outermost):
+    for name in names:
         why = refusal(name)
         if why is not None:
             found.setdefault(why, []).append(name)
-    return found
+    return {why: _own_first(why, refused) for why, refused in found.items()}
+
+
+def _own_first(why: Refusal, names: list[str]) -> list[str]:
+    own = why.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return sorted(names, key=lambda name: (name.count("."), name != own, name))
 
 
 def no_more(

@@ -24,7 +24,6 @@ from .surroundings import Surroundings
 __all__ = ["compared_modules"]
 
 _LIMITS = ("is nested", "more than is parsed")  # of this program, not of Python
-_ABOVE = "the dots lead above"
 _MOST_CHARACTERS = 4000
 
 
@@ -75,18 +74,32 @@ class _Side:
     def refusal(self, name: str) -> Refusal | None:
         """Why a module cannot be imported; None where nothing says so.
 
-        Programs may end in an exception. Where nothing says what is importable, what is above the
-        packages may be there, and not have been given.
+        Programs may end in an exception.
         """
         refusal = refusal_of(self.modules, name)
-        if refusal is None:
-            return None
-        if not self.is_environment and refusal.problem.startswith(_ABOVE):
+        if refusal is None or self._is_outside(refusal):
             return None
         module = self.found[name]
         raises = self.modules.surface(module).raises
         ends = (refusal.file, refusal.line) == (module.path, raises)
         return None if ends and self.is_program(module) else refusal
+
+    def _is_outside(self, refusal: Refusal) -> bool:
+        """Whether an import may be of what was not given: of a package only its inside was."""
+        if self.is_environment:
+            return False
+        is_inside = "__init__.py" in self.compared.members
+        module = self._by_path.get(refusal.file)
+        imports = () if module is None else self.modules.surface(module).imports
+        return any(
+            (is_inside and not each.level) or (module and target_of(module, each) is None)
+            for each in imports
+            if each.line == refusal.line
+        )
+
+    @cached_property
+    def _by_path(self) -> dict[str, Module]:
+        return {each.path: each for each in self.found.values()}
 
     def is_program(self, module: Module) -> bool:
         """Whether it is run rather than imported."""

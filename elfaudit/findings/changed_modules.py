@@ -13,10 +13,7 @@ from enum import Enum
 
 from .changes import Aspect, BuildChange, ChangedItem, ChangeSeverity, counted
 
-__all__ = [
-    "ModuleDifference", "Standing", "changed_modules", "difference_of_names", "is_public",
-    "outermost",
-]  # fmt: skip
+__all__ = ["ModuleDifference", "Standing", "changed_modules", "difference_of_names", "is_public"]
 
 _BREAKING, _NOTABLE, _HARMLESS = (
     ChangeSeverity.BREAKING,
@@ -148,7 +145,7 @@ def _not_importable(found: ModuleDifference) -> Iterator[BuildChange]:
             text = f"has {counted(len(modules), noun)} that {what}"
             items = tuple(
                 ChangedItem(name, None, None, modules[name])
-                for name in sorted(modules, key=outermost)
+                for name in sorted(modules, key=_outermost)
             )
             yield BuildChange(Aspect.MODULES_BROKEN, severity, text, items)
 
@@ -171,9 +168,9 @@ def _names_lost(found: ModuleDifference) -> Iterator[BuildChange]:
 
 
 def _items(names: Iterable[str]) -> tuple[ChangedItem, ...]:
-    return tuple(map(ChangedItem, sorted(names, key=outermost)))
+    return tuple(map(ChangedItem, sorted(names, key=_outermost)))
 
 
-def outermost(name: str) -> tuple[int, str]:
+def _outermost(name: str) -> tuple[int, str]:
     """Sorts what stands in fewer packages first: it is what most people see."""
     return name.count("."), name

@@ -82,6 +82,16 @@ def test_one_cause_is_told_once(tmp_path: Path) -> None:
     assert told(found.changes)["names lost", "breaking"] == ["p.a.foo"]
 
 
+def test_the_module_that_the_cause_is_in_is_told_before_others(tmp_path: Path) -> None:
+    old = {
+        "p/__init__.py": "", "p/a.py": "import p.z\n", "p/_x.py": FOO,
+        "p/z.py": "from ._x import foo\n",
+    }  # fmt: skip
+    found = difference(tmp_path, old, {**old, "p/_x.py": BAR})
+    assert importable(tmp_path / "new", ["p.a", "p.z"]) == {"p.a": False, "p.z": False}
+    assert reasons(found) == {"p.z": "p/z.py:1: p._x has no foo; nor can 1 other module"}
+
+
 def test_what_could_not_be_imported_before_is_no_loss(tmp_path: Path) -> None:
     old = {"p/__init__.py": "", "p/a.py": "from .nope import x\n", "p/b.py": "from . import a\n"}
     new = {**old, "p/a.py": "y = 1\nfrom .nope import x\n"}
@@ -116,12 +126,16 @@ def test_a_program_ends_with_an_exception(tmp_path: Path, name: str) -> None:
 
 
 def test_the_inside_of_a_package_is_not_judged_as_if_it_were_all(tmp_path: Path) -> None:
-    old = {"p/__init__.py": "", "p/b.py": "", "p/a.py": "", "p/sub/__init__.py": ""}
-    new = {**old, "p/a.py": "from . import b\n", "p/sub/__init__.py": "from .. import b\n"}
+    old = {"p/__init__.py": "", "p/b.py": "", "p/a.py": "", "p/json/__init__.py": ""}
+    new = {
+        **old, "p/a.py": "from . import b\n",
+        "p/json/__init__.py": "from .. import b\nimport json.decoder\n",
+    }  # fmt: skip
     difference(tmp_path, old, new)
-    assert importable(tmp_path / "new", ["p.a", "p.sub"]) == {"p.a": True, "p.sub": True}
-    inside = difference(tmp_path, {}, {}, "p")
-    assert reasons(inside) == {}
+    assert importable(tmp_path / "new", ["p.a", "p.json"]) == {"p.a": True, "p.json": True}
+    assert reasons(difference(tmp_path, {}, {}, "p")) == {}
+    lost = {"p/json/__init__.py": "from .gone import x\n"}
+    assert list(reasons(difference(tmp_path, {}, lost, "p"))) == ["json"]
 
 
 def test_names_that_star_imports_bring_no_more(tmp_path: Path) -> None:
