@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from ..pydist import Module, Modules, Refusal
 from ..pydist.asking import target_of
@@ -11,43 +11,44 @@ __all__ = ["by_cause", "no_more", "star_importers"]
 
 
 def by_cause(
-    names: Iterable[str], refusal: Callable[[str], Refusal | None]
-) -> dict[Refusal, list[str]]:
-    """The modules that cannot be imported, by the statement that fails.
+    refusals: Mapping[str, Refusal], cause: Callable[[Refusal], Hashable]
+) -> list[list[str]]:
+    """The modules that cannot be imported, together where it is for the same cause.
 
-    The outermost come first, of these the one that the statement is in.
+    The outermost come first, of these those that the statement is in which fails.
 
     Args:
-        names: of modules.
-        refusal: why a module cannot be imported; None where nothing says so.
+        refusals: why each cannot be imported.
+        cause: what two statements have in common that fail for the same cause.
     """
-    found: dict[Refusal, list[str]] = {}
-    for name in names:
-        why = refusal(name)
-        if why is not None:
-            found.setdefault(why, []).append(name)
-    return {why: _own_first(why, refused) for why, refused in found.items()}
+    found: dict[Hashable, list[str]] = {}
+    for name, refusal in refusals.items():
+        found.setdefault(cause(refusal), []).append(name)
 
+    def place(name: str) -> tuple[int, bool, str]:
+        own = refusals[name].file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return name.count("."), name != own, name
 
-def _own_first(why: Refusal, names: list[str]) -> list[str]:
-    own = why.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return sorted(names, key=lambda name: (name.count("."), name != own, name))
+    return [sorted(names, key=place) for names in found.values()]
 
 
 def no_more(
-    causes: Mapping[Refusal, Sequence[str]], could: Callable[[str], bool]
+    causes: Iterable[Sequence[str]],
+    refusals: Mapping[str, Refusal],
+    could: Callable[[str], bool],
 ) -> dict[str, str]:
-    """One module for each cause, the outermost that it is news for, and the cause.
+    """One module for each cause, the outermost that it is news for, and why.
 
     Args:
         causes: as of :func:`by_cause`.
+        refusals: likewise.
         could: whether a module could be imported before.
     """
     found = {}
-    for refusal, names in causes.items():
+    for names in causes:
         first = next((name for name in names if could(name)), None)
         if first is not None:
-            found[first] = _reason(refusal, len(names) - 1)
+            found[first] = _reason(refusals[first], len(names) - 1)
     return found
 
 

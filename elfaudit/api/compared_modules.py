@@ -12,9 +12,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
 from ..loader.python import is_extension_name
-from ..pydist import Module, ModuleKind, Modules, Refusal, inventory, refusal_of
+from ..pydist import Inventory, Module, ModuleKind, Modules, Refusal, inventory, refusal_of
 from ..pydist.asking import target_of
-from ..pydist.surface import Surface
+from ..pydist.surface import Imported, Surface
 from .build_targets import builds_of, wheels_in
 from .compared_builds import ComparedBuild
 from .compared_bytes import same_bytes
@@ -35,6 +35,7 @@ class _Side:
         (self.build,) = builds_of((tuple(wheels_in(compared.target)),), Surroundings())
         self.modules: Modules = self.build.modules
         self.found = {each.name: each for each in self.modules.all() if not _is_library(each)}
+        self._inventories: dict[str, Inventory] = {}
 
     def member_path(self, module: Module) -> str:
         """The path of a module's file in the compared build."""
@@ -71,6 +72,13 @@ class _Side:
         known = machine.python_is_known
         return known and machine.python != ".".join(platform.python_version_tuple()[:2])
 
+    def inventory(self, name: str) -> Inventory:
+        """The public names of a module."""
+        known = self._inventories.get(name)
+        if known is None:
+            known = self._inventories[name] = inventory(self.modules, name)
+        return known
+
     def refusal(self, name: str) -> Refusal | None:
         """Why a module cannot be imported; None where nothing says so.
 
@@ -89,13 +97,23 @@ class _Side:
         if self.is_environment:
             return False
         is_inside = "__init__.py" in self.compared.members
-        module = self._by_path.get(refusal.file)
-        imports = () if module is None else self.modules.surface(module).imports
         return any(
-            (is_inside and not each.level) or (module and target_of(module, each) is None)
-            for each in imports
-            if each.line == refusal.line
+            target is None or (is_inside and not each.level)
+            for target, each in self._imports_at(refusal)
         )
+
+    def cause(self, refusal: Refusal) -> str | Refusal:
+        """What is missing, whoever imports it; of an exception and of dots, where they are."""
+        targets = [target for target, _ in self._imports_at(refusal)]
+        return refusal.problem if targets and None not in targets else refusal
+
+    def _imports_at(self, refusal: Refusal) -> list[tuple[str | None, Imported]]:
+        """The imports of the line that fails, with their modules in full."""
+        module = self._by_path.get(refusal.file)
+        if module is None:
+            return []
+        imports = self.modules.surface(module).imports
+        return [(target_of(module, one), one) for one in imports if one.line == refusal.line]
 
     @cached_property
     def _by_path(self) -> dict[str, Module]:
@@ -155,7 +173,7 @@ class _Side:
             found = None if target is None else self.modules.find(target)
             if found is None or found.name in seen:
                 continue
-            if name in inventory(self.modules, found.name).names:
+            if name in self.inventory(found.name).names:
                 inner = self.modules.surface(found)
                 if name in inner.defined or name not in inner.origins:
                     return True
@@ -217,15 +235,16 @@ def _in_packages_of(side: _Side, names: Iterable[str]) -> list[Module]:
 
 def _note_refused(old: _Side, new: _Side, names: Iterable[str], found: _Found) -> None:
     """Public modules that cannot be imported for what they, or others, import or raise."""
-    causes = by_cause(filter(is_public, names), new.refusal)
-    of_both: dict[Refusal, list[str]] = {}
-    of_new: dict[Refusal, list[str]] = {}
-    for refusal, refused in causes.items():
+    found_in = {name: new.refusal(name) for name in names if is_public(name)}
+    refusals = {name: why for name, why in found_in.items() if why is not None}
+    of_both: list[list[str]] = []
+    of_new: list[list[str]] = []
+    for refused in by_cause(refusals, new.cause):
         kept = [name for name in refused if name in old.found]
-        (of_both if kept else of_new)[refusal] = kept or refused
-    for name, why in no_more(of_both, old.could_import).items():
+        (of_both if kept else of_new).append(kept or refused)
+    for name, why in no_more(of_both, refusals, old.could_import).items():
         found.broken.setdefault(name, why)
-    for name, why in no_more(of_new, new.found.__contains__).items():
+    for name, why in no_more(of_new, refusals, new.found.__contains__).items():
         found.broken_new.setdefault(name, why)
 
 
@@ -269,7 +288,7 @@ def _note_new(new: _Side, gained: list[str], found: _Found) -> None:
 
 
 def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found: _Found) -> None:
-    was, now = inventory(old.modules, module.name), inventory(new.modules, other.name)
+    was, now = old.inventory(module.name), new.inventory(other.name)
     surface = new.modules.surface(other)
     # A __getattr__ of which no name is known may answer any.
     lazy = surface.lazy is not None and not surface.lazy.names

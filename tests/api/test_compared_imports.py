@@ -92,6 +92,22 @@ def test_the_module_that_the_cause_is_in_is_told_before_others(tmp_path: Path) -
     assert reasons(found) == {"p.z": "p/z.py:1: p._x has no foo; nor can 1 other module"}
 
 
+def test_what_is_missing_is_told_once_whoever_imports_it(tmp_path: Path) -> None:
+    old = {"p/__init__.py": "", "p/_x.py": FOO}
+    old |= {f"p/{name}.py": "from ._x import foo\n" for name in "abc"}
+    raising = {f"p/{name}.py": "\nraise RuntimeError\n" for name in "de"}
+    old |= dict.fromkeys(raising, "")
+    found = difference(tmp_path, old, {**old, **raising, "p/_x.py": BAR})
+    names = [f"p.{name}" for name in "abcde"]
+    assert not any(importable(tmp_path / "new", names).values())
+    always = "the module always raises an exception there"
+    assert reasons(found) == {
+        "p.a": "p/a.py:1: p._x has no foo; nor can 2 other modules",
+        "p.d": f"p/d.py:2: {always}",
+        "p.e": f"p/e.py:2: {always}",
+    }
+
+
 def test_what_could_not_be_imported_before_is_no_loss(tmp_path: Path) -> None:
     old = {"p/__init__.py": "", "p/a.py": "from .nope import x\n", "p/b.py": "from . import a\n"}
     new = {**old, "p/a.py": "y = 1\nfrom .nope import x\n"}
