@@ -88,7 +88,7 @@ class ComparedFiles:
         for was, now in self.moved:
             progress(self.after.member(now).display)
             same = self.state(was, now)
-            changes = () if same else self._compare(was, now)
+            changes = self._mode(was, now) if same else self._compare(was, now)
             yield self._row(was, now, (self._renamed(was, now), *changes))
         for was, now in self.same:
             if self._may_run_no_more(was, now) and self.is_elf(self.after, now):
@@ -289,12 +289,14 @@ def sorted_files(before: ComparedBuild, after: ComparedBuild, progress: Progress
 def _find_linked(files: ComparedFiles) -> None:
     """Of the files that are gone, those in whose place a link, or its name, has another one."""
     come = set(files.come)
-    for was in list(files.gone):
+    pairs: list[tuple[str, str]] = []
+    for was in files.gone:
         ends = (files.after.reached(link) for link in files.before.names_of(was)[1:])
         now = next((end for end in ends if end in come), None)
         if now is not None:
-            _move(files, was, now)
+            pairs.append((was, now))
             come.discard(now)
+    _move(files, pairs)
 
 
 def _find_moved(files: ComparedFiles) -> None:
@@ -308,14 +310,14 @@ def _find_moved(files: ComparedFiles) -> None:
         [_candidate(path, each, sizes) for path, each in zip(files.gone, old, strict=True)],
         [_candidate(path, each, sizes) for path, each in zip(files.come, new, strict=True)],
     )
-    for was, now in pairs:
-        _move(files, was.path, now.path)
+    _move(files, [(was.path, now.path) for was, now in pairs])
 
 
-def _move(files: ComparedFiles, was: str, now: str) -> None:
-    files.moved.append((was, now))
-    files.gone.remove(was)
-    files.come.remove(now)
+def _move(files: ComparedFiles, pairs: list[tuple[str, str]]) -> None:
+    files.moved += pairs
+    moved, taken = {was for was, _ in pairs}, {now for _, now in pairs}
+    files.gone = [path for path in files.gone if path not in moved]
+    files.come = [path for path in files.come if path not in taken]
 
 
 def _candidate(path: str, member: Member, sizes: set[int]) -> Candidate:

@@ -26,7 +26,7 @@ def compare_links(files: ComparedFiles) -> Iterator[BuildChange]:
     retargeted = list(_retargeted(files))
     lost: list[tuple[str, str, bool]] = []
     dangling: list[tuple[str, str, bool]] = []
-    place = dict(chain(files.same, files.changed, files.moved))
+    place = dict(chain(files.same, files.changed))  # of one that moved its own row says it
     for link, end in before.links.items():
         if end is None or after.reached(link) is not None or not _matters(files, link, end):
             continue
@@ -50,9 +50,6 @@ def _is_asked(files: ComparedFiles, link: str, end: str, now: str | None) -> boo
 
     Where the file is gone, or has another SONAME, that is what is told as breaking.
     """
-    now = next(
-        (now for was, now in (*files.same, *files.changed, *files.moved) if was == end), None
-    )
     if now is None:
         return False
     elf = read_build_file(files.before.members[end])
@@ -68,8 +65,7 @@ def _is_asked(files: ComparedFiles, link: str, end: str, now: str | None) -> boo
         return True
     kept = other.soname
     other.release()
-    moved = (end, now) in files.moved  # then the row of the file says it
-    return not moved and soname in (None, kept)
+    return soname in (None, kept)
 
 
 def _retargeted(files: ComparedFiles) -> Iterator[tuple[str, str, str]]:

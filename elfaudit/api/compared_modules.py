@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,12 +12,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
 from ..loader.python import is_extension_name
-from ..pydist import Module, ModuleKind, Modules, inventory
+from ..pydist import Inventory, Module, ModuleKind, Modules, Refusal, inventory, refusal_of
 from ..pydist.asking import target_of
-from ..pydist.surface import Surface
+from ..pydist.surface import Imported, Surface
 from .build_targets import builds_of, wheels_in
 from .compared_builds import ComparedBuild
 from .compared_bytes import same_bytes
+from .compared_imports import by_cause, no_more, star_importers
 from .surroundings import Surroundings
 
 __all__ = ["compared_modules"]
@@ -34,6 +35,7 @@ class _Side:
         (self.build,) = builds_of((tuple(wheels_in(compared.target)),), Surroundings())
         self.modules: Modules = self.build.modules
         self.found = {each.name: each for each in self.modules.all() if not _is_library(each)}
+        self._inventories: dict[str, Inventory] = {}
 
     def member_path(self, module: Module) -> str:
         """The path of a module's file in the compared build."""
@@ -69,6 +71,66 @@ class _Side:
         machine = self.build.machine
         known = machine.python_is_known
         return known and machine.python != ".".join(platform.python_version_tuple()[:2])
+
+    def inventory(self, name: str) -> Inventory:
+        """The public names of a module."""
+        known = self._inventories.get(name)
+        if known is None:
+            known = self._inventories[name] = inventory(self.modules, name)
+        return known
+
+    def refusal(self, name: str) -> Refusal | None:
+        """Why a module cannot be imported; None where nothing says so.
+
+        Programs may end in an exception.
+        """
+        refusal = refusal_of(self.modules, name)
+        if refusal is None or self._is_outside(refusal):
+            return None
+        module = self.found[name]
+        raises = self.modules.surface(module).raises
+        ends = (refusal.file, refusal.line) == (module.path, raises)
+        return None if ends and self.is_program(module) else refusal
+
+    def _is_outside(self, refusal: Refusal) -> bool:
+        """Whether an import may be of what was not given: of a package only its inside was."""
+        if self.is_environment:
+            return False
+        is_inside = "__init__.py" in self.compared.members
+        return any(
+            target is None or (is_inside and not each.level)
+            for target, each in self._imports_at(refusal)
+        )
+
+    def cause(self, refusal: Refusal) -> str | Refusal:
+        """What is missing, whoever imports it; of an exception and of dots, where they are."""
+        targets = [target for target, _ in self._imports_at(refusal)]
+        return refusal.problem if targets and None not in targets else refusal
+
+    def _imports_at(self, refusal: Refusal) -> list[tuple[str | None, Imported]]:
+        """The imports of the line that fails, with their modules in full."""
+        module = self._by_path.get(refusal.file)
+        if module is None:
+            return []
+        imports = self.modules.surface(module).imports
+        return [(target_of(module, one), one) for one in imports if one.line == refusal.line]
+
+    @cached_property
+    def _by_path(self) -> dict[str, Module]:
+        return {each.path: each for each in self.found.values()}
+
+    def is_program(self, module: Module) -> bool:
+        """Whether it is run rather than imported."""
+        is_main = module.name.rpartition(".")[2] == "__main__"
+        return is_main or (not self.is_environment and _is_loose(self, module))
+
+    def could_import(self, name: str) -> bool:
+        """Whether nothing says that a module cannot be imported; False where there is none."""
+        module = self.found.get(name)
+        if module is None:
+            return False
+        parses = self.modules.surface(module).problem is None or not module.path.endswith(".py")
+        return parses and self.refusal(name) is None
 
     def standing(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Standing:
         """What a name of a module is to those who import it."""
@@ -111,9 +173,9 @@ class _Side:
             found = None if target is None else self.modules.find(target)
             if found is None or found.name in seen:
                 continue
-            if name in inventory(self.modules, found.name).names:
+            if name in self.inventory(found.name).names:
                 inner = self.modules.surface(found)
-                if name in inner.defined or not inner.origins.get(name):
+                if name in inner.defined or name not in inner.origins:
                     return True
                 return self.standing(found, name, seen | {found.name}) is not Standing.INTERNAL
         return False
@@ -133,15 +195,20 @@ class _Found:
 
 
 def compared_modules(before: ComparedBuild, after: ComparedBuild) -> ModuleDifference:
-    """How the modules differ; only those whose own file changed are read."""
+    """How the modules differ; of packages of which no file changed none is read."""
     old, new = _Side(before), _Side(after)
     found = _Found({}, {}, {}, {}, {}, [], [])
-    for module, other in _changed_pairs(old, new):
-        if not _is_broken(old, module, new, other, found):
-            _compare_names(old, module, new, other, found)
+    changed = {module.name for module, other in _changed_pairs(old, new)}
     lost = [each for each in _real(old) if each.name not in new.found]
     gained = [each.name for each in _real(new) if each.name not in old.found]
+    seeds = changed.union(gained, (each.name for each in lost))
+    near = _in_packages_of(new, seeds)
+    for name in sorted(changed | (star_importers(new.modules, near, seeds) & old.found.keys())):
+        module, other = old.found[name], new.found[name]
+        if not _is_broken(old, module, new, other, found):
+            _compare_names(old, module, new, other, found)
     _note_new(new, gained, found)
+    _note_refused(old, new, [each.name for each in near], found)
     loose = () if old.is_environment else [each.name for each in lost if _is_loose(old, each)]
     return ModuleDifference(
         [each.name for each in lost],
@@ -157,6 +224,30 @@ def compared_modules(before: ComparedBuild, after: ComparedBuild) -> ModuleDiffe
     )
 
 
+def _in_packages_of(side: _Side, names: Iterable[str]) -> list[Module]:
+    """The modules that may be another thing to importers where those of some names changed.
+
+    What a package does not import from itself is not judged.
+    """
+    tops = {name.partition(".")[0] for name in names}
+    return [each for each in _real(side) if each.name.partition(".")[0] in tops]
+
+
+def _note_refused(old: _Side, new: _Side, names: Iterable[str], found: _Found) -> None:
+    """Public modules that cannot be imported for what they, or others, import or raise."""
+    found_in = {name: new.refusal(name) for name in names if is_public(name)}
+    refusals = {name: why for name, why in found_in.items() if why is not None}
+    of_both: list[list[str]] = []
+    of_new: list[list[str]] = []
+    for refused in by_cause(refusals, new.cause):
+        kept = [name for name in refused if name in old.found]
+        (of_both if kept else of_new).append(kept or refused)
+    for name, why in no_more(of_both, refusals, old.could_import).items():
+        found.broken.setdefault(name, why)
+    for name, why in no_more(of_new, refusals, new.found.__contains__).items():
+        found.broken_new.setdefault(name, why)
+
+
 def _real(side: _Side) -> Iterator[Module]:
     return (each for each in side.found.values() if each.kind is not ModuleKind.NAMESPACE)
 
@@ -164,7 +255,10 @@ def _real(side: _Side) -> Iterator[Module]:
 def _changed_pairs(old: _Side, new: _Side) -> Iterator[tuple[Module, Module]]:
     for module in _real(old):
         other = new.found.get(module.name)
-        if other is not None and not _is_same(old, module, new, other):
+        if other is None:
+            continue
+        # What a relative import names is another thing in a package.
+        if module.kind is not other.kind or not _is_same(old, module, new, other):
             yield module, other
 
 
@@ -194,7 +288,7 @@ def _note_new(new: _Side, gained: list[str], found: _Found) -> None:
 
 
 def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found: _Found) -> None:
-    was, now = inventory(old.modules, module.name), inventory(new.modules, other.name)
+    was, now = old.inventory(module.name), new.inventory(other.name)
     surface = new.modules.surface(other)
     # A __getattr__ of which no name is known may answer any.
     lazy = surface.lazy is not None and not surface.lazy.names
@@ -210,7 +304,8 @@ def _compare_names(old: _Side, module: Module, new: _Side, other: Module, found:
         elif standing is Standing.PUBLIC:
             found.untold.append(f"{module.name}.{name}")
     found.lost.setdefault(Standing.STARRED, []).extend(_unstated(old, module, surface, there))
-    if was.complete and told and is_public(module.name):
+    open_to_all = told and is_public(module.name) and new.refusal(module.name) is None
+    if was.complete and open_to_all:
         found.gained += [f"{module.name}.{name}" for name in sorted(now.names - was.names)]
 
 

@@ -62,7 +62,8 @@ def diff(
     with OLD and fails with NEW is told with the loader's message. A file that only has another path
     or name is told as renamed, and whether it is still found by the names that others know. Of
     Python code the modules and public names that are gone are told, and modules that cannot be
-    imported any more; of wheels the requirements, commands and tags.
+    imported any more: they do not parse, always raise an exception, or import what their own
+    package does not have. Of wheels the requirements, commands and tags are told.
 
     A change is breaking where what worked does not any more, notable where it may matter to some,
     else harmless; docs/diff.md lists what is which. It goes by what the loader and import see:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,21 @@ def test_a_program_that_has_another_name(workshop: Workshop, sides: tuple[Path, 
     assert changes(*sides)[Aspect.FILE_RENAMED].severity is BREAKING
     (sides[1] / "tool3.11").symlink_to("tool3.12")
     assert Aspect.FILE_RENAMED not in changes(*sides)
+
+
+def test_a_program_that_moved_and_may_be_run_no_more(
+    workshop: Workshop, sides: tuple[Path, Path]
+) -> None:
+    built = workshop.program("old/tool", "int main(void) { return 0; }")
+    moved = sides[1] / "bin/tool"
+    moved.parent.mkdir()
+    shutil.copy(built, moved)
+    assert subprocess.run([moved], check=False).returncode == 0
+    assert Aspect.EXECUTABLE_BIT not in changes(*sides)
+    moved.chmod(0o644)
+    assert not os.access(moved, os.X_OK)
+    assert changes(*sides)[Aspect.EXECUTABLE_BIT].severity is BREAKING
+    assert changes(*sides)[Aspect.FILE_RENAMED].severity is NOTABLE
 
 
 def test_what_python_caches_is_not_compared(sides: tuple[Path, Path]) -> None:

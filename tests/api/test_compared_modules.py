@@ -41,8 +41,12 @@ def write(folder: Path, texts: dict[str, str]) -> Path:
     return folder
 
 
-def difference(tmp_path: Path, old: dict[str, str], new: dict[str, str]) -> Difference:
-    return elfaudit.diff(str(write(tmp_path / "old", old)), str(write(tmp_path / "new", new)))
+def difference(
+    tmp_path: Path, old: dict[str, str], new: dict[str, str], inside: str = ""
+) -> Difference:
+    """The difference of two directories, or of what is ``inside`` both."""
+    before, after = write(tmp_path / "old", old), write(tmp_path / "new", new)
+    return elfaudit.diff(str(before / inside), str(after / inside))
 
 
 def importable(folder: Path, names: list[str]) -> dict[str, bool]:
