@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from .surface import Constant
 
-__all__ = ["asks_for_main", "catches", "last_name", "suppresses", "truth"]
+__all__ = ["asks_for_main", "catches", "last_name", "passes_on", "suppresses", "truth"]
 
 # Exceptions of Python that no failing import is one of.
 _OTHERS = frozenset(
@@ -79,12 +79,17 @@ def catches(handler: ast.ExceptHandler) -> bool:
 
 def suppresses(node: ast.expr) -> bool:
     """Whether a context manager may, as ``suppress(ImportError)``, or one that is not known."""
-    name = last_name(node.func) if isinstance(node, ast.Call) else last_name(node)
-    if name in _PASSES_ON:
+    if passes_on(node):
         return False
-    if name in _OF_KINDS and isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and last_name(node.func) in _OF_KINDS:
         return _may_catch(node.args)
     return True
+
+
+def passes_on(node: ast.expr) -> bool:
+    """Whether a context manager is known to let through whatever is raised below it."""
+    name = last_name(node.func) if isinstance(node, ast.Call) else last_name(node)
+    return name in _PASSES_ON
 
 
 def _may_catch(kinds: Iterable[ast.expr]) -> bool:

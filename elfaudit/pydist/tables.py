@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .conditions import last_name
 from .literals import strings_of
 
-__all__ = ["READERS", "string_tables", "with_parents"]
+__all__ = ["READERS", "only_read", "string_tables", "with_parents"]
 
 # What looks at a list, dict or namespace that it is given, and does not change it.
 READERS = frozenset((
@@ -72,6 +72,11 @@ def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
     else:
         return None, None
     return (target.id if isinstance(target, ast.Name) else None), statement.value
+
+
+def only_read(node: ast.Name, parent: ast.AST, grand: ast.AST) -> bool:
+    """Whether one use of a table does not change it, as far as can be seen."""
+    return _changed(node, parent, grand, set()) == frozenset()
 
 
 def _changed(
