@@ -158,7 +158,8 @@ class _Walk:
             return
         constant = value_of(value, self._names.constants)
         self._names.bind(name, place)
-        self._names.give(name, constant, place)
+        made = isinstance(value, (ast.BinOp, ast.JoinedStr))
+        self._names.give(name, constant, place, put_together=made)
         if name == "__all__":
             self._stated.assign(value, conditional=place.conditional or not place.in_module)
         elif name == "__getattr__" and not is_cached(value):
@@ -182,7 +183,8 @@ class _Walk:
             return
         self._names.bind(node.target.id, place)
         if node.target.id == "__all__":
-            self._stated.add(node.value)
+            conditional = place.conditional or not place.in_module
+            self._stated.add(node.value, conditional=conditional)
 
     def _expression(self, node: ast.Expr, place: Place) -> None:
         """``__all__.append(…)``, ``__all__.extend(…)``, ``__all__.remove(…)``."""
