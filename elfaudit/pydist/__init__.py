@@ -18,7 +18,7 @@ from .metadata import Metadata, read_metadata
 from .modules import Module, ModuleKind, Modules, PythonFiles
 from .record import RecordRow, is_unhashed, read_record
 from .refusals import refusal_of
-from .requirements import Unmet, environment_of, unmet_requirements
+from .requirements import Unmet, environment_of, unmet_requirements, unread_fields
 from .surface import Grade
 from .wheel_info import WheelInfo, read_wheel_info
 
@@ -53,4 +53,5 @@ __all__ = [
     "read_wheel_info",
     "refusal_of",
     "unmet_requirements",
+    "unread_fields",
 ]

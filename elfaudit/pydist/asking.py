@@ -13,7 +13,7 @@ import unicodedata
 
 from .answers import Answer, Presence
 from .effects import Effects
-from .modules import Module, ModuleKind, Modules
+from .modules import Module, Modules
 from .resolving import absolute
 from .surface import Imported, Surface
 
@@ -24,6 +24,7 @@ _ALWAYS = frozenset(
     (*dir(types.ModuleType), *vars(types.ModuleType("m")), "__file__", "__cached__", "__builtins__")
 )
 _MOST_HOMES = 5
+_MOST_COMPARED = 200  # what more modules define says nothing of where a name went
 _PRESENT, _ABSENT = Answer(Presence.PRESENT), Answer(Presence.ABSENT)
 
 
@@ -69,8 +70,7 @@ def _without_module(modules: Modules, module: str, name: str | None) -> Answer:
     if modules.find(top) is None and (elsewhere := _elsewhere(modules, top)):
         return Answer(Presence.UNDECIDED, elsewhere)
     last = module.rpartition(".")[2]
-    homes = [each.name for each in modules.below(top) if each.name.rpartition(".")[2] == last]
-    return Answer(Presence.ABSENT, homes=tuple(homes[:_MOST_HOMES]))
+    return Answer(Presence.ABSENT, homes=tuple(modules.called(top, last)[:_MOST_HOMES]))
 
 
 def _elsewhere(modules: Modules, top: str) -> str:
@@ -277,6 +277,8 @@ class _Asking:
     def star_is_whole(self, module: Module) -> Answer:
         """Whether ``from module import *`` works: all that ``__all__`` states is there."""
         stated = self._modules.surface(module).all_names
+        if stated is not None and stated.wrong is not None:
+            return Answer(Presence.ABSENT, f"its __all__ states {stated.wrong}, which is no text")
         for name in sorted(stated.names) if stated is not None and stated.complete else ():
             answer = self.name(module, name)
             if answer.status is Presence.ABSENT:
@@ -288,12 +290,9 @@ class _Asking:
 def _homes(modules: Modules, module: Module, name: str) -> tuple[str, ...]:
     """The modules of the same package that define a name, the nearest first."""
     parts = module.name.split(".")
-    found = [
-        each.name
-        for each in modules.below(parts[0])
-        if each.kind in (ModuleKind.SOURCE, ModuleKind.PACKAGE)
-        and name in modules.surface(each).defined
-    ]
+    found = modules.homes(parts[0], name)
+    if len(found) > _MOST_COMPARED:
+        return ()
 
     def distance(other: str) -> tuple[int, int, str]:
         others = other.split(".")

@@ -8,6 +8,7 @@ from .surface import Constant
 __all__ = ["Bindings"]
 
 _COMPUTED = Constant(problem="it is computed")
+_MOST_CHARACTERS = 1 << 20  # of all texts of a module that are put together
 _CONDITIONAL = Constant(problem="it is assigned under a condition")
 
 
@@ -31,6 +32,7 @@ class Bindings:
         self.defined: set[str] = set()
         self.origins: dict[str, int] = {}
         self.constants: dict[str, Constant] = {}
+        self._left = _MOST_CHARACTERS
 
     def bind(self, name: str, place: Place, *, origin: int | None = None) -> None:
         """A statement binds a name; by an import, of which the position is given, or else."""
@@ -56,8 +58,11 @@ class Bindings:
         self.defined.add(name)
         self.constants[name] = _COMPUTED
 
-    def give(self, name: str, value: Constant, place: Place) -> None:
-        """A name that was just bound has a value."""
+    def give(self, name: str, value: Constant, place: Place, *, put_together: bool = False) -> None:
+        """A name that was just bound has a value; a text that is put together takes memory."""
+        if put_together and isinstance(value.value, str):
+            self._left -= len(value.value)
+            value = value if self._left >= 0 else _COMPUTED
         if place.binds(name):
             known = value.problem is None and (place.conditional or not place.in_module)
             self.constants[name] = _CONDITIONAL if known else value

@@ -12,14 +12,17 @@ from dataclasses import dataclass, replace
 
 from ..errors import ElfAuditError
 from .metadata import Metadata, read_metadata, read_requires
-from .record import RecordRow, read_record
+from .record import RecordRow, blank_line, read_record
+from .wheel_info import WheelInfo, read_wheel_info
 
 __all__ = ["Distribution", "find_distributions"]
 
+_TEXTS = ("METADATA", "WHEEL", "PKG-INFO")
 _DIRECTORY = re.compile(
     r"(?P<directory>[^/]+\.dist-info)/(?:METADATA|RECORD|WHEEL)$"
     r"|(?P<egg>[^/]+\.egg-info)(?:/PKG-INFO|/requires\.txt)?$"
 )
+_ESCAPED = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 becomes
 _MOST_BYTES = 64 << 20  # the RECORD of the largest wheels has 2 MB
 
 
@@ -32,12 +35,18 @@ class Distribution:
         metadata: METADATA; None where it cannot be read.
         record: the rows of RECORD; None where there is none (Debian, editable installations).
         problem: why metadata or record is None though the file is there; None otherwise.
+        wheel: WHEEL; None where it cannot be read.
+        not_utf8: those of METADATA, WHEEL and PKG-INFO that are not UTF-8.
+        blank_line: the number of a line of RECORD that is blank; 0 without one.
     """
 
     directory: str
     metadata: Metadata | None
     record: tuple[RecordRow, ...] | None
     problem: str | None = None
+    wheel: WheelInfo | None = None
+    not_utf8: tuple[str, ...] = ()
+    blank_line: int = 0
 
     @property
     def name(self) -> str:
@@ -83,6 +92,7 @@ def find_distributions(
 
 def _read(directory: str, files: set[str], read: Callable[[str, int], bytes]) -> Distribution:
     problems: list[str] = []
+    odd: list[str] = []
 
     def text(*names: str) -> Iterator[str]:
         for name in names:
@@ -95,10 +105,14 @@ def _read(directory: str, files: set[str], read: Callable[[str, int], bytes]) ->
                 if len(raw) > _MOST_BYTES:
                     problems.append(f"{name} has more than {_MOST_BYTES:,} bytes")
                     continue
-                yield raw.decode("utf-8", "surrogateescape")
+                told = raw.decode("utf-8", "surrogateescape")
+                if _ESCAPED.search(told):
+                    odd.append(name.rpartition("/")[2])
+                yield told
 
     metadata = next(text(f"{directory}/METADATA", f"{directory}/PKG-INFO", directory), None)
     record = next(text(f"{directory}/RECORD"), None)
+    wheel = next(text(f"{directory}/WHEEL"), None)
     read_of = None if metadata is None else read_metadata(metadata)
     if read_of is not None and not read_of.requires_dist:
         required = next(text(f"{directory}/requires.txt"), "")
@@ -108,4 +122,7 @@ def _read(directory: str, files: set[str], read: Callable[[str, int], bytes]) ->
         read_of,
         None if record is None else read_record(record),
         "; ".join(problems) or None,
+        None if wheel is None else read_wheel_info(wheel),
+        tuple(each for each in odd if each in _TEXTS),
+        0 if record is None else blank_line(record),
     )

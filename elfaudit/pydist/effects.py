@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .answers import Answer, Presence
@@ -17,19 +17,21 @@ class Effects:
     """What the modules of one package do.
 
     Attributes:
-        sets: by the module to which it is done, in full: who does what.
-        makes: who puts which modules into ``sys.modules``.
+        sets: by the module to which it is done, in full, and the name, None for those that are
+            computed: who does what.
+        makes: by the module that is put into ``sys.modules``: who does it.
+        begins: by how the names of such modules begin, where the rest is computed: who does it.
     """
 
-    sets: Mapping[str, tuple[tuple[str, SetName], ...]]
-    makes: tuple[tuple[str, MadeModule], ...]
+    sets: Mapping[str, Mapping[str | None, Sequence[tuple[str, SetName]]]]
+    makes: Mapping[str, Sequence[tuple[str, MadeModule]]]
+    begins: Mapping[str, tuple[str, MadeModule]]
 
     def name(self, module: str, name: str) -> Answer | None:
         """Whether a name is set on a module by another; None: nobody does that."""
         found: Answer | None = None
-        for maker, each in self.sets.get(module, ()):
-            if each.name is not None and each.name != name:
-                continue
+        to_it = self.sets.get(module, {})
+        for maker, each in (*to_it.get(name, ()), *to_it.get(None, ())[:1]):
             line = f"{maker}, line {each.line}"
             if each.name is not None and each.certain and _runs_before(maker, module):
                 return Answer(Presence.PRESENT, f"set by {line}")
@@ -40,14 +42,14 @@ class Effects:
     def module(self, module: str) -> Answer | None:
         """Whether a module without a file is made by another; None: nobody does that."""
         doubt: Answer | None = None
-        for maker, each in self.makes:
+        for maker, each in self.makes.get(module, ()):
             line = f"{maker}, line {each.line}"
-            if each.complete and each.module == module:
-                if each.certain and _runs_before(maker, module):
-                    return Answer(Presence.PRESENT, f"made by {line}")
-                doubt = Answer(Presence.UNDECIDED, f"{line}, may make it")
-            elif not each.complete and module.startswith(each.module):
-                doubt = doubt or Answer(Presence.UNDECIDED, f"{line}, may make it")
+            if each.certain and _runs_before(maker, module):
+                return Answer(Presence.PRESENT, f"made by {line}")
+            doubt = doubt or Answer(Presence.UNDECIDED, f"{line}, may make it")
+        for end in range(len(module) + 1) if doubt is None and self.begins else ():
+            if (begun := self.begins.get(module[:end])) is not None:
+                return Answer(Presence.UNDECIDED, f"{begun[0]}, line {begun[1].line}, may make it")
         return doubt
 
 
@@ -62,12 +64,17 @@ def effects_of(modules: Iterable[tuple[str, bool, Surface]]) -> Effects:
     Args:
         modules: the name of each, whether it is a package, and its facts.
     """
-    sets: dict[str, list[tuple[str, SetName]]] = {}
-    makes: list[tuple[str, MadeModule]] = []
+    sets: dict[str, dict[str | None, list[tuple[str, SetName]]]] = {}
+    makes: dict[str, list[tuple[str, MadeModule]]] = {}
+    begins: dict[str, tuple[str, MadeModule]] = {}
     for name, is_package, surface in modules:
         for one in surface.sets:
             target = absolute(name, one.level, one.module, is_package=is_package)
             if target is not None:
-                sets.setdefault(target, []).append((name, one))
-        makes += [(name, made) for made in surface.makes]
-    return Effects({key: tuple(values) for key, values in sets.items()}, tuple(makes))
+                sets.setdefault(target, {}).setdefault(one.name, []).append((name, one))
+        for made in surface.makes:
+            if made.complete:
+                makes.setdefault(made.module, []).append((name, made))
+            else:
+                begins.setdefault(made.module, (name, made))
+    return Effects(sets, makes, begins)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from .conditions import last_name
+from .conditions import last_name, passes_on
 from .literals import strings_of
 from .name_sets import ALL, NONE, NameSet
 from .namespace_terms import is_namespace
+from .rebound import Bound, bound_in
 from .surface import Constant, LazyNames
 
 __all__ = ["attached_names", "is_cached", "lazy_names"]
@@ -46,7 +47,7 @@ def lazy_names(
         or any(last_name(each) not in _CACHES for each in decorators)
     ):
         return _OPEN
-    reader = _Reader(arguments[0].arg, tables, constants)
+    reader = _Reader(arguments[0].arg, tables, constants, bound_in(function))
     reader.returned(reader.block(function.body, ALL))  # the end of it returns None
     return LazyNames(frozenset(reader.names), complete=not reader.open)
 
@@ -57,9 +58,14 @@ class _Reader:
         argument: str,
         tables: Mapping[str, frozenset[str]],
         constants: Mapping[str, Constant],
+        bound: Bound,
     ) -> None:
-        self._arguments = {argument}
-        self._tables, self._constants = dict(tables), constants
+        self._arguments = {argument} - bound.otherwise
+        self._tables = {name: strings for name, strings in tables.items()
+                        if name not in bound.otherwise}  # fmt: skip
+        self._constants = {name: value for name, value in constants.items()
+                           if name not in bound.otherwise}  # fmt: skip
+        self._bound = bound
         self._looked_up: dict[str, NameSet] = {}
         self.names: set[str] = set()
         self.open = False
@@ -93,7 +99,7 @@ class _Reader:
             return reached
         if isinstance(node, (ast.With, ast.AsyncWith)):
             ended = self.block(node.body, reached)
-            calm = all("suppress" not in ast.unparse(each.context_expr) for each in node.items)
+            calm = all(passes_on(each.context_expr) for each in node.items)
             return ended if calm else reached
         if isinstance(node, (ast.Try, ast.TryStar)):
             return self._try(node, reached)
@@ -115,15 +121,17 @@ class _Reader:
             return
         self._looked_up.pop(target.id, None)
         self._tables.pop(target.id, None)
+        self._constants.pop(target.id, None)
         strings, looked = strings_of(value, self._tables), self._got(value)
-        if self._is_argument(value):
+        once = target.id in self._bound.once
+        if self._is_argument(value) and once:
             self._arguments.add(target.id)
-        elif strings is not None:
+            return
+        self._arguments.discard(target.id)
+        if strings is not None and once and target.id not in self._bound.changed:
             self._tables[target.id] = strings
-        elif looked is not None:
+        elif looked is not None and once:
             self._looked_up[target.id] = looked
-        else:
-            self._arguments.discard(target.id)
 
     def _value(self, value: ast.expr | None, reached: NameSet) -> None:
         """What a return statement gives: of a conditional expression either part."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 
 from .surface import Constant
@@ -84,7 +85,7 @@ def _text(parts: list[str]) -> Constant:
 
 
 def strings_of(
-    node: ast.expr, names: Mapping[str, frozenset[str]] = MappingProxyType({})
+    node: ast.expr, names: Mapping[str, AbstractSet[str]] = MappingProxyType({})
 ) -> frozenset[str] | None:
     """The strings of a list, tuple, set, or the keys of a dict; None where there are others.
 

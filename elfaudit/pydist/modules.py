@@ -102,6 +102,8 @@ class Modules:
         self._machine = _SPELLED.get(machine or "", machine)
         self._surfaces: dict[str, Surface] = {}
         self._effects: dict[str, Effects] = {}
+        self._homes: dict[str, dict[str, list[str]]] = {}
+        self._called: dict[str, dict[str, list[str]]] = {}
         self.refusals: dict[str, Refusal | None] = {}
 
     @cached_property
@@ -189,6 +191,26 @@ class Modules:
             if name == package or name.startswith(start)
         )
         return tuple(sorted(found, key=lambda each: each.name))
+
+    def homes(self, package: str, name: str) -> Sequence[str]:
+        """The modules written in Python of a package that define a name, sorted."""
+        if package not in self._homes:
+            index: dict[str, list[str]] = {}
+            self._homes[package] = index
+            for each in self.below(package):
+                if each.kind in (ModuleKind.SOURCE, ModuleKind.PACKAGE):
+                    for defined in self.surface(each).defined:
+                        index.setdefault(defined, []).append(each.name)
+        return self._homes[package].get(name, ())
+
+    def called(self, package: str, last: str) -> Sequence[str]:
+        """The modules of a package of which the name ends so, sorted."""
+        if package not in self._called:
+            index: dict[str, list[str]] = {}
+            self._called[package] = index
+            for each in self.below(package):
+                index.setdefault(each.name.rpartition(".")[2], []).append(each.name)
+        return self._called[package].get(last, ())
 
     def surface(self, module: Module) -> Surface:
         """What a module binds; of an extension module nothing is known but its problem."""

@@ -112,7 +112,7 @@ class NamespaceUses:
 
     def look(self, node: ast.stmt, place: Place) -> None:
         """Look into the expressions of one statement."""
-        if place.grade is Grade.TYPE_CHECKING:
+        if not place.happens:
             return
         self._line, self._place = node.lineno, place
         if isinstance(node, ast.Expr):

@@ -12,7 +12,7 @@ from typing import Any
 
 from .bindings import Bindings
 from .compiled import refused, refused_future
-from .conditions import catches, suppresses, truth
+from .conditions import asks_for_main, catches, suppresses, truth
 from .lazy_names import attached_names, is_cached, lazy_names
 from .literals import value_of
 from .namespace_terms import Terms
@@ -158,7 +158,8 @@ class _Walk:
             return
         constant = value_of(value, self._names.constants)
         self._names.bind(name, place)
-        self._names.give(name, constant, place)
+        made = isinstance(value, (ast.BinOp, ast.JoinedStr))
+        self._names.give(name, constant, place, put_together=made)
         if name == "__all__":
             self._stated.assign(value, conditional=place.conditional or not place.in_module)
         elif name == "__getattr__" and not is_cached(value):
@@ -182,7 +183,8 @@ class _Walk:
             return
         self._names.bind(node.target.id, place)
         if node.target.id == "__all__":
-            self._stated.add(node.value)
+            conditional = place.conditional or not place.in_module
+            self._stated.add(node.value, conditional=conditional)
 
     def _expression(self, node: ast.Expr, place: Place) -> None:
         """``__all__.append(…)``, ``__all__.extend(…)``, ``__all__.remove(…)``."""
@@ -192,9 +194,11 @@ class _Walk:
             return
         if function.value.id != "__all__" or not isinstance(call, ast.Call):
             return
-        if place.in_module and place.grade is not Grade.TYPE_CHECKING:
+        if not place.happens:
+            return
+        if place.in_module:
             self._stated.call(function.attr, call.args, conditional=place.conditional)
-        elif not place.in_module:
+        else:
             self._uses.all_changes = True  # numpy: def extend_all(module): __all__.extend(…)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: Place) -> None:
@@ -227,7 +231,7 @@ class _Walk:
         for each in node.names:
             self._imports.append(Imported(node.lineno, node.level, module, each.name, place.grade))
             if each.name == "*":
-                if place.in_module and place.grade is not Grade.TYPE_CHECKING:
+                if place.in_module and place.happens:
                     self._stars.append(len(self._imports) - 1)
                     self._names.deleted.clear()  # it may bring them again
                 continue
@@ -266,11 +270,12 @@ class _Walk:
             place.module_names.update(node.names)
 
     def _if(self, node: ast.If, place: Place) -> None:
-        always = truth(node.test, self._names.constants)
+        always = truth(node.test, self._names.constants, self._terms.name)
         inside = place.graded(Grade.CONDITIONAL)
         first = second = inside
         if always is not None:
-            never = place.graded(Grade.TYPE_CHECKING)
+            main = asks_for_main(node.test)
+            never = place.of_script() if main else place.graded(Grade.TYPE_CHECKING)
             first, second = (place, never) if always else (never, place)
         self._push(node.orelse, second)
         self._push(node.body, first)
@@ -293,8 +298,12 @@ class _Walk:
         after = place.graded(Grade.CONDITIONAL)
         if not isinstance(node, ast.While):
             self._targets(node.target, after)
+        inside = Grade.CONDITIONAL
+        if isinstance(node, ast.While):
+            always = truth(node.test, self._names.constants, self._terms.name)
+            inside = Grade.TYPE_CHECKING if always is False else inside
         self._push(node.orelse, after)
-        self._push(node.body, place.graded(Grade.CONDITIONAL, in_loop=True))
+        self._push(node.body, place.graded(inside, in_loop=True))
 
     def _with(self, node: ast.With | ast.AsyncWith, place: Place) -> None:
         inside = place.tried()
@@ -316,6 +325,11 @@ class _Walk:
 
     def _raise(self, node: ast.Raise, place: Place) -> None:
         if place == _TOP:
+            self._raises = self._raises or node.lineno
+
+    def _assert(self, node: ast.Assert, place: Place) -> None:
+        always = truth(node.test, self._names.constants, self._terms.name)
+        if place == _TOP and always is False:
             self._raises = self._raises or node.lineno
 
 
@@ -353,6 +367,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[_Walk, Any, Place], None]] = {
     ast.AsyncWith: _Walk._with,
     ast.Match: _Walk._match,
     ast.Raise: _Walk._raise,
+    ast.Assert: _Walk._assert,
 }
 if hasattr(ast, "TypeAlias"):  # Python 3.12: `type X = int`
     _HANDLERS[ast.TypeAlias] = lambda walk, node, place: walk._targets(node.name, place)

@@ -12,9 +12,10 @@ import hashlib
 import io
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from contextlib import suppress
 from dataclasses import dataclass
 
-__all__ = ["RecordRow", "is_unhashed", "read_record"]
+__all__ = ["RecordRow", "blank_line", "is_unhashed", "read_record"]
 
 # Those that hashlib has on every platform and whose digests have one length.
 _ALGORITHMS = frozenset(
@@ -66,6 +67,16 @@ def read_record(text: str) -> tuple[RecordRow, ...]:
             continue
         if any(columns):
             rows.append(_row(columns, reader.line_num))
+
+
+def blank_line(text: str) -> int:
+    """The number of the first line of a RECORD that is blank, which is no row; 0 without one."""
+    reader = csv.reader(text.splitlines())  # as pip reads it: a field may hold blank lines
+    with suppress(csv.Error):
+        for columns in reader:
+            if not columns:
+                return reader.line_num
+    return 0
 
 
 def _row(columns: list[str], line: int) -> RecordRow:

@@ -24,20 +24,23 @@ def refusal_of(modules: Modules, module: str) -> Refusal | None:
     known = modules.refusals
     if module in known:
         return known[module]
-    seen: set[str] = set()
-    pending = list(reversed(_with_packages(module)))
+    seen: dict[str, str] = {}  # to the module that imports it
+    pending = [(name, "") for name in reversed(_with_packages(module))]
     while pending:
-        name = pending.pop()
+        name, importer = pending.pop()
         found = modules.find(name)
         if name in seen or found is None:
             continue
-        seen.add(name)
+        seen[name] = importer
         refusal = known[name] if name in known else _own(modules, found)
         if refusal is not None:
             known[module] = refusal
+            while name:  # whoever imports what fails, fails
+                known[name] = refusal
+                name = seen[name]
             return refusal
         if name not in known:
-            pending += reversed(list(_needed(modules, found)))
+            pending += [(each, name) for each in reversed(list(_needed(modules, found)))]
     known.update(dict.fromkeys(seen))
     return None
 

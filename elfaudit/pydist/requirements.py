@@ -8,7 +8,7 @@ requirements of an extra that is asked for count, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -19,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from .distributions import Distribution
 
-__all__ = ["Unmet", "environment_of", "unmet_requirements"]
+__all__ = ["Unmet", "environment_of", "unmet_requirements", "unread_fields"]
 
 _MOST_CHARACTERS = 10_000  # the parser takes quadratic time for some texts
 
@@ -36,6 +36,7 @@ class Unmet:
         found: the version that is there; None: none is.
         problem: one sentence.
         extra: the extra of the distribution that brings it, or an empty string.
+        understood: whether it is a requirement at all.
     """
 
     distribution: str
@@ -43,6 +44,7 @@ class Unmet:
     found: str | None
     problem: str
     extra: str = ""
+    understood: bool = True
 
 
 def environment_of(python: str, machine: str) -> dict[str, str]:
@@ -87,6 +89,30 @@ def unmet_requirements(
         yield from _python(distribution, environment)
 
 
+def unread_fields(distributions: Iterable[Distribution]) -> Iterator[str]:
+    """What METADATA states in a form that nobody can compare, a sentence each.
+
+    Source: :mod:`packaging`; pip warns of a Requires-Python that is none, and passes over it.
+    """
+    for each in distributions:
+        metadata = each.metadata
+        if metadata is None:
+            continue
+        asked, version = metadata.requires_python, metadata.version
+        if version is not None and not _is(Version, version):
+            yield f"{each.name} has a Version that is none: {version[:80]!r}"
+        if asked is not None and not _is(SpecifierSet, asked):
+            yield f"{each.name} has a Requires-Python that is none: {asked[:80]!r}"
+
+
+def _is(kind: Callable[[str], object], text: str) -> bool:
+    try:
+        kind(text if len(text) <= _MOST_CHARACTERS else "")
+    except (InvalidSpecifier, InvalidVersion):
+        return False
+    return len(text) <= _MOST_CHARACTERS
+
+
 def _of_one(
     distribution: Distribution,
     there: Mapping[str, Distribution],
@@ -99,7 +125,7 @@ def _of_one(
         requirement = _parsed(text)
         if requirement is None:
             problem = f"{told} has a Requires-Dist that is none: {text[:80]!r}"
-            yield Unmet(told, text[:200], None, problem)
+            yield Unmet(told, text[:200], None, problem, understood=False)
             continue
         extra = _asked_by(requirement, environment, extras)
         if extra is not None and (unmet := _judged(told, requirement, extra, there)) is not None:

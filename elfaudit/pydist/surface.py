@@ -51,11 +51,13 @@ class AllNames:
         names: those stated.
         of_modules: names bound in the module whose own ``__all__`` is added.
         complete: whether that is all of it.
+        wrong: what is certainly stated and no text, as source; or None.
     """
 
     names: frozenset[str] = frozenset()
     of_modules: tuple[str, ...] = ()
     complete: bool = True
+    wrong: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

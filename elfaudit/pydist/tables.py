@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from .conditions import last_name
 from .literals import strings_of
 
-__all__ = ["READERS", "string_tables", "with_parents"]
+__all__ = ["READERS", "only_read", "string_tables", "with_parents"]
 
 # What looks at a list, dict or namespace that it is given, and does not change it.
 READERS = frozenset((
@@ -18,6 +18,7 @@ READERS = frozenset((
     "zip",
 ))  # fmt: skip
 _MOST_TABLES, _MOST_STRINGS = 1_000, 20_000
+_MOST_OF_ALL = 200_000  # strings in all tables of a module
 _METHODS = frozenset(("get", "keys", "items", "values", "copy", "index", "count", "__contains__"))
 _ADDING = frozenset(("append", "add", "extend", "update", "insert"))
 _READING = (
@@ -43,14 +44,16 @@ def string_tables(module: ast.Module) -> dict[str, frozenset[str]]:
 
     One that is filled in a way that cannot be followed, or bound twice, is none.
     """
-    found: dict[str, frozenset[str]] = {}
+    found: dict[str, set[str]] = {}
+    of_all = 0
     for statement in module.body:
         target, value = _assigned(statement)
         if target is not None and value is not None:
             strings = strings_of(value, found)
             if strings is not None and len(strings) <= _MOST_STRINGS:
-                found[target] = strings
-        if len(found) > _MOST_TABLES:
+                found[target] = set(strings)
+                of_all += len(strings)
+        if len(found) > _MOST_TABLES or of_all > _MOST_OF_ALL:
             return {}
     bound: set[str] = set()
     for node, parent, grand in with_parents(module, module, module):
@@ -61,7 +64,10 @@ def string_tables(module: ast.Module) -> dict[str, frozenset[str]]:
             del found[node.id]
         elif more:
             found[node.id] |= more
-    return found
+            of_all += len(more)
+            if of_all > _MOST_OF_ALL:
+                return {}
+    return {name: frozenset(strings) for name, strings in found.items()}
 
 
 def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
@@ -72,6 +78,11 @@ def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
     else:
         return None, None
     return (target.id if isinstance(target, ast.Name) else None), statement.value
+
+
+def only_read(node: ast.Name, parent: ast.AST, grand: ast.AST) -> bool:
+    """Whether one use of a table does not change it, as far as can be seen."""
+    return _changed(node, parent, grand, set()) == frozenset()
 
 
 def _changed(

@@ -20,11 +20,13 @@ class WheelInfo:
         tags: the expanded compatibility tags, one a header (``cp311-cp311-linux_x86_64``).
         build: the build number; None where there is none.
         root_is_purelib: whether it is unpacked into purelib; None where it is not stated.
+        version: of the format of wheels; None where it is not stated.
     """
 
     tags: tuple[str, ...]
     build: str | None = None
     root_is_purelib: bool | None = None
+    version: str | None = None
 
 
 def read_wheel_info(text: str) -> WheelInfo:
@@ -40,4 +42,5 @@ def read_wheel_info(text: str) -> WheelInfo:
         tuple(tags),
         once.get("build") or None,
         pure == "true" if pure in ("true", "false") else None,
+        once.get("wheel-version") or None,
     )

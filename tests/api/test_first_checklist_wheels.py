@@ -50,6 +50,7 @@ def packaged(site: Path, version: str, digits: str, number: str) -> Path:
         "pkg/version.py": f"__version__ = '{version}'\nhip = None\ncuda = '12'\ndebug = False\n"
         .encode(),
         f"pkg-{version}.dist-info/METADATA": f"Name: pkg\nVersion: {version}\n".encode(),
+        f"pkg-{version}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n",
     }  # fmt: skip
     libraries = [path.relative_to(site).as_posix() for path in site.rglob("*.so*")]
     write(site, files | {name: (site / name).read_bytes() for name in libraries})

@@ -300,6 +300,7 @@ def test_a_text_that_is_named_as_a_library_is_hashed_all_the_same(tmp_path: Path
         "p/__init__.py": b"",
         "p/x.so": b"GROUP ( libx.so.1 )",
         "p-1.dist-info/METADATA": b"Name: p\nVersion: 1\n",
+        "p-1.dist-info/WHEEL": b"Wheel-Version: 1.0\n",
     }
     write(tmp_path / "s", files)
     wheel = zipped(tmp_path / "s", tmp_path / "p-1-py3-none-any.whl")

@@ -204,3 +204,53 @@ def test_packages_of_debian_are_kept_by_dpkg(
     assert judged(tmp_path / "root").status is CheckStatus.PASS
     (local / "own/__init__.py").write_text("changed")
     assert judged(tmp_path / "root").status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize(("file", "change", "told"), [
+    ("WHEEL", None, "pkg-1.5.dist-info has no WHEEL: pip does not install it"),
+    ("WHEEL", (b": 1.0", b": 2.0"), "its Wheel-Version is 2.0: pip does not install it"),
+    ("WHEEL", (b": 1.0", b": x"), "its Wheel-Version is none: 'x': pip does not install it"),
+    ("WHEEL", (b"Wheel-Version: 1.0\n", b""),
+     "pkg-1.5.dist-info/WHEEL states no Wheel-Version: pip does not install it"),
+    ("WHEEL", (b": 1.0", b": 1.9"), ""),
+    ("WHEEL", (b"Tag", b"X: \xe9\nTag"), "its WHEEL is not UTF-8: pip does not install it"),
+    ("METADATA", None, "pkg-1.5.dist-info has no METADATA: pip does not install it"),
+    ("METADATA", (b"1.5", b"1.5\n\n\xe9"), "its METADATA is not UTF-8: pip does not install it"),
+])  # fmt: skip
+def test_a_wheel_that_pip_refuses(
+    tmp_path: Path, judged: Judge, file: str, change: tuple[bytes, bytes] | None, told: str
+) -> None:
+    files = dict(FILES)
+    changed = files.pop(f"pkg-1.5.dist-info/{file}")
+    if change is not None:
+        files[f"pkg-1.5.dist-info/{file}"] = changed.replace(*change)
+    write(tmp_path / "other", files)
+    path = wheel(tmp_path / "other")
+    found = judged(path)
+    assert pip_installs(path) is (not told)
+    assert (found.message if told else "") == told
+    assert found.advice == ("download or build the wheel again" if told else "")
+
+
+@pytest.mark.parametrize(("rows", "told"), [
+    ("{rows}\n\n", "line 7 of RECORD is blank: pip does not install it"),
+    ("\n{rows}\n", "line 1 of RECORD is blank: pip does not install it"),
+    ("{rows}\n,,\n", ""),
+])  # fmt: skip
+def test_pip_does_not_read_a_record_with_blank_lines(
+    site: Path, judged: Judge, rows: str, told: str
+) -> None:
+    (site / RECORD).write_text(rows.format(rows=(site / RECORD).read_text().strip()))
+    path = wheel(site)
+    found = judged(path)
+    assert pip_installs(path) is (not told)
+    assert (found.message if told else "") == told
+    assert judged(site).status is CheckStatus.PASS
+
+
+def test_what_a_record_states_of_itself_is_not_looked_at(site: Path, judged: Judge) -> None:
+    text = (site / RECORD).read_text().replace(f"{RECORD},,", "")
+    (site / RECORD).write_text(f"{text.strip()}\n{RECORD},sha256=AAAA,3\n")
+    path = wheel(site)
+    assert pip_installs(path)
+    assert judged(path).status is CheckStatus.PASS

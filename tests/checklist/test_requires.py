@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from packaging.metadata import InvalidMetadata, parse_email
+from packaging.metadata import Metadata as Theirs
+
 import elfaudit
 from elfaudit import CheckStatus, Judgement
+
+from .test_kinds import zipped
 
 
 def judged(folder: Path) -> Judgement:
@@ -38,3 +44,34 @@ def test_a_distribution_without_a_name_does_not_hide_the_others(tmp_path: Path) 
     assert judged(site).message == (
         "b-1.dist-info: METADATA has no Name; a 1 requires c, which is not installed"
     )
+
+
+@pytest.mark.parametrize(("field", "told", "status"), [
+    ("Version: 1\nRequires-Dist: 1 2 ??", "b 1 has a Requires-Dist that is none: '1 2 ??'", "FAIL"),
+    ("Version: 1\nRequires-Python: ~~3", "b has a Requires-Python that is none: '~~3'",
+     "UNDECIDED"),
+    ("Version: one", "b has a Version that is none: 'one'", "UNDECIDED"),
+    ("Version: 1\nRequires-Python: >=3",
+     "all that 1 distribution asked for is there, for Python 3.11", "PASS"),
+])  # fmt: skip
+def test_what_packaging_does_not_parse_is_told(
+    tmp_path: Path, field: str, told: str, status: str
+) -> None:
+    text = f"Name: b\n{field}\n"
+    installed(tmp_path / "site", "b-1", text)
+    raw, _ = parse_email(f"Metadata-Version: 2.1\n{text}")
+    if status == "PASS":
+        Theirs.from_raw(raw)
+    else:
+        with pytest.raises((InvalidMetadata, ExceptionGroup)):
+            Theirs.from_raw(raw)
+    found = judged(zipped(tmp_path / "site", tmp_path / "b-1-py3-none-any.whl"))
+    assert (found.status.name, found.message) == (status, told)
+
+
+def test_what_a_wheel_without_metadata_requires_is_not_known(tmp_path: Path) -> None:
+    (tmp_path / "site/b-1.dist-info").mkdir(parents=True)
+    (tmp_path / "site/b-1.dist-info/WHEEL").write_text("Wheel-Version: 1.0\n")
+    found = judged(zipped(tmp_path / "site", tmp_path / "b-1-py3-none-any.whl"))
+    assert found.status is CheckStatus.UNDECIDED
+    assert found.message == ("b-1.dist-info has no METADATA: what the wheel requires is not known")

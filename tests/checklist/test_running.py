@@ -59,7 +59,8 @@ def wheel(tmp_path: Path, folder: str, name: str = "p", version: str = "1") -> P
     base = tmp_path / f"files-{name}-{version}"
     write(base, {f"{name}/__init__.py": b"",
                  f"{name}-{version}.dist-info/METADATA":
-                 f"Name: {name}\nVersion: {version}\n".encode()})  # fmt: skip
+                 f"Name: {name}\nVersion: {version}\n".encode(),
+                 f"{name}-{version}.dist-info/WHEEL": b"Wheel-Version: 1.0\n"})  # fmt: skip
     (tmp_path / folder).mkdir(exist_ok=True)
     return zipped(base, tmp_path / folder / f"{name}-{version}-py3-none-any.whl")
 

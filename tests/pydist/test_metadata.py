@@ -73,7 +73,7 @@ def test_a_long_description_costs_nothing() -> None:
         ("", WheelInfo(())),
         (
             "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-a\nTag: cp311-cp311-b\n",
-            WheelInfo(("cp311-cp311-a", "cp311-cp311-b"), None, False),
+            WheelInfo(("cp311-cp311-a", "cp311-cp311-b"), None, False, "1.0"),
         ),
         (
             "Build: 7\nTag: py3-none-any\nRoot-Is-Purelib: TRUE\n",

@@ -27,8 +27,13 @@ _PARTS = {
     "    from .utils import gone\n",
     "p/a.py": "from . import b\nx = 1\n",
     "p/b.py": "from . import a\ny = 2\n",
+    "p/asserts.py": "assert 0, 'not yet'\n",
+    "p/asserts_more.py": "if True:\n    assert not 1\nassert 1\n",
+    "p/run.py": "if __name__ == '__main__':\n    assert False\n    from .utils import gone\n",
     "p/raises.py": "raise ImportError('not here')\n",
     "p/stated.py": "__all__ = ['x', 'gone']\nx = 1\n",
+    "p/bytes.py": "__all__ = [b'x']\nx = 1\n",
+    "p/stars_of_bytes.py": "from .bytes import *\n",
     "p/stars.py": "from .stated import *\n",
     "p/above.py": "from ... import x\n",
     "p/missing.py": "import p.nowhere\n",
@@ -83,3 +88,13 @@ def test_a_long_chain_and_a_large_circle_end() -> None:
     refusal = refusal_of(modules(files), "q.m0")
     assert refusal is not None
     assert refusal.file == f"q/m{count - 1}.py"
+
+
+def test_whoever_is_on_the_way_to_what_fails_is_known_to_fail() -> None:
+    files = {f"q/m{n}.py": f"from . import m{n + 1}\n" for n in range(50)}
+    found = modules(files | {"q/m50.py": "raise ValueError\n", "q/good.py": ""})
+    refusal = refusal_of(found, "q.m0")
+    assert refusal is not None
+    kept = {name: each for name, each in found.refusals.items() if each is not None}
+    assert kept == dict.fromkeys((f"q.m{n}" for n in range(51)), refusal)
+    assert refusal_of(found, "q.good") is None

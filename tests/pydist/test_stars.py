@@ -68,6 +68,8 @@ _CASES: list[tuple[str, dict[str, str | bytes], str]] = [
     ('star then del', {'p.py': 'from c import *\ndel k\n', 'c.py': 'k=1\nj=1\n'}, 'present: p:j; absent: p:k'),
     ('star of stdlib', {'p.py': 'from os.path import *\n'}, 'undecided: p:join p:nonex'),
     ('star brings __all__? no', {'c.py': '__all__=["y"]\ny=1\nx=2\n', 'p.py': 'from c import *\nz=1\n', 'q.py': 'from p import *\n'}, 'present: q:z q:y; absent: q:x'),
+    ('all of bytes', {'p.py': '__all__=["x", b"y"]\nx=y=1\n', 'q.py': '__all__=["x"]\n__all__ += [1]\nx=1\n'}, 'absent: p:* q:*; present: p:x'),
+    ('all of bytes perhaps', {'p.py': 'import sys\n__all__=["x"]\nif not sys: __all__ += [b"y"]\nx=y=1\n', 'q.py': '__all__=[b"y"]\n__all__=["x"]\nx=1\n', 'r.py': 'import sys\n__all__=[b"y"]\nif sys: __all__=["x"]\nx=1\n'}, 'present: p:* q:* r:*'),
     ('star cached ABSENT then seen', {'a.py': 'from b import *\nfrom c import *\n', 'b.py': 'from d import *\n__all__=["d1"]\n', 'c.py': 'from d import *\n', 'd.py': 'd1=1\nd2=2\n'}, 'present: a:d1 a:d2'),
 ]  # fmt: skip
 

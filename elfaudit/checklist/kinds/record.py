@@ -159,6 +159,8 @@ def _advice(asked: list[tuple[ImportRoot, Distribution]], account: _Account) -> 
     """What to do: a wheel is what it is; what is installed can be installed again."""
     wheel = next((root.source.label for root, _ in asked if root.is_wheel), None)
     if wheel is not None:
+        if any(each.of_build for each in account.wrong):
+            return "download or build the wheel again"
         file = shlex.quote(wheel)
         return (
             "download or build the wheel again; if its files are right, write its RECORD anew: "
@@ -178,9 +180,8 @@ def _account_for(
     """Compare every row of one RECORD with the file."""
     if distribution.problem is not None:
         account.unsure.append(distribution.problem)
-    if root.is_wheel and distribution.metadata is None and distribution.problem is None:
-        detail = f"{distribution.directory} has no METADATA: pip does not install it"
-        account.wrong.append(Problem(Sort.WHOLE, detail=detail))
+    if root.is_wheel:
+        account.wrong += _refused(distribution)
     if distribution.record is None:
         if root.is_wheel and distribution.problem is None:
             detail = f"{distribution.directory} has no RECORD"
@@ -192,14 +193,41 @@ def _account_for(
         detail = f"{distribution.directory}/RECORD lists nothing"
         account.wrong.append(Problem(Sort.WHOLE, detail=detail, project=project))
     seen: set[str] = set()
+    itself = f"{distribution.directory}/RECORD"  # what it states of itself, nobody looks at
     for row in distribution.record:
         account.files += 1
         path = posixpath.normpath(row.path)
         if not path.endswith(".pyc"):  # made anew by whoever imports the module
             if path in seen:
                 account.wrong.append(Problem(Sort.TWICE, row.path, project=project))
-            _account_for_row(root, row, build, account, project)
+            if path != itself:
+                _account_for_row(root, row, build, account, project)
         seen.add(path)
+
+
+def _refused(distribution: Distribution) -> Iterator[Problem]:
+    """Why pip does not install a wheel, whatever its RECORD lists.
+
+    Source: ``parse_wheel``, ``check_compatibility`` (pip ``utils/wheel.py``).
+    """
+    directory, wheel = distribution.directory, distribution.wheel
+    details = [f"its {name} is not UTF-8" for name in distribution.not_utf8]
+    if distribution.problem is None:
+        details += [f"{directory} has no METADATA"] if distribution.metadata is None else []
+        details += [f"{directory} has no WHEEL"] if wheel is None else []
+    if wheel is not None:
+        version = wheel.version
+        if version is None:
+            details.append(f"{directory}/WHEEL states no Wheel-Version")
+        elif not all(part.strip().isdecimal() for part in version.split(".")):
+            details.append(f"its Wheel-Version is none: {version[:40]!r}")
+        elif version.partition(".")[0].strip().lstrip("0") not in ("", "1"):
+            details.append(f"its Wheel-Version is {version[:40]}")
+    for detail in details:
+        yield Problem(Sort.WHOLE, detail=f"{detail}: pip does not install it", of_build=True)
+    if line := distribution.blank_line:
+        detail = f"line {line} of RECORD is blank: pip does not install it"
+        yield Problem(Sort.WHOLE, detail=detail)
 
 
 def _account_for_row(
@@ -262,7 +290,8 @@ def _twice(asked: list[tuple[ImportRoot, Distribution]], build: Build) -> Iterat
     for root, everyone in build.by_root:
         if root.is_wheel and len(everyone) > 1 and any(root is each for each, _ in asked):
             names = " and ".join(each.directory for each in everyone[:_MOST_SHOWN])
-            yield Problem(Sort.WHOLE, detail=f"the wheel has {names}: pip does not install it")
+            detail = f"the wheel has {names}: pip does not install it"
+            yield Problem(Sort.WHOLE, detail=detail, of_build=True)
     seen: dict[tuple[int, str], Distribution] = {}
     for root, each in asked:
         # Wheels that are given together are installed into one directory.

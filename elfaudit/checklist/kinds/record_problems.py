@@ -62,12 +62,14 @@ class Problem:
         path: the file; empty where it is none.
         detail: what its sort does not say.
         project: whose it is, as pip takes it; empty where that is not known.
+        of_build: whether it lies deeper than RECORD: a new one would not mend it.
     """
 
     sort: Sort
     path: str = ""
     detail: str = ""
     project: str = ""
+    of_build: bool = False
 
     @property
     def sentence(self) -> str:

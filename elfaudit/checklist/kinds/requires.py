@@ -19,6 +19,8 @@ kind = "requires"
 
 As `pip check` decides, and beyond it for extras (`ray[cgraph]`), at which pip does not look. Of
 wheels, which are installed beside others, only what contradicts another one that is given counts.
+A Requires-Dist that is no requirement is a
+failure; a wheel whose Version or Requires-Python is none, or without METADATA, is undecided.
 Where only `3.11` is known of the Python, a patch level that is asked for is taken to be there.
 """
 
@@ -30,9 +32,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ...findings.checks import Check, Judgement
-from ...pydist import Unmet, environment_of, unmet_requirements
+from ...pydist import Unmet, environment_of, unmet_requirements, unread_fields
 from ..build import Build
-from ..kind import TEXTS, Kind, counted, failed, passed, skipped, words
+from ..kind import TEXTS, Kind, counted, failed, passed, skipped, undecided, words
 
 __all__ = ["KIND"]
 
@@ -56,11 +58,13 @@ def _judge(check: Check, build: Build) -> Judgement:
         unmet = [each for each in unmet if not each.extra]
     ignored = {canonicalize_name(name) for name in words(check, "ignore")}
     unmet = [each for each in unmet if canonicalize_name(_project(each.requirement)) not in ignored]
+    doubts = _doubts(build)
     only_wheels = all(root.is_wheel for root in build.roots)
     absent = [each for each in unmet if each.found is None]
     if only_wheels:
-        unmet = [each for each in unmet if each.found is not None]
-        if not unmet and absent and len(distributions) == 1:
+        absent = [each for each in absent if each.understood]
+        unmet = [each for each in unmet if each.found is not None or not each.understood]
+        if not unmet and not nameless and absent and len(distributions) == 1 and not doubts:
             others = counted(len(absent), "requirement")
             told = f"{others} to be met by what is installed beside the wheel: give the directory"
             return skipped(check, told)
@@ -70,11 +74,22 @@ def _judge(check: Check, build: Build) -> Judgement:
         shown = "; ".join(problems[:_MOST_SHOWN])
         more = f" and {len(problems) - _MOST_SHOWN:,} more" if len(problems) > _MOST_SHOWN else ""
         return failed(check, shown + more, problems[_MOST_SHOWN:], _advice(unmet, build))
+    if doubts:
+        return undecided(check, doubts[0], doubts[1:])
     whose = counted(len(distributions), "distribution")
     told = f"all that {whose} asked for is there, for Python {python}"
     if absent:
         told = f"no two of {counted(len(distributions), 'wheel')} contradict each other"
-    return passed(check, told, [f"{each} has no METADATA" for each in unnamed])
+    evidence = [f"{each} has no METADATA" for each in unnamed]
+    return passed(check, told, [*evidence, *unread_fields(distributions)])
+
+
+def _doubts(build: Build) -> list[str]:
+    """What wheels do not tell: of what is installed, pip makes the best of it."""
+    wheels = [each for root, some in build.by_root if root.is_wheel for each in some]
+    without = [each.directory for each in wheels if each.metadata is None]
+    told = [f"{each} has no METADATA: what the wheel requires is not known" for each in without]
+    return [*told, *unread_fields(wheels)]
 
 
 def _advice(unmet: list[Unmet], build: Build) -> str:
