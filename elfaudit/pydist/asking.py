@@ -15,6 +15,7 @@ from .answers import Answer, Presence
 from .effects import Effects
 from .modules import Module, Modules
 from .resolving import absolute
+from .star_names import star_names
 from .surface import Imported, Surface
 
 __all__ = ["ask", "target_of"]
@@ -155,6 +156,10 @@ class _Asking:
     def _starred(self, module: Module, surface: Surface, name: str) -> Answer:
         """Whether one of the star imports of a module brings a name; with a reason for doubt."""
         doubt = ""
+        if surface.stars and not self._modules.called(module.name.partition(".")[0], name):
+            names = star_names(self._modules, module.name)
+            if names is not None and name not in names:
+                return _ABSENT
         for position in surface.stars if name not in surface.deleted else ():
             answer = self._star(module, surface.imports[position], name)
             if answer.status is Presence.PRESENT:

@@ -92,6 +92,7 @@ class Modules:
     Attributes:
         refusals: why a module cannot be imported, or None where it can, by name; what was found
             out is kept here for the next question.
+        star_names: what the star imports of a module can bring, kept likewise.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Modules:
         self._homes: dict[str, dict[str, list[str]]] = {}
         self._called: dict[str, dict[str, list[str]]] = {}
         self.refusals: dict[str, Refusal | None] = {}
+        self.star_names: dict[str, frozenset[str] | None] = {}
 
     @cached_property
     def _found(self) -> dict[str, Module]:

@@ -67,6 +67,18 @@ def test_what_modules_do_to_each_other_is_found_by_name() -> None:
         assert ask(found, name, None).status is status
 
 
+def test_a_mesh_of_star_imports_is_gone_through_once() -> None:
+    stars = "".join(f"from .m{n} import *\n" for n in range(30))
+    files = {f"p/m{n}.py": f"{stars}x{n} = 1\n" for n in range(30)}
+    found = modules({**files, "p/__init__.py": stars, "p/late.py": "from . import *\n"})
+    assert ask(found, "p", "x29").status is Presence.PRESENT
+    assert ask(found, "p", "gone").status is Presence.ABSENT
+    kept = found.star_names["p"]
+    assert kept is not None
+    assert {"x0", "x29"} <= kept
+    assert ask(found, "p.late", "x7").status is Presence.PRESENT
+
+
 def test_tables_that_hold_too_much_are_not_followed() -> None:
     def surface(count: int) -> bool:
         chain = "".join(f"T{n + 1} = T{n} + ['b{n}']\n" for n in range(count))
