@@ -85,7 +85,7 @@ class _Side:
         Programs may end in an exception.
         """
         refusal = refusal_of(self.modules, name)
-        if refusal is None or self._is_outside(refusal):
+        if refusal is None or not refusal.is_sure or self._is_outside(refusal):
             return None
         module = self.found[name]
         raises = self.modules.surface(module).raises

@@ -131,8 +131,10 @@ def verify(
     inputs = loader_inputs(**surrounding)
     with Progress() as progress:
         if init:
-            if checklists or form == "json":
-                raise click.UsageError("--init writes a checklist: it takes neither -c nor json.")
+            if checklists or settings or run or form == "json":
+                raise click.UsageError(
+                    "--init writes a checklist: it takes no --checklist, --set, --run or json."
+                )
             from ..api.first_checklist import first_checklist  # noqa: PLC0415  needs a TOML writer
 
             write(first_checklist(targets, progress=progress, **inputs))

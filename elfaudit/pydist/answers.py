@@ -111,11 +111,22 @@ class Refusal:
     Attributes:
         file, line: the statement that fails, relative to the import root.
         problem: what is wrong with it, a clause.
+        is_sure: False where a newer Python may accept what this one does not parse.
     """
 
     file: str
     line: int
     problem: str
+    is_sure: bool = True
+
+    @property
+    def place(self) -> str:
+        """File, line and what is wrong there."""
+        return (
+            f"{self.file}:{self.line}: {self.problem}"
+            if self.line
+            else (f"{self.file}: {self.problem}")
+        )
 
 
 def missing(module: str, name: str | None, answer: Answer) -> str:

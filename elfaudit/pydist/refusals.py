@@ -54,6 +54,8 @@ def _with_packages(module: str) -> list[str]:
 def _own(modules: Modules, module: Module) -> Refusal | None:
     """The first import of a module that fails."""
     surface = modules.surface(module)
+    if surface.problem is not None and module.path.endswith(".py"):
+        return Refusal(module.path, 0, f"it {surface.problem}", is_sure=False)
     for target, imported in _plain(modules, module):
         if target is None:
             problem = "the dots lead above the package"

@@ -73,7 +73,7 @@ def test_the_next_build_of_a_wheel_passes_and_a_stale_file_does_not(
     } <= set(found)  # fmt: skip
     assert found["needed-fast"].check.parameters["has"] == ["libjpeg-*.so.62*", "libc.so.6"]
     checklist = written(tmp_path, target(site, "1.5"))
-    other = packaged(tmp_path / "python3.12/site-packages", "1.6", "00c0ffee", "62.4.0")
+    other = packaged(tmp_path / "next/python3.11/site-packages", "1.6", "00c0ffee", "62.4.0")
     extension_file = other / "pkg/_fast.cpython-311-x86_64-linux-gnu.so"
     assert extension_file.exists()
     assert not [e for e in judged(checklist, target(other, "1.6")) if e.status is not PASS]

@@ -114,3 +114,19 @@ def test_a_directory_without_access_is_not_one_without_modules(
         found = ask(toml)
         assert found.status is CheckStatus.UNDECIDED
         assert "cannot be listed: Permission denied: " in found.message
+
+
+def test_what_imports_a_module_that_does_not_parse(ask: Ask, tmp_path: Path) -> None:
+    """``python -c`` ends in a SyntaxError; a newer Python might not."""
+    files = {
+        "__init__.py": "",
+        "b.py": "def (:\n",
+        "c.py": "from foo.b import q\n",
+        "d.py": "x = 1\n",
+    }
+    (tmp_path / "site" / "foo").mkdir()
+    for name, text in files.items():
+        (tmp_path / "site" / "foo" / name).write_text(text)
+    for statement in ("from foo.c import q", "import foo.c", "import foo.b", "from foo import b"):
+        assert ask(f"names = ['{statement}']").status is CheckStatus.UNDECIDED, statement
+    assert ask("names = ['import foo.d']").status is CheckStatus.PASS

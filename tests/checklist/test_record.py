@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -254,3 +256,21 @@ def test_what_a_record_states_of_itself_is_not_looked_at(site: Path, judged: Jud
     path = wheel(site)
     assert pip_installs(path)
     assert judged(path).status is CheckStatus.PASS
+
+
+def test_what_was_left_behind_is_removed_and_the_newest_installed(
+    judged: Callable[[Path], Judgement], site: Path
+) -> None:
+    """What is advised makes it right: the old .dist-info goes, and nothing older comes."""
+    old = site / "pkg-1.4.dist-info"
+    shutil.copytree(site / "pkg-1.5.dist-info", old)
+    (old / "METADATA").write_bytes(FILES["pkg-1.5.dist-info/METADATA"].replace(b"1.5", b"1.4"))
+    (old / "RECORD").write_text((site / RECORD).read_text().replace("pkg-1.5", "pkg-1.4"))
+    judgement = judged(site)
+    assert judgement.status is CheckStatus.FAIL
+    remove, install = judgement.advice.splitlines()
+    assert install.endswith("pip install --force-reinstall --no-deps pkg==1.5")
+    command = remove.removeprefix("remove what was left behind: ")
+    assert shlex.split(command) == ["rm", "-r", str(old)]
+    subprocess.run(shlex.split(command), check=True)
+    assert judged(site).status is CheckStatus.PASS

@@ -96,8 +96,7 @@ def _named(check: Check, build: Build) -> Judgement:
                 else:
                     _unwanted(build, module, name, lines)
     for refusal, names in lines.refused.items():
-        where = f"{refusal.file}:{refusal.line}: {refusal.problem}"
-        lines.wrong.append(f"{', '.join(names)} cannot be imported: {where}")
+        lines.wrong.append(f"{', '.join(names)} cannot be imported: {refusal.place}")
     if lines.wrong and (closed := _closed(build)):
         return undecided(check, f"{closed}: {'; '.join(lines.wrong)}", lines.told)
     if lines.wrong:
@@ -136,6 +135,10 @@ def _wanted(build: Build, module: str, name: str | None, lines: _Lines) -> None:
         lines.wrong.append(_line(build, module, name, answer))
         return
     refusal = _refused(build, module, name)
+    if refusal is not None and not refusal.is_sure:
+        spelled = _spelled(module, name)
+        lines.unsure.append(f"whether {spelled} can be imported cannot be said: {refusal.place}")
+        return
     if refusal is not None:
         lines.advice = lines.advice or _whole(build)
         lines.refused.setdefault(refusal, []).append(_spelled(module, name))

@@ -21,17 +21,17 @@ A file of another version that was copied over, or left behind, is neither seen 
 ## How it is decided
 
 All hashes are computed, each file is read once; of a wheel also the checksums of the archive, to
-which installers hold it. Compiled modules (`.pyc`) do not count, nor do RECORD and its signatures;
-nor the packages of Debian in /usr/lib/python3/dist-packages, of which dpkg keeps account. Files
-that an installer adds (INSTALLER, REQUESTED, direct_url.json) are listed by it. A hash function
-that is not known leaves the file undecided. What is wrong is told once for all files with which it
-is: the files follow as evidence.
+which installers hold it, and what pip refuses to install for: no WHEEL file or no Wheel-Version in
+it, a blank line in RECORD, a RECORD that is not UTF-8. Compiled modules (`.pyc`) do not count, nor
+do RECORD and its signatures; nor the packages of Debian in /usr/lib/python3/dist-packages, of which
+dpkg keeps account. Files that an installer adds (INSTALLER, REQUESTED, direct_url.json) are listed
+by it. A hash function that is not known leaves the file undecided. What is wrong is told once for
+all files with which it is: the files follow as evidence.
 """
 
 from __future__ import annotations
 
 import posixpath
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,6 +45,7 @@ from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, counted, failed, passed, skipped, undecided
 from ..passing import CHECKSUM, Wanted
+from .record_advice import advice_for, project_of
 from .record_problems import Problem, Sort, sentences
 
 __all__ = ["KIND"]
@@ -52,7 +53,6 @@ __all__ = ["KIND"]
 _MOST_SHOWN = 4
 _MOST_LISTED = 50  # files of one sort
 _MOST_TOPS = 65_536  # bytes of a top_level.txt
-_MOST_NAMED = 10  # projects in a command
 _WEAK = ("md5", "sha1")
 _CODE = (".py", ".so", ".pyd")
 
@@ -152,26 +152,7 @@ def _failed(
     for _, files in told:
         evidence += files[:_MOST_LISTED]
         evidence += [f"and {len(files) - _MOST_LISTED:,} more"] if files[_MOST_LISTED:] else []
-    return failed(check, "; ".join(shown) + more, evidence, _advice(asked, account))
-
-
-def _advice(asked: list[tuple[ImportRoot, Distribution]], account: _Account) -> str:
-    """What to do: a wheel is what it is; what is installed can be installed again."""
-    wheel = next((root.source.label for root, _ in asked if root.is_wheel), None)
-    if wheel is not None:
-        if any(each.of_build for each in account.wrong):
-            return "download or build the wheel again"
-        file = shlex.quote(wheel)
-        return (
-            "download or build the wheel again; if its files are right, write its RECORD anew: "
-            f"python -m zipfile -e {file} unpacked && python -m wheel pack unpacked"
-        )
-    whose = list(dict.fromkeys(each.project for each in account.wrong if each.project))
-    names = " ".join(map(shlex.quote, whose[:_MOST_NAMED]))
-    if not names:
-        return ""
-    again = "it" if len(whose) == 1 else "them"
-    return f"install {again} again: pip install --force-reinstall --no-deps {names}"
+    return failed(check, "; ".join(shown) + more, evidence, advice_for(asked, account.wrong))
 
 
 def _account_for(
@@ -188,7 +169,7 @@ def _account_for(
             account.wrong.append(Problem(Sort.WHOLE, detail=detail))
         return
     account.distributions += 1
-    project = _project(distribution)
+    project = project_of(distribution)
     if not distribution.record:
         detail = f"{distribution.directory}/RECORD lists nothing"
         account.wrong.append(Problem(Sort.WHOLE, detail=detail, project=project))
@@ -245,12 +226,6 @@ def _account_for_row(
         account.unsure.append(f"whether {row.path} is there: {closed}")
     elif problem is not None:
         account.wrong.append(Problem(problem[0], row.path, problem[1], project))
-
-
-def _project(distribution: Distribution) -> str:
-    """A distribution as pip takes it."""
-    version = distribution.version
-    return f"{distribution.name}=={version}" if version else distribution.name
 
 
 def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str] | None:
@@ -366,7 +341,7 @@ def _unlisted_in(
             continue
         if len(owner) == 1 and owner <= own.keys():
             whose = next(iter(owner))
-            yield Problem(Sort.FOREIGN, path, whose, _project(own[whose]))
+            yield Problem(Sort.FOREIGN, path, whose, project_of(own[whose]))
 
 
 KIND = Kind(
