@@ -72,6 +72,12 @@ class FileStream:
         self._position += len(data)
         return data
 
+    def narrow(self, start: int, size: int) -> None:
+        """Be a window of what it was: ``size`` bytes from ``start``, read from the first on."""
+        self._start += start
+        self.size = size
+        self._position = 0
+
     def release(self) -> None:
         """Close the descriptor; the next read opens the file again."""
         if self._descriptor >= 0:

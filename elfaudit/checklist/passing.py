@@ -165,23 +165,24 @@ class _Pass:
             try:
                 for piece in _pieces(stream):
                     self._observe(piece)
-                self._read_facts(job.member)
+                if job.facts:
+                    self._read_facts(job.member)
                 return self._device_code(stream)
             finally:
                 _release(stream)
         stream.observe(self._observe)
         held = _Held(stream)
         try:
-            self._read_facts(replace(job.member, open=lambda: held))
+            if job.facts:
+                self._read_facts(replace(job.member, open=lambda: held))
             stream.exhaust()
             return self._device_code(held)
         finally:
             held.let_go()
 
     def _read_facts(self, member: Member) -> None:
-        if self._job.facts:
-            with suppress(ElfAuditError):  # whoever asks for the facts is told
-                self._store.read(member)
+        with suppress(ElfAuditError):  # whoever asks for the facts is told
+            self._store.read(member)
 
     def _device_code(self, stream: ByteStream) -> GpuTargets | ElfAuditError | None:
         """What is known of the code for GPUs, when all bytes are seen."""

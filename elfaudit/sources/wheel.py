@@ -166,9 +166,30 @@ class WheelSource:
         return "/".join(parts)
 
     def _window(self, entry: zipfile.ZipInfo, display: str) -> FileStream:
-        """The bytes of a member as they are in the archive."""
-        start = self._data_offset(entry, display)
-        return FileStream(self.label, start=start, size=entry.compress_size, name=display)
+        """The bytes of a member as they are in the archive: behind its local header (4.3.7)."""
+        stream = FileStream(self.label, name=display)
+        stream.seek(entry.header_offset)
+        # Nearly always the name is as long as in the directory, or longer for being no ASCII.
+        ahead = _LOCAL_HEADER.size + len(entry.orig_filename)
+        raw = stream.read(ahead) if entry.header_offset >= 0 else b""
+        if len(raw) < _LOCAL_HEADER.size or not raw.startswith(b"PK\x03\x04"):
+            raise WheelError(display, f"has no local header at offset {entry.header_offset:#x}")
+        _, flags, name_size, extra_size = _LOCAL_HEADER.unpack_from(raw)
+        name = raw[_LOCAL_HEADER.size : _LOCAL_HEADER.size + name_size]
+        name += stream.read(name_size - len(name)) if len(name) < name_size else b""
+        if name.decode("utf-8" if flags & _UTF_8 else "cp437", "replace") != entry.orig_filename:
+            raise WheelError(
+                display, f"has another name in its local header at {entry.header_offset:#x}"
+            )
+        start = entry.header_offset + _LOCAL_HEADER.size + name_size + extra_size
+        if start + entry.compress_size > stream.size:
+            raise WheelError(
+                display,
+                f"would reach from offset {start:#x} over {entry.compress_size} bytes, "
+                f"past the end of the archive",
+            )
+        stream.narrow(start, entry.compress_size)
+        return stream
 
     def _open(self, entry: zipfile.ZipInfo, display: str) -> ByteStream:
         if entry.flag_bits & _ENCRYPTED:
@@ -188,29 +209,6 @@ class WheelSource:
                 )
             return window
         return InflatedStream(window, entry.file_size, display)
-
-    def _data_offset(self, entry: zipfile.ZipInfo, display: str) -> int:
-        """Where the member's bytes begin: behind its local header (APPNOTE 4.3.7)."""
-        archive = FileStream(self.label, name=display)
-        archive.seek(entry.header_offset)
-        raw = archive.read(_LOCAL_HEADER.size) if entry.header_offset >= 0 else b""
-        if len(raw) < _LOCAL_HEADER.size or not raw.startswith(b"PK\x03\x04"):
-            raise WheelError(display, f"has no local header at offset {entry.header_offset:#x}")
-        _, flags, name_size, extra_size = _LOCAL_HEADER.unpack(raw)
-        name = archive.read(name_size)
-        archive.release()
-        if name.decode("utf-8" if flags & _UTF_8 else "cp437", "replace") != entry.orig_filename:
-            raise WheelError(
-                display, f"has another name in its local header at {entry.header_offset:#x}"
-            )
-        start = entry.header_offset + _LOCAL_HEADER.size + name_size + extra_size
-        if start + entry.compress_size > archive.size:
-            raise WheelError(
-                display,
-                f"would reach from offset {start:#x} over {entry.compress_size} bytes, "
-                f"past the end of the archive",
-            )
-        return int(start)
 
 
 def _may_run(entry: zipfile.ZipInfo) -> bool:
