@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .errors import SourceError
 
-__all__ = ["ByteStream", "FileStream"]
+__all__ = ["ByteStream", "FileStream", "release"]
 
 
 class ByteStream(Protocol):
@@ -107,3 +107,10 @@ class FileStream:
             raise SourceError(self.name, "changed on disk while it was being read")
         self._stamp = stamp
         return status.st_size
+
+
+def release(stream: ByteStream) -> None:
+    """Let a stream give back its descriptor and its memory, if it is one that holds any."""
+    give_back = getattr(stream, "release", None)
+    if give_back is not None:
+        give_back()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from ..elf import ElfObject, map_elf
 from ..errors import ElfAuditError, SourceError
 from ..sources import Member
-from ..stream import ByteStream
+from ..stream import ByteStream, release
 from .filenames import TEXT_SUFFIXES, is_library_name
 
 __all__ = ["checksum_of", "damage", "head_of", "is_elf", "read_build_file", "same_bytes"]
@@ -43,7 +43,7 @@ def head_of(member: Member, size: int) -> bytes:
     """
     stream = member.open()
     head = stream.read(size)
-    _release(stream)
+    release(stream)
     return head
 
 
@@ -104,8 +104,8 @@ def _same_packed(old: Member, new: Member) -> bool:
                 return True
         return False
     finally:
-        _release(mine)
-        _release(theirs)
+        release(mine)
+        release(theirs)
 
 
 def _length(stream: ByteStream) -> int:
@@ -147,10 +147,4 @@ def _pieces(member: Member) -> Iterator[bytes]:
     stream = member.open()
     for start, end in pairwise((*range(0, member.size, _STEP), member.size)):
         yield stream.read(end - start)
-    _release(stream)
-
-
-def _release(stream: ByteStream) -> None:
-    release = getattr(stream, "release", None)
-    if release is not None:
-        release()
+    release(stream)

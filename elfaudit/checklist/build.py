@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -17,12 +16,11 @@ from ..findings.checks import Runner
 from ..loader import ObjectStore
 from ..pydist import Distribution, Modules, find_distributions
 from ..sources import FileSource, Member, NoFile, Obstacle, Source, TreeSource
-from .globs import path_pattern
+from ..stream import release
+from .globs import is_pattern, path_pattern, plain_folder
 from .passing import Reading
 
 __all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver"]
-
-_WILD = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +172,7 @@ class Build:
 
     def _matched(self, pattern: str) -> list[BuildFile]:
         if pattern.startswith("/"):
-            if not _WILD.search(pattern):
+            if not is_pattern(pattern):
                 return self._at(pattern)  # perhaps a link, or through one
             found = [file for each in self.sources for file in self._absolute(each, pattern)]
             return found or list(self._in_system(pattern))
@@ -184,7 +182,7 @@ class Build:
 
     def _linked(self, pattern: str) -> Iterator[BuildFile]:
         """A file that only a link leads to, below an import root of a file system."""
-        if "/" in pattern and not _WILD.search(pattern):
+        if "/" in pattern and not is_pattern(pattern):
             for root in self.roots:
                 place = f"{root.base}/{pattern}"
                 if isinstance(root.source, TreeSource) and root.source.find(place) is not None:
@@ -199,7 +197,7 @@ class Build:
     def _in_system(self, pattern: str) -> Iterator[BuildFile]:
         """Files of one directory of the system, which is not listed as a whole."""
         folder, _, name = pattern.rpartition("/")
-        if self.system is None or _WILD.search(folder):
+        if self.system is None or is_pattern(folder):
             return
         for each in self.system.listing(folder or "/"):
             place = f"{folder}/{each}"
@@ -208,7 +206,7 @@ class Build:
 
     def _absolute(self, source: Source, pattern: str) -> Iterator[BuildFile]:
         """Files below a directory that may itself be a link: ``/opt/rocm/lib/*.so``."""
-        plain = pattern[: _WILD.search(pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        plain = plain_folder(pattern)
         real = source.real_path(plain) if isinstance(source, TreeSource) else None
         whole = path_pattern(pattern).fullmatch
         for file in self.files:
@@ -330,10 +328,9 @@ def _reader(root: ImportRoot) -> Callable[[str, int], bytes]:
         if member is None:
             raise SourceError(f"{root.source.label}::{name}", "is not there any more")
         stream = member.open()
-        data = stream.read(size)
-        release = getattr(stream, "release", None)
-        if release is not None:
-            release()
-        return data
+        try:
+            return stream.read(size)
+        finally:
+            release(stream)
 
     return read

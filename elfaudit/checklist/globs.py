@@ -13,10 +13,21 @@ from itertools import groupby
 
 from ..errors import ChecklistError
 
-__all__ = ["matches_name", "name_pattern", "path_pattern"]
+__all__ = ["is_pattern", "matches_name", "name_pattern", "path_pattern", "plain_folder"]
 
 _TOKEN = re.compile(r"\*+/?|\?|\[!?\]?[^]]*\]|.", re.DOTALL)
 _PART, _PARTS, _FOLDERS = "*", "**", "**/"  # within a part; over slashes; whole parts, or none
+_SPECIAL = re.compile(r"[*?[]")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether anything but itself may be meant by a path or a name."""
+    return _SPECIAL.search(text) is not None
+
+
+def plain_folder(pattern: str) -> str:
+    """The directory that all is in that a pattern means: ``/opt`` of ``/opt/x*/*.so``."""
+    return _SPECIAL.split(pattern, maxsplit=1)[0].rpartition("/")[0]
 
 
 @lru_cache(maxsize=1024)

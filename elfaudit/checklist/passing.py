@@ -19,7 +19,7 @@ from ..errors import ElfAuditError
 from ..loader import ObjectStore
 from ..sources import Member
 from ..sources.inflate import InflatedStream
-from ..stream import ByteStream
+from ..stream import ByteStream, release
 from .observers import CHECKSUM, Hashing, Search, ThreadedHashing
 
 __all__ = ["CHECKSUM", "Reading", "Wanted", "read_through"]
@@ -125,7 +125,7 @@ def _looked_at(job: _Job, store: ObjectStore) -> Reading:
             try:
                 found = gpu_targets(stream, job.member.display)
             finally:
-                _release(stream)
+                release(stream)
         except ElfAuditError as error:
             found = error
     return Reading({}, None, {}, None, found)
@@ -169,7 +169,7 @@ class _Pass:
                     self._read_facts(job.member)
                 return self._device_code(stream)
             finally:
-                _release(stream)
+                release(stream)
         stream.observe(self._observe)
         held = _Held(stream)
         try:
@@ -200,12 +200,6 @@ class _Pass:
 def _pieces(stream: ByteStream) -> Iterator[bytes]:
     while piece := stream.read(_CHUNK):
         yield piece
-
-
-def _release(stream: ByteStream) -> None:
-    release = getattr(stream, "release", None)
-    if release is not None:
-        release()
 
 
 class _Held:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ElfFormatError, SourceError
-from ..stream import ByteStream
+from ..stream import ByteStream, release
 
 __all__ = ["MAX_TABLE", "Reader"]
 
@@ -116,9 +116,7 @@ class Reader:
     def release(self) -> None:
         """Forget the pages, let the stream close its file, if it is one that can open it again."""
         self._head = self._page = b""
-        release = getattr(self._stream, "release", None)
-        if release is not None:
-            release()
+        release(self._stream)
 
     def _kept(self, offset: int, size: int) -> bytes:
         """A small read, out of the two pages where possible."""

@@ -15,7 +15,7 @@ from ..elf.header import AddressMap
 from ..elf.pages import PAGE, page_end, page_start
 from ..errors import ElfAuditError, ElfFormatError
 from ..sources import Member
-from ..stream import ByteStream
+from ..stream import ByteStream, release
 from .environment import Libc
 from .musl_machines import musl_machine_of
 from .musl_mapping import Mapped, RefusedError, UntoldError, map_library
@@ -327,6 +327,4 @@ class _AsOneOf:
 
     def release(self) -> None:
         """Close the file until more is read."""
-        release = getattr(self._stream, "release", None)
-        if release is not None:
-            release()
+        release(self._stream)

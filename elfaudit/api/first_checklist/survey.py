@@ -17,6 +17,7 @@ from ...errors import ElfAuditError, ElfFormatError, NotElfError, PlaceholderErr
 from ...findings.checks import Check
 from ...loader.python import is_extension_name
 from ...sources import FileSource, Member
+from ...stream import release
 from .facts import Binding, Exports, Hardening, binding_of, exports_of
 from .next_names import is_copied, next_path
 
@@ -162,9 +163,7 @@ def _begins_as_elf(member: Member) -> bool:
     try:
         return stream.read(len(_MAGIC)) == _MAGIC
     finally:
-        release = getattr(stream, "release", None)
-        if release is not None:
-            release()
+        release(stream)
 
 
 def _whole(elf: ElfObject, member: Member) -> ElfObject:

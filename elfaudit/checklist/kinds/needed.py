@@ -24,7 +24,6 @@ over; where there is none at all, the check fails.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,13 +32,11 @@ from ...elf import ElfObject
 from ...errors import ElfAuditError
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
-from ..globs import matches_name
+from ..globs import is_pattern, matches_name
 from ..kind import GLOB, GLOBS, Kind, counted, listed, words
 from .elf_files import ElfFiles, Fault, facts_wanted, judge_each
 
 __all__ = ["KIND"]
-
-_WILD = re.compile(r"[*?[]")
 
 
 def _judge(check: Check, build: Build) -> Judgement:
@@ -74,7 +71,7 @@ def _soname(build: Build, file: BuildFile) -> str:
 
 def _command(build: Build, file: BuildFile, name: str) -> str:
     """How to list a library: by the SONAME that is there, as the loader has to find it."""
-    if _WILD.search(name):
+    if is_pattern(name):
         there = {
             _soname(build, each)
             for each in build.files
