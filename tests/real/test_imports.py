@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,13 @@ def test_no_false_alarm(wheel: Callable[[str], Path], name: str, package: str, l
     assert wrong == []
     refused = {each.name: refusal_of(modules, each.name) for each in modules.below(package)}
     assert len(refused) > 400
-    assert {name: refusal for name, refusal in refused.items() if refusal is not None} == {}
+    told = [refusal for refusal in refused.values() if refusal is not None]
+    assert [each for each in told if each.is_sure] == []
+    # Undecided are modules of another Python alone (torch has one of 3.12): CPython is the judge.
+    with zipfile.ZipFile(wheel(name)) as archive:
+        for each in told:
+            with pytest.raises(SyntaxError):
+                compile(archive.read(each.file), each.file, "exec", dont_inherit=True)
 
 
 def test_the_mix_is_named_by_its_record_and_its_imports(
