@@ -60,17 +60,21 @@ class FileStream:
     def read(self, size: int = -1, /) -> bytes:
         """Up to ``size`` bytes; all that is left of the window if negative."""
         left = max(self.size - self._position, 0)
-        wanted = left if size < 0 else min(size, left)
-        if not wanted:
+        data = self.read_at(self._position, left if size < 0 else size)
+        self._position += len(data)
+        return data
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` of the window, wherever the stream stands."""
+        wanted = min(size, self.size - offset)
+        if wanted <= 0 or offset < 0:
             return b""
         if self._descriptor < 0:
             self._open()
         try:
-            data = os.pread(self._descriptor, wanted, self._start + self._position)
+            return os.pread(self._descriptor, wanted, self._start + offset)
         except OSError as error:
             raise SourceError(self.name, f"cannot be read: {error.strerror}") from error
-        self._position += len(data)
-        return data
 
     def narrow(self, start: int, size: int) -> None:
         """Be a window of what it was: ``size`` bytes from ``start``, read from the first on."""

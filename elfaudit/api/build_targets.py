@@ -178,7 +178,7 @@ def _build(
         system=system,
         store=store,
         machine=_machine(sources, roots, is_this=is_this),
-        resolver=_Resolver(tuple(targets), inputs, store),
+        resolver=_Resolver(dict(zip(targets, sources, strict=True)), inputs, store),
         runner=runner,
     )
 
@@ -252,8 +252,13 @@ def _architecture(source: Source) -> str | None:
 class _Resolver:
     """What the loader would do with the files of a build, in as many processes as are asked for."""
 
-    def __init__(self, targets: tuple[str, ...], inputs: Surroundings, store: ObjectStore) -> None:
+    def __init__(
+        self, targets: dict[str, Source], inputs: Surroundings, store: ObjectStore
+    ) -> None:
         self._targets, self._inputs, self._store = targets, inputs, store
+        self._archives = {
+            name: each for name, each in targets.items() if isinstance(each, WheelSource)
+        }
         self._sessions: dict[tuple[tuple[str, ...], tuple[str, ...]], Session] = {}
 
     def __call__(
@@ -266,5 +271,5 @@ class _Resolver:
                 preload=(*self._inputs.preload, *preload),
                 dlopens=(*self._inputs.dlopens, *map(parse_dlopen, dlopens)),
             )
-            self._sessions[key] = Session(self._targets, inputs, self._store)
+            self._sessions[key] = Session(tuple(self._targets), inputs, self._store, self._archives)
         return resolve_in(self._sessions[key], file.target, DEFAULT)

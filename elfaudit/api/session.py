@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from types import MappingProxyType
 
 from ..elf import ElfObject
 from ..errors import SourceError
@@ -40,6 +41,7 @@ class Session:
         targets: what the user asks about (``path``, ``wheel::member``, wheels, directories).
         surroundings: the root, the program, what else is in the process.
         store: what was read before; by default nothing.
+        sources: targets that are open already, by their names.
 
     Raises:
         SourceError: a target, the root or a place cannot be opened.
@@ -56,12 +58,13 @@ class Session:
         targets: Sequence[str],
         surroundings: Surroundings,
         store: ObjectStore | None = None,
+        sources: Mapping[str, Source] = MappingProxyType({}),
     ) -> None:
         self.store = ObjectStore() if store is None else store
         self._root = TreeSource(surroundings.root) if surroundings.root is not None else None
         self._overlay = Overlay(self._root, {})
         self._paths = Paths(self._root, self._overlay)
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, Source] = dict(sources)
         self._unopened: list[SourceError] = []
         self._met: list[Subject] = []
         self._coming = self._subjects()

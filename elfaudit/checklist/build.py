@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -18,9 +19,11 @@ from ..pydist import Distribution, Modules, find_distributions
 from ..sources import FileSource, Member, NoFile, Obstacle, Source, TreeSource
 from ..stream import release
 from .globs import is_pattern, path_pattern, plain_folder
-from .passing import Reading
+from .passing import Reading, Readings
 
 __all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver"]
+
+_MOST_RECENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Build:
         runner: how commands are run; None: they are not.
 
     Attributes:
-        readings: what one pass over the files gave, by identity; see ``passing``.
+        readings: what one pass over the files gives; see ``passing``.
     """
 
     def __init__(
@@ -143,8 +146,9 @@ class Build:
         self.machine = machine
         self.resolve, self.runner = resolver, runner
         self.system, self.store = system, store
-        self.readings: Mapping[Hashable, Reading] = {}
+        self.readings: Readings | None = None
         self._matching: dict[str, list[BuildFile]] = {}
+        self._recent: deque[ElfObject] = deque()
 
     @cached_property
     def files(self) -> tuple[BuildFile, ...]:
@@ -234,6 +238,16 @@ class Build:
         """
         return self.store.read(file.member)
 
+    def done_with(self, elf: ElfObject) -> None:
+        """Let a file go, of which there may be more than a process may have open.
+
+        The last few are kept with all that was decoded: the next checks ask for the same.
+        """
+        if not any(each is elf for each in self._recent):
+            self._recent.append(elf)
+        if len(self._recent) > _MOST_RECENT:
+            self._recent.popleft().release()
+
     @cached_property
     def modules(self) -> Modules:
         """The Python modules of all import roots."""
@@ -281,7 +295,7 @@ class Build:
 
     def reading(self, member: Member) -> Reading | None:
         """What the pass over a file gave; None where nothing was wanted of it."""
-        return self.readings.get(member.identity)
+        return None if self.readings is None else self.readings.of(member.identity)
 
 
 def _owner(folder: str, bases: set[str], owners: dict[str, str | None]) -> str | None:
@@ -292,6 +306,8 @@ def _owner(folder: str, bases: set[str], owners: dict[str, str | None]) -> str |
         bases: the import roots.
         owners: what was found out before, of all directories above each.
     """
+    if folder in owners:
+        return owners[folder]
     below: list[str] = []
     while folder not in owners and folder not in bases:
         below.append(folder)

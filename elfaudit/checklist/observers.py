@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import deque
 from collections.abc import Iterable
-from queue import SimpleQueue
-from threading import BoundedSemaphore, Thread
+from concurrent.futures import Executor, Future
 from typing import Protocol, Self
 
-__all__ = ["CHECKSUM", "Hashing", "Search", "ThreadedHashing"]
+__all__ = ["CHECKSUM", "Hashing", "HashingBeside", "Search"]
 
 try:
     from isal.isal_zlib import crc32
@@ -98,30 +98,25 @@ class Hashing:
         return {name: each.digest() for name, each in self._hashes.items()}
 
 
-class ThreadedHashing(Hashing):
-    """The same in another thread; left, all pieces are in."""
+class HashingBeside(Hashing):
+    """The same in another thread; left, all pieces are in.
 
-    def __init__(self, algorithms: Iterable[str]) -> None:
+    Args:
+        algorithms: the hash functions.
+        second: the one other thread, which takes one piece after the other.
+    """
+
+    def __init__(self, algorithms: Iterable[str], second: Executor) -> None:
         super().__init__(algorithms)
-        self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
-        self._room = BoundedSemaphore(_AHEAD)
-        self._thread = Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        self._second = second
+        self._handed_over: deque[Future[None]] = deque()
 
     def __exit__(self, *_: object) -> None:
-        self._pieces.put(None)
-        self._thread.join()
+        while self._handed_over:
+            self._handed_over.popleft().result()
 
     def update(self, piece: bytes) -> None:
         """The next bytes, handed over."""
-        self._room.acquire()
-        self._pieces.put(piece)
-
-    def _run(self) -> None:
-        while (piece := self._pieces.get()) is not None:
-            for each in self._hashes.values():
-                each.update(piece)
-            self._room.release()
+        if len(self._handed_over) == _AHEAD:
+            self._handed_over.popleft().result()
+        self._handed_over.append(self._second.submit(super().update, piece))

@@ -1,230 +1,145 @@
-"""Every file read once, for all checks together.
+"""Every file read once, for all checks together, by several threads.
 
-A check says what it wants of which files before any is read. A member of an archive is inflated
-once: the facts of an ELF file are read while the same bytes are hashed and searched for strings.
-Hashing a large file is another thread's work; inflating and hashing both let other threads run.
+A check says what it wants of which files before any is read. What needs the store of ELF facts is
+read first, in the thread that asks; what it inflates of large files is hashed in another. The files
+of which only the bytes are wanted are read in a third, while the first checks are judged already:
+first the many small ones, in the order in which they lie in an archive. Once a check asks for one
+of them, the first thread helps with the large. Inflating, hashing and reading let the others run.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 
-from ..elf.fatbin import DeviceCode, GpuTargets, gpu_targets
-from ..elf.header import read_header
-from ..elf.reader import Reader
-from ..elf.sections import find_sections
-from ..errors import ElfAuditError
 from ..loader import ObjectStore
-from ..sources import Member
-from ..sources.inflate import InflatedStream
-from ..stream import ByteStream, release
-from .observers import CHECKSUM, Hashing, Search, ThreadedHashing
+from ..sources import Member, Shelf
+from ..stream import ByteStream
+from .one_pass import CHECKSUM, LARGE, Job, Reading, Wanted, read_file
 
-__all__ = ["CHECKSUM", "Reading", "Wanted", "read_through"]
+__all__ = ["CHECKSUM", "Reading", "Readings", "Wanted", "reading_through"]
 
-_CHUNK = 1 << 20
-_LARGE = 1 << 20  # from here on a second thread is worth its start
+_TOLD_EACH = 0.5  # seconds between two words on what the other thread does
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a check wants of one file.
+class Readings:
+    """What is found out about the files; some may still have to be read.
 
-    Attributes:
-        member: the file.
-        algorithm: the hash function of a digest of all of it, or :data:`CHECKSUM`; None: no digest.
-        text: bytes to search for; None: none.
-        facts: whether its ELF facts are read.
-        device_code: whether it is looked for code for GPUs.
+    Args:
+        jobs: what is wanted, by the identity of the file.
+        store: where the facts of ELF files go.
+        beside: the thread for files of which only the bytes are wanted.
+        hashing: the thread for pieces of large files that this one inflates.
+        told: called with the name of each file that this thread is about to read, or waits for.
     """
 
-    member: Member
-    algorithm: str | None = None
-    text: bytes | None = None
-    facts: bool = False
-    device_code: bool = False
+    def __init__(
+        self,
+        jobs: dict[Hashable, Job],
+        store: ObjectStore,
+        beside: Executor,
+        hashing: Executor,
+        told: Callable[[str], None],
+    ) -> None:
+        self._jobs, self._store = jobs, store
+        self._hashing, self._told = hashing, told
+        self._known: dict[Hashable, Reading] = {}
+        alone = [job for job in jobs.values() if job.bytes_only]
+        self._small = deque(job for job in alone if job.member.size < LARGE)
+        large = (job for job in alone if job.member.size >= LARGE)
+        self._large = deque(sorted(large, key=lambda job: job.member.size))
+        self._beside: Future[None] | None = None
+        if alone:
+            self._beside = beside.submit(self._read_beside)
+
+    def begin(self) -> None:
+        """Read what needs the store."""
+        for job in self._jobs.values():
+            if not job.bytes_only:
+                self._read(job)
+
+    def of(self, identity: Hashable) -> Reading | None:
+        """What was found out about one file; None where nothing was wanted of it."""
+        if identity in self._jobs and identity not in self._known:
+            self.finish()
+        return self._known.get(identity)
+
+    def finish(self) -> None:
+        """Read what is still waiting, together with the other thread."""
+        while (job := _taken(self._large.pop)) is not None:
+            self._read(job)
+        # Small ones by two threads take longer than by one: each holds up the other.
+        if self._beside is not None:
+            while wait((self._beside,), _TOLD_EACH).not_done:
+                self._tell_of_other()
+            self._beside.result()
+
+    def stop(self) -> None:
+        """Leave unread what nobody has asked for."""
+        self._small.clear()
+        self._large.clear()
+
+    def _tell_of_other(self) -> None:
+        with suppress(IndexError):  # it is at the last one
+            self._told(self._small[0].member.display)
+
+    def _read(self, job: Job) -> None:
+        self._told(job.member.display)
+        self._known[job.member.identity] = read_file(job, self._store, self._hashing, _opened)
+
+    def _read_beside(self) -> None:
+        shelf = Shelf()
+        try:
+            for waiting in (self._small, self._large):
+                while (job := _taken(waiting.popleft)) is not None:
+                    self._known[job.member.identity] = read_file(job, self._store, None, shelf.open)
+        finally:
+            shelf.release()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was found out about one file.
-
-    Attributes:
-        digests: by the name of the hash function.
-        size: how many bytes it really has; None where not all of it was read.
-        places: where the texts begin, by text; at most a million of each.
-        error: why it could not be read to its end; None if it could.
-        device_code: what the code for GPUs in it is for; None where that was not asked.
-    """
-
-    digests: dict[str, bytes]
-    size: int | None
-    places: dict[bytes, tuple[int, ...]]
-    error: ElfAuditError | None = None
-    device_code: GpuTargets | ElfAuditError | None = None
-
-
-@dataclass(slots=True)
-class _Job:
-    """All that is wanted of one file."""
-
-    member: Member
-    algorithms: set[str] = field(default_factory=set)
-    texts: set[bytes] = field(default_factory=set)
-    facts: bool = False
-    device_code: bool = False
-
-    def add(self, wanted: Wanted) -> None:
-        self.algorithms |= set() if wanted.algorithm is None else {wanted.algorithm}
-        self.texts |= set() if wanted.text is None else {wanted.text}
-        self.facts |= wanted.facts
-        self.device_code |= wanted.device_code
-
-    @property
-    def every_byte(self) -> bool:
-        """Whether it has to be read from its start to its end."""
-        if self.algorithms or self.texts:
-            return True
-        return self.device_code and self.member.sequential
-
-
-def read_through(
+@contextmanager
+def reading_through(
     wanted: Iterable[Wanted], store: ObjectStore, progress: Callable[[str], None] | None = None
-) -> dict[Hashable, Reading]:
+) -> Iterator[Readings]:
     """Read the files of which anything is wanted, each once.
 
     Args:
         wanted: what, of which file; in any order and with repetitions.
-        store: where the facts of ELF files go.
-        progress: called with the name of each file before it is read.
+        store: where the facts of ELF files go; all of them are there when this begins.
+        progress: called with the name of each file before it is read; only in this thread.
 
-    Returns:
-        What was found out, by the identity of the file.
+    Yields:
+        What is found out. What is not asked for before the end is left unread.
     """
-    jobs: dict[Hashable, _Job] = {}
+    jobs: dict[Hashable, Job] = {}
     for each in wanted:
-        jobs.setdefault(each.member.identity, _Job(each.member)).add(each)
-    readings: dict[Hashable, Reading] = {}
-    for identity, job in jobs.items():
-        if progress is not None:
-            progress(job.member.display)
-        readings[identity] = _Pass(job, store).run() if job.every_byte else _looked_at(job, store)
-    return readings
-
-
-def _looked_at(job: _Job, store: ObjectStore) -> Reading:
-    """A file of which a few places are enough."""
-    with suppress(ElfAuditError):  # whoever asks for the facts is told
-        store.read(job.member)
-    found: GpuTargets | ElfAuditError | None = None
-    if job.device_code:
+        identity = each.member.identity
+        job = jobs.get(identity)
+        if job is None:
+            job = jobs[identity] = Job(each.member)
+        job.add(each)
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as hashing:
+        readings = Readings(jobs, store, beside, hashing, progress or _nobody)
         try:
-            stream = job.member.open()
-            try:
-                found = gpu_targets(stream, job.member.display)
-            finally:
-                release(stream)
-        except ElfAuditError as error:
-            found = error
-    return Reading({}, None, {}, None, found)
-
-
-class _Pass:
-    """One file from its start to its end, for all that is wanted of it."""
-
-    def __init__(self, job: _Job, store: ObjectStore) -> None:
-        self._job, self._store = job, store
-        self._search = Search(job.texts)
-        self._hashing = _hashing(job)
-        self._code = DeviceCode(job.member.size) if job.device_code else None
-
-    def run(self) -> Reading:
-        error: ElfAuditError | None = None
-        code: GpuTargets | ElfAuditError | None = None
-        with self._hashing:
-            try:
-                code = self._through()
-            except ElfAuditError as problem:
-                error = code = problem
-        search = self._search
-        return Reading(self._hashing.digests(), search.end, search.places(), error, code)
-
-    def _observe(self, piece: bytes) -> None:
-        self._hashing.update(piece)
-        if self._code is not None:
-            self._code.feed(self._search.end, piece)
-        self._search.update(piece)
-
-    def _through(self) -> GpuTargets | ElfAuditError | None:
-        """Show all bytes to the observers, and the facts to the store."""
-        job = self._job
-        stream = job.member.open()
-        if not isinstance(stream, InflatedStream):
-            try:
-                for piece in _pieces(stream):
-                    self._observe(piece)
-                if job.facts:
-                    self._read_facts(job.member)
-                return self._device_code(stream)
-            finally:
-                release(stream)
-        stream.observe(self._observe)
-        held = _Held(stream)
-        try:
-            if job.facts:
-                self._read_facts(replace(job.member, open=lambda: held))
-            stream.exhaust()
-            return self._device_code(held)
+            readings.begin()
+            yield readings
         finally:
-            held.let_go()
-
-    def _read_facts(self, member: Member) -> None:
-        with suppress(ElfAuditError):  # whoever asks for the facts is told
-            self._store.read(member)
-
-    def _device_code(self, stream: ByteStream) -> GpuTargets | ElfAuditError | None:
-        """What is known of the code for GPUs, when all bytes are seen."""
-        if self._code is None:
-            return None
-        self._code.end()
-        name = self._job.member.display
-        try:
-            reader = Reader(stream, name)
-            return self._code.targets(name, find_sections(reader, read_header(reader)))
-        except ElfAuditError as error:  # no ELF file: its bytes are read all the same
-            return error
+            readings.stop()
 
 
-def _pieces(stream: ByteStream) -> Iterator[bytes]:
-    while piece := stream.read(_CHUNK):
-        yield piece
+def _taken(take: Callable[[], Job]) -> Job | None:
+    """The next job; None when there is none left: the other thread takes some, too."""
+    try:
+        return take()
+    except IndexError:
+        return None
 
 
-class _Held:
-    """A stream that is not released before its pass is over, whatever its reader thinks."""
-
-    def __init__(self, stream: InflatedStream) -> None:
-        self._stream = stream
-        self._held = True
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._stream.read(size)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        return self._stream.seek(offset, whence)
-
-    def release(self) -> None:
-        if not self._held:
-            self._stream.release()
-
-    def let_go(self) -> None:
-        self._held = False
-        self._stream.release()
+def _opened(member: Member) -> ByteStream:
+    return member.open()
 
 
-def _hashing(job: _Job) -> Hashing:
-    if job.algorithms and job.member.size >= _LARGE:
-        return ThreadedHashing(job.algorithms)
-    return Hashing(job.algorithms)
+def _nobody(_: str) -> None:
+    pass

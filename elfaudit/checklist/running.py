@@ -15,7 +15,7 @@ from ..pydist import Distribution
 from .build import Build
 from .kind import erred, skipped
 from .kinds import KINDS
-from .passing import Wanted, read_through
+from .passing import Wanted, reading_through
 
 __all__ = ["judge"]
 
@@ -27,7 +27,7 @@ def judge(
 ) -> Iterator[tuple[Judgement, ...]]:
     """What becomes of the checks of each checklist, in order.
 
-    The files are read first, once for all checks that will be made.
+    The files are read once for all checks that will be made.
 
     Args:
         checklists: the checks of each; one comes after those it requires.
@@ -41,9 +41,9 @@ def judge(
         for check in checks
         if check.id not in not_made
     ]
-    build.readings = read_through(_wanted(made, build), build.store, progress)
-    for checks, not_made in zip(checklists, skips, strict=True):
-        yield tuple(_judgements(checks, not_made, build, progress))
+    with reading_through(_wanted(made, build), build.store, progress) as build.readings:
+        for checks, not_made in zip(checklists, skips, strict=True):
+            yield tuple(_judgements(checks, not_made, build, progress))
 
 
 def _skips(checks: Sequence[Check], build: Build) -> dict[str, Judgement]:

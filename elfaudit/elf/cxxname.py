@@ -29,6 +29,9 @@ template argument (a member of ``a::Box<int>`` is known to be in ``a``, not in `
 """
 
 import re
+from collections.abc import Sequence
+from itertools import compress, count, repeat
+from operator import contains
 
 # Nothing real nests 200 scopes: the longest names in real libraries have 600 characters in all.
 _MAX_SCOPES = 200
@@ -131,11 +134,24 @@ def in_namespace(name: str, namespace: str) -> bool:
     Returns:
         Whether the entity is declared, at any depth, in that namespace.
     """
+    return bool(rows_in_namespace([name], namespace))
+
+
+def rows_in_namespace(names: Sequence[str], namespace: str) -> list[int]:
+    """The same of many symbols.
+
+    Args:
+        names: symbol names as the ELF file has them.
+        namespace: as of :func:`in_namespace`.
+
+    Returns:
+        The positions of those that belong to it, in order.
+    """
     wanted = tuple(_readable(part) for part in namespace.removeprefix("::").split("::"))
     # All components but these two are spelled out: this spares reading nearly every other name.
-    if wanted[-1] not in name and wanted[-1] not in {"std", _ANONYMOUS}:
-        return False
-    return namespace_of(name)[: len(wanted)] == wanted
+    spelled = "" if wanted[-1] in {"std", _ANONYMOUS} else wanted[-1]
+    possible = compress(count(), map(contains, names, repeat(spelled)))
+    return [row for row in possible if namespace_of(names[row])[: len(wanted)] == wanted]
 
 
 def _scopes(name: str) -> tuple[str, ...]:

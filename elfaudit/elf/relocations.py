@@ -96,6 +96,14 @@ class Relocations:
         """Indices of all symbols referenced."""
         return self.eager_symbols | self.lazy_symbols
 
+    def by_type(self) -> dict[int, set[int]]:
+        """Indices of the symbols that the rows of each type reference."""
+        found: dict[int, set[int]] = {}
+        for info in self._eager_info | self._lazy_info:
+            if symbol := info >> 32:
+                found.setdefault(info & 0xFFFFFFFF, set()).add(symbol)
+        return found
+
     def types(self) -> frozenset[int]:
         """The relocation types there are, those of rows without a symbol included."""
         return frozenset([info & 0xFFFFFFFF for info in self._eager_info | self._lazy_info])

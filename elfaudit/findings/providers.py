@@ -57,6 +57,8 @@ class Place:
     def paths(self) -> Iterator[str]:
         """The paths in the place that are named like a shared object, whatever is there."""
         for path in self._paths():
+            if ".so" not in path:  # nearly all of a wheel or an image
+                continue
             name = posixpath.basename(path)
             if name.endswith(".so") or ".so." in name:
                 yield path

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from ..elf import ElfObject
 from .linkmap import LinkMap, LinkMapEntry
-from .lookup import SymbolIndex
+from .lookup import Exports, SymbolIndex
 from .references import Relocated, join_key, relocated, split_key
 from .scope import Lookup, Walked, lookups_of, walk_all
 
@@ -249,11 +249,14 @@ class GlibcBindings:
         has copied is another for itself, and the address of a function may be that of its own PLT
         entry, which is not what is called.
         """
-        relocated = self._relocated(entry)
         copied = key in self.indices[entry].references.copied
+        provider = self._bound(entry, key)
+        if not copied and self._entry_points is None:
+            yield self._binding(entry, key, provider)
+            return
         if copied:
             yield self._binding(entry, key, self._copied(entry, key), copied=True)
-        provider = self._bound(entry, key)
+        relocated = self._relocated(entry)
         providers: dict[LinkMapEntry | None, None] = {}
         if key in relocated.addressed:
             providers[self._addressed(entry, key) or provider] = None
@@ -295,9 +298,7 @@ class GlibcBindings:
 
     def _addressed(self, entry: LinkMapEntry, key: str) -> LinkMapEntry | None:
         """The program, if the address of a function is that of its PLT entry for ``entry``."""
-        program = self.link_map.program
-        index = self.indices.get(program)
-        points = index.exports.entry_points if index is not None else None
+        program, points = self.link_map.program, self._entry_points
         if points is None or not points.answers(key):
             return None
         provider = self._found(entry, key)
@@ -307,9 +308,17 @@ class GlibcBindings:
         first = next((e for e in scope if e in (program, provider)), None)
         return program if first is program else None
 
+    @cached_property
+    def _entry_points(self) -> Exports | None:
+        """What the program answers with its own PLT entries; None of most programs."""
+        index = self.indices.get(self.link_map.program)
+        return None if index is None else index.exports.entry_points
+
     def _only_addressed(self, entry: LinkMapEntry, keys: AbstractSet[str]) -> AbstractSet[str]:
         """Those keys whose only reference the program's own PLT entry answers."""
-        called = self._relocated(entry).called if keys else frozenset()
+        if not keys or self._entry_points is None:
+            return frozenset()
+        called = self._relocated(entry).called
         return {key for key in keys - called if self._addressed(entry, key) is not None}
 
     @cached_property

@@ -40,8 +40,8 @@ from .mapping import protection_problem
 from .references import (
     References,
     is_hidden,
-    is_looked_up,
     references_of,
+    rows_looked_up,
     split_key,
     with_copies,
 )
@@ -181,7 +181,7 @@ def index_symbols(elf: ElfObject) -> SymbolIndex:
 def _looked_up(elf: ElfObject) -> list[int]:
     """What an object asks for that does not even find its own definitions."""
     symbols = elf.symbols
-    own = (row for row in elf.relocations.symbols() if is_looked_up(symbols, row))
+    own = rows_looked_up(symbols, elf.relocations.symbols())
     return sorted({*symbols.undefined_indices, *own})
 
 

@@ -7,12 +7,15 @@ requirement is marked hidden. Source: ``_dl_relocate_object`` and ``RESOLVE_MAP`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 
 from ..elf import ElfObject, SymbolBinding, SymbolTable, SymbolVisibility
-from .relocclass import classes_of
+from ..elf.relocations import Relocations
+from .relocclass import RelocationClasses, classes_of
 
 __all__ = [
     "References",
@@ -24,6 +27,7 @@ __all__ = [
     "keys_of",
     "references_of",
     "relocated",
+    "rows_looked_up",
     "split_key",
     "with_copies",
 ]
@@ -31,7 +35,10 @@ __all__ = [
 _HIDDEN = 0x8000
 _EMPTY: frozenset[str] = frozenset()
 _WEAK_INFO = bytes(info >> 4 == SymbolBinding.WEAK for info in range(256))
-_HIDDEN_VISIBILITIES = frozenset((SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN))
+_BINDS = bytes(info >> 4 != SymbolBinding.LOCAL for info in range(256))
+_HIDDEN_VISIBILITIES = (SymbolVisibility.INTERNAL, SymbolVisibility.HIDDEN)
+_SEEN = bytes(other & 3 not in _HIDDEN_VISIBILITIES for other in range(256))
+_PROTECTED = bytes(other & 3 == SymbolVisibility.PROTECTED for other in range(256))
 
 
 def split_key(key: str) -> tuple[str, str | None]:
@@ -68,23 +75,40 @@ class References:
     copied: frozenset[str] = _EMPTY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relocated:
     """What the relocations of an object look up.
 
     Attributes:
         references: all of it, symbols that the object defines itself included.
         lazy: keys that only ``DT_JMPREL`` names, bound at the first call without bind-now.
-        called: keys that a relocation of class PLT names (function slots, thread-local storage).
-        addressed: keys that a relocation of neither special class names.
         protected: keys of definitions that nobody may override for the object itself.
     """
 
     references: References
     lazy: frozenset[str]
-    called: frozenset[str]
-    addressed: frozenset[str]
-    protected: frozenset[str] = _EMPTY
+    protected: frozenset[str]
+    _keys: Mapping[int, str]
+    _relocations: Relocations
+    _classes: RelocationClasses
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Keys that a relocation of class PLT names (function slots, thread-local storage)."""
+        return self._of_types(self._by_type.keys() & self._classes.plt)
+
+    @cached_property
+    def addressed(self) -> frozenset[str]:
+        """Keys that a relocation of neither special class names."""
+        return self._of_types(self._by_type.keys() - self._classes.plt - {self._classes.copy})
+
+    @cached_property
+    def _by_type(self) -> dict[int, set[int]]:
+        return self._relocations.by_type()
+
+    def _of_types(self, types: AbstractSet[int]) -> frozenset[str]:
+        rows = set().union(*(self._by_type[type_] for type_ in types))
+        return frozenset(map(self._keys.__getitem__, rows & self._keys.keys()))
 
 
 def relocated(elf: ElfObject) -> Relocated:
@@ -94,23 +118,17 @@ def relocated(elf: ElfObject) -> Relocated:
         ElfFormatError: its symbol, version or relocation tables are damaged.
     """
     symbols, relocations = elf.symbols, elf.relocations
-    classes = classes_of(elf.machine)
-    eager, pairs = relocations.eager_symbols, relocations.eager | relocations.lazy
-    rows = [row for row in relocations.symbols() if is_looked_up(symbols, row)]
-    keys, _ = _reference_keys(symbols, rows)
-    called = {symbol for symbol, type_ in pairs if type_ in classes.plt}
-    special = classes.plt | {classes.copy}
-    addressed = {symbol for symbol, type_ in pairs if type_ not in special}
-
-    def keys_of(wanted: AbstractSet[int]) -> frozenset[str]:
-        return frozenset([key for row, key in zip(rows, keys, strict=True) if row in wanted])
-
-    references = references_of(symbols, rows)
+    rows = rows_looked_up(symbols, relocations.symbols())
+    keys, libraries = _reference_keys(symbols, rows)
+    references = _references(symbols, rows, keys, libraries)
     if elf.is_program:
         references = with_copies(elf, references)
-    lazy = frozenset(keys) - keys_of(eager)
-    protected = {row for row in rows if symbols.other[row] & 3 == SymbolVisibility.PROTECTED}
-    return Relocated(references, lazy, keys_of(called), keys_of(addressed), keys_of(protected))
+    eager = relocations.eager_symbols
+    lazy = references.keys.difference(compress(keys, map(eager.__contains__, rows)))
+    by_row = dict(zip(rows, keys, strict=True))
+    own = symbols.other.translate(_PROTECTED)
+    protected = frozenset(by_row[row] for row in rows if own[row]) if any(own) else _EMPTY
+    return Relocated(references, lazy, protected, by_row, relocations, classes_of(elf.machine))
 
 
 def is_looked_up(symbols: SymbolTable, row: int) -> bool:
@@ -119,9 +137,15 @@ def is_looked_up(symbols: SymbolTable, row: int) -> bool:
     A local symbol and whatever is hidden is bound where it stands (``RESOLVE_MAP`` of glibc
     ``elf/dl-reloc.c``).
     """
-    if not 0 < row < len(symbols) or symbols.info[row] >> 4 == SymbolBinding.LOCAL:
-        return False
-    return symbols.other[row] & 3 not in _HIDDEN_VISIBILITIES
+    inside = 0 < row < len(symbols)
+    return inside and bool(_BINDS[symbols.info[row]] and _SEEN[symbols.other[row]])
+
+
+def rows_looked_up(symbols: SymbolTable, rows: Iterable[int]) -> list[int]:
+    """Those of many rows of which :func:`is_looked_up` is true, in their order."""
+    count = len(symbols)
+    binds, seen = symbols.info.translate(_BINDS), symbols.other.translate(_SEEN)
+    return [row for row in rows if 0 < row < count and binds[row] and seen[row]]
 
 
 def keys_of(symbols: SymbolTable, rows: list[int]) -> list[str]:
@@ -136,7 +160,12 @@ def key_of(symbols: SymbolTable, row: int) -> str:
 
 def references_of(symbols: SymbolTable, rows: list[int]) -> References:
     """What some symbols of an object ask of the others."""
-    keys, libraries = _reference_keys(symbols, rows)
+    return _references(symbols, rows, *_reference_keys(symbols, rows))
+
+
+def _references(
+    symbols: SymbolTable, rows: list[int], keys: list[str], libraries: dict[str, str]
+) -> References:
     weak = symbols.info.translate(_WEAK_INFO)
     return References(
         frozenset(keys), frozenset(compress(keys, map(weak.__getitem__, rows))), libraries
@@ -156,19 +185,16 @@ def with_copies(elf: ElfObject, references: References) -> References:
 def _reference_keys(symbols: SymbolTable, rows: list[int]) -> tuple[list[str], dict[str, str]]:
     """The key of each row; and of the keys with a version the library it is required from."""
     raw = symbols.version_indices
-    names = symbols.names
+    keys = list(map(symbols.names.__getitem__, rows))
     if raw is None:
-        return [names[row] for row in rows], {}
+        return keys, {}
     versions = symbols.versions.names
-    suffix = {
-        index: f"\0{version.name}{chr(0) if version.hidden and version.library else ''}"
-        for index, version in versions.items()
-    }
-    keys = [names[row] + suffix.get(raw[row] & ~_HIDDEN, "") for row in rows]
-    required = {i: version.library for i, version in versions.items() if version.library}
-    libraries = {
-        key: required[raw[row] & ~_HIDDEN]
-        for row, key in zip(rows, keys, strict=True)
-        if raw[row] & ~_HIDDEN in required
-    }
+    libraries: dict[str, str] = {}
+    # Mostly few have one: C++ libraries export tens of thousands of symbols without.
+    for at in [at for at, row in enumerate(rows) if raw[row] & ~_HIDDEN in versions]:
+        version = versions[raw[rows[at]] & ~_HIDDEN]
+        strictly = "\0" if version.hidden and version.library else ""
+        keys[at] = key = f"{keys[at]}\0{version.name}{strictly}"
+        if version.library:
+            libraries[key] = version.library
     return keys, libraries

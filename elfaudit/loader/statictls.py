@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..elf import ElfObject, Flags, SegmentType
-from .references import is_looked_up, keys_of
+from .references import keys_of, rows_looked_up
 from .relocclass import classes_of
 
 __all__ = ["StaticReference", "StaticTls", "static_references"]
@@ -112,7 +112,7 @@ def static_references(elf: ElfObject) -> tuple[StaticReference, ...]:
         for lazy in (False, True)
         for row, type_ in elf.relocations.rows_of(classes.taking, lazy=lazy)
     )
-    named = [row for row in dict.fromkeys(row for row, *_ in taking) if is_looked_up(symbols, row)]
+    named = rows_looked_up(symbols, dict.fromkeys(row for row, *_ in taking))
     keys = dict(zip(named, keys_of(symbols, named), strict=True))
     return tuple(dict.fromkeys(StaticReference(keys.get(row), *how) for row, *how in taking))
 

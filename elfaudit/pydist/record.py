@@ -10,17 +10,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from base64 import urlsafe_b64decode
-from binascii import Error as Base64Error
+from binascii import a2b_base64
 from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = ["RecordRow", "blank_line", "is_unhashed", "read_record"]
 
 # Those that hashlib has on every platform and whose digests have one length.
-_ALGORITHMS = frozenset(
-    name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")
-)
+_SIZES = {  # of digests, bytes
+    name: hashlib.new(name, usedforsecurity=False).digest_size
+    for name in hashlib.algorithms_guaranteed
+    if not name.startswith("shake")
+}
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -71,7 +72,10 @@ def read_record(text: str) -> tuple[RecordRow, ...]:
 
 def blank_line(text: str) -> int:
     """The number of the first line of a RECORD that is blank, which is no row; 0 without one."""
-    reader = csv.reader(text.splitlines())  # as pip reads it: a field may hold blank lines
+    lines = text.splitlines()
+    if "" not in lines:
+        return 0
+    reader = csv.reader(lines)  # as pip reads it: a field may hold blank lines
     with suppress(csv.Error):
         for columns in reader:
             if not columns:
@@ -90,10 +94,10 @@ def _row(columns: list[str], line: int) -> RecordRow:
     if not hash_:
         return RecordRow(path, None, None, size, problem)
     algorithm, equals, text = hash_.partition("=")
-    if not equals or algorithm not in _ALGORITHMS:
+    if not equals or algorithm not in _SIZES:
         return RecordRow(path, None, None, size, f"has an unknown kind of hash: {algorithm[:40]!r}")
     digest = _decoded(text)
-    if digest is None or len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
+    if digest is None or len(digest) != _SIZES[algorithm]:
         return RecordRow(path, algorithm, None, size, f"has a hash that is no {algorithm}")
     return RecordRow(path, algorithm, digest, size, problem)
 
@@ -104,6 +108,6 @@ def _broken(path: str, problem: str) -> RecordRow:
 
 def _decoded(text: str) -> bytes | None:
     try:
-        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (Base64Error, ValueError):
+        return a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error among them
         return None

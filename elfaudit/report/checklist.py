@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from tabulate import tabulate
-
 from ..findings import Severity
 from ..findings.checks import CheckStatus, Judgement
+from .columns import ruled_table
 from .jsontext import SCHEMA_VERSION, dump
 from .style import Style, clean, wrap
 
@@ -133,7 +132,7 @@ def _table_of(reports: Sequence[Verified], style: Style) -> str:
         names = numbers
     tallies = ["", *(_passed(each) for each in reports)]
     heads = [clean(reports[0].checklist), *names]
-    return legend + tabulate([*rows, tallies], heads, tablefmt="simple", disable_numparse=True)
+    return legend + ruled_table([*rows, tallies], heads)
 
 
 def _passed(report: Verified) -> str:

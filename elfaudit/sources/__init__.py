@@ -5,6 +5,7 @@ from .folder import FolderSource
 from .model import Member, Source
 from .other import NoFile, Obstacle
 from .overlay import HOST, Overlay, mount_name
+from .shelf import Shelf
 from .target import SEPARATOR, open_source, split_address
 from .tree import TreeSource
 from .wheel import WheelSource
@@ -18,6 +19,7 @@ __all__ = [
     "NoFile",
     "Obstacle",
     "Overlay",
+    "Shelf",
     "Source",
     "TreeSource",
     "WheelSource",

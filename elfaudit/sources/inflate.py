@@ -11,17 +11,17 @@ import os
 import zlib
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 from ..errors import WheelError
 from ..stream import FileStream
 
-__all__ = ["InflatedStream"]
+__all__ = ["InflatedStream", "inflated"]
 
 _HEAD = 24 << 20
 _RECENT = 4 << 20
-_CHUNK = 256 << 10
+_CHUNK = 1 << 20
 _BLOCK = 2 << 20
 _RAW_DEFLATE = -15
 # How often a stream starts over until it is let go. The facts of a sound file need two or three; a
@@ -49,6 +49,23 @@ try:
 except ImportError:  # there is no wheel of isal for this machine
     _new_decompressor = zlib.decompressobj
     _ERRORS = (zlib.error,)
+
+
+def inflated(data: bytes, size: int) -> bytes | None:
+    """The bytes of a short member at once.
+
+    Args:
+        data: its raw deflate stream.
+        size: the length of the inflated bytes that the archive's directory claims.
+
+    Returns:
+        So many bytes; None where the data is damaged, or gives more or fewer.
+    """
+    try:
+        found = _new_decompressor(_RAW_DEFLATE).decompress(data, size + 1)
+    except _ERRORS:
+        return None
+    return found if len(found) == size else None
 
 
 class InflatedStream:
@@ -112,7 +129,18 @@ class InflatedStream:
         if self._reach < self._observed:
             self._restart()
         while self._reach < self.size:
-            self._inflate()
+            self._advance()
+
+    def pieces(self) -> Iterator[bytes]:
+        """All bytes from the first on, for who never looks back: nothing of them is kept.
+
+        Raises:
+            WheelError: as :meth:`read`.
+        """
+        self.release()
+        while self._reach < self.size:
+            yield self._inflate()
+        self.release()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move to ``offset``; nothing is inflated before the next read."""
@@ -160,7 +188,7 @@ class InflatedStream:
                 )
             self._restart()
         while self._reach <= position:
-            self._inflate()
+            self._advance()
         at, block = next(row for row in reversed(self._recent) if row[0] <= position)
         return block[position - at : end - at]
 
@@ -172,8 +200,26 @@ class InflatedStream:
         self._oldest = 0  # the first byte still in _recent
         self._kept = 0
 
-    def _inflate(self) -> None:
+    def _advance(self) -> None:
         """The next block: into the recent ones and, while it lasts, into the head."""
+        at = self._reach
+        block = self._inflate()
+        if at == self._head_end < self._head_limit:
+            self._head.append(block)
+            self._head_starts.append(at)
+            self._head_end += len(block)
+        self._recent.append((at, block))
+        self._kept += len(block)
+        while self._kept > self._recent_limit and len(self._recent) > 1:
+            first, old = self._recent.popleft()
+            self._kept -= len(old)
+            self._oldest = first + len(old)
+        if self._observer is not None and self._observed < self._reach:
+            self._observer(block[self._observed - at :])
+            self._observed = self._reach
+
+    def _inflate(self) -> bytes:
+        """The next block, and how far the decompressor has come with it."""
         decompressor = self._decompressor
         data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)
         try:
@@ -187,21 +233,9 @@ class InflatedStream:
                 self.name,
                 f"ends after {self._reach} bytes, the archive's directory claims {self.size}",
             )
-        if self._reach == self._head_end < self._head_limit:
-            self._head.append(block)
-            self._head_starts.append(self._reach)
-            self._head_end += len(block)
-        self._recent.append((self._reach, block))
-        if self._observer is not None and self._observed < self._reach + len(block):
-            self._observer(block[self._observed - self._reach :])
-            self._observed = self._reach + len(block)
         self._reach += len(block)
         if self._reach > self.size:
             raise WheelError(
                 self.name, f"is longer than the {self.size} bytes the archive's directory claims"
             )
-        self._kept += len(block)
-        while self._kept > self._recent_limit and len(self._recent) > 1:
-            at, old = self._recent.popleft()
-            self._kept -= len(old)
-            self._oldest = at + len(old)
+        return block

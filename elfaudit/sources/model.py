@@ -10,7 +10,14 @@ from ..errors import SourceError
 from ..stream import ByteStream
 from .other import NoFile
 
-__all__ = ["Member", "Source"]
+__all__ = ["Member", "ReadsAt", "Source"]
+
+
+class ReadsAt(Protocol):
+    """An open file."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Member:
         packed: makes a stream over its bytes as the archive keeps them, with what says how they
             are kept; None where they are kept as they are.
         executable: whether it may be run once it is installed; None where nobody says.
+        archive: the path of the archive it is in; None where it is in none.
+        open_in: the same as ``open`` in that archive, which the caller has open.
     """
 
     path: str
@@ -43,6 +52,8 @@ class Member:
         default=None, compare=False, repr=False
     )
     executable: bool | None = field(default=None, compare=False, repr=False)
+    archive: str | None = field(default=None, compare=False, repr=False)
+    open_in: Callable[[ReadsAt], ByteStream] | None = field(default=None, compare=False, repr=False)
 
 
 class Source(Protocol):

@@ -1,39 +1,25 @@
 """A wheel (or any zip archive) as a source, its members read in place.
 
-The central directory is read by :mod:`zipfile`; the bytes of a member are then read straight from
-their place in the archive: a stored member as a window of the file, a deflated one through
-:class:`~elfaudit.sources.inflate.InflatedStream`. Nothing is unpacked.
+The central directory is read by :mod:`zipfile`, the bytes of a member by
+:class:`~elfaudit.sources.zip_member.ZipMember`. Nothing is unpacked.
 """
 
 from __future__ import annotations
 
-import stat
 import struct
 import zipfile
 from collections.abc import Iterator
 from functools import cached_property
 
 from ..errors import SourceError, WheelError
-from ..stream import ByteStream, FileStream
-from .inflate import InflatedStream
+from ..stream import FileStream
 from .model import Member
 from .other import NoFile, Obstacle
+from .zip_member import ZipMember
 
 __all__ = ["WheelSource"]
 
-_LOCAL_HEADER = struct.Struct("<4s2xH18xHH")
-_ENCRYPTED = 0x1
-_UTF_8 = 0x800
 _LFS_POINTER = b"version https://git-lfs"
-_METHODS = {
-    1: "shrink",
-    6: "implode",
-    9: "deflate64",
-    12: "bzip2",
-    14: "LZMA",
-    93: "Zstandard",
-    95: "XZ",
-}
 # What zipfile lets through on a damaged directory, beside its own BadZipFile.
 _DAMAGE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, struct.error, NotImplementedError,
@@ -71,6 +57,7 @@ class WheelSource:
         except OSError as error:
             raise SourceError(path, f"cannot be read: {error.strerror or error}") from error
         self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._members: dict[str, Member] = {}
         problems: list[SourceError] = []
         for entry in entries:
             if entry.filename.endswith("/"):
@@ -105,9 +92,12 @@ class WheelSource:
 
     def look(self, path: str) -> Member | NoFile:
         """The same, or whether there is a directory instead."""
-        name = self.normal(path)
-        entry = self._entries.get(name) if name else None
-        if entry is None:
+        known = self._members.get(path)
+        if known is not None:
+            return known
+        plain = path.removeprefix("/")
+        name = plain if plain in self._entries else self.normal(path)
+        if name not in self._entries:
             folder = name is not None and name in self._folders
             return (
                 NoFile(Obstacle.DIRECTORY, (self.label, name))
@@ -116,17 +106,26 @@ class WheelSource:
             )
         if path.endswith(("/", "/.")):
             return NoFile(Obstacle.NOT_DIRECTORY)
-        display = f"{self.label}::{entry.filename}"
+        found = self._member(path, name)
+        if path == f"/{name}":  # one spelling of each: a RECORD may have any number
+            self._members[path] = found
+        return found
+
+    def _member(self, path: str, name: str) -> Member:
+        entry = self._entries[name]
+        member = ZipMember(self.label, entry)
         return Member(
             path,
-            display,
+            member.name,
             (self.label, name),
             entry.file_size,
             sequential=entry.compress_type != zipfile.ZIP_STORED,
-            open=lambda: self._open(entry, display),
+            open=member.open,
             checksum=entry.CRC,
-            packed=lambda: (entry.compress_type, self._window(entry, display)),
-            executable=_may_run(entry),
+            packed=member.packed,
+            executable=member.executable,
+            archive=self.label,
+            open_in=member.open_in,
         )
 
     def is_link(self, path: str) -> bool:  # noqa: ARG002
@@ -164,57 +163,6 @@ class WheelSource:
             elif part not in ("", "."):
                 parts.append(part)
         return "/".join(parts)
-
-    def _window(self, entry: zipfile.ZipInfo, display: str) -> FileStream:
-        """The bytes of a member as they are in the archive: behind its local header (4.3.7)."""
-        stream = FileStream(self.label, name=display)
-        stream.seek(entry.header_offset)
-        # Nearly always the name is as long as in the directory, or longer for being no ASCII.
-        ahead = _LOCAL_HEADER.size + len(entry.orig_filename)
-        raw = stream.read(ahead) if entry.header_offset >= 0 else b""
-        if len(raw) < _LOCAL_HEADER.size or not raw.startswith(b"PK\x03\x04"):
-            raise WheelError(display, f"has no local header at offset {entry.header_offset:#x}")
-        _, flags, name_size, extra_size = _LOCAL_HEADER.unpack_from(raw)
-        name = raw[_LOCAL_HEADER.size : _LOCAL_HEADER.size + name_size]
-        name += stream.read(name_size - len(name)) if len(name) < name_size else b""
-        if name.decode("utf-8" if flags & _UTF_8 else "cp437", "replace") != entry.orig_filename:
-            raise WheelError(
-                display, f"has another name in its local header at {entry.header_offset:#x}"
-            )
-        start = entry.header_offset + _LOCAL_HEADER.size + name_size + extra_size
-        if start + entry.compress_size > stream.size:
-            raise WheelError(
-                display,
-                f"would reach from offset {start:#x} over {entry.compress_size} bytes, "
-                f"past the end of the archive",
-            )
-        stream.narrow(start, entry.compress_size)
-        return stream
-
-    def _open(self, entry: zipfile.ZipInfo, display: str) -> ByteStream:
-        if entry.flag_bits & _ENCRYPTED:
-            raise WheelError(display, "is encrypted")
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            method = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
-            raise WheelError(
-                display, f"is compressed with {method}; wheels use deflate or no compression"
-            )
-        window = self._window(entry, display)
-        if entry.compress_type == zipfile.ZIP_STORED:
-            if entry.compress_size != entry.file_size:
-                raise WheelError(
-                    display,
-                    f"is stored, but the archive's directory gives it {entry.compress_size} bytes "
-                    f"in the archive and {entry.file_size} outside",
-                )
-            return window
-        return InflatedStream(window, entry.file_size, display)
-
-
-def _may_run(entry: zipfile.ZipInfo) -> bool:
-    """Whether pip makes the file executable (``zip_item_is_executable``, ``unpacking.py``)."""
-    mode = entry.external_attr >> 16
-    return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
 def _name(filename: str) -> str | None:

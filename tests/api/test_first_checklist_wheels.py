@@ -6,12 +6,14 @@ import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from elfaudit import RequestError
 from elfaudit.api.first_checklist import first_checklist
-from elfaudit.sources.inflate import InflatedStream
+from elfaudit.checklist import passing
+from elfaudit.checklist.one_pass import Job, Reading, read_file
 from tests.api.test_first_checklist import (
     PASS,
     build,
@@ -117,16 +119,16 @@ def test_every_member_is_read_to_its_end_once(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheel = zipped(site, tmp_path / "pkg-1.5-cp311-cp311-linux_x86_64.whl")
-    ended: Counter[str] = Counter()
-    exhaust = InflatedStream.exhaust
+    read: Counter[str] = Counter()
 
-    def counted(self: InflatedStream) -> None:
-        ended[self.name] += 1
-        exhaust(self)
+    def counted(job: Job, *others: Any) -> Reading:
+        read[job.member.display] += 1
+        assert job.every_byte
+        return read_file(job, *others)
 
-    monkeypatch.setattr(InflatedStream, "exhaust", counted)
+    monkeypatch.setattr(passing, "read_file", counted)
     first_checklist([str(wheel)])
     with zipfile.ZipFile(wheel) as archive:
         listed = {f"{wheel}::{name}" for name in archive.namelist() if "RECORD" not in name}
-    assert set(ended) == listed
-    assert set(ended.values()) == {1}
+    assert set(read) == listed
+    assert set(read.values()) == {1}

@@ -17,13 +17,21 @@ import elfaudit
 from elfaudit import CheckStatus
 from elfaudit.api.build_targets import builds_of, grouped
 from elfaudit.api.surroundings import Surroundings
-from elfaudit.checklist.passing import CHECKSUM, Wanted, read_through
+from elfaudit.checklist.passing import CHECKSUM, Reading, Wanted, reading_through
 from elfaudit.elf.fatbin import GpuTargets
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import open_source
 from elfaudit.sources.inflate import InflatedStream
 from tests.checklist.test_kinds import write, zipped
 from tests.elf.test_fatbin import bundle
+
+
+def _read(wanted: list[Wanted], store: ObjectStore) -> Reading:
+    """What is found out about the one file of which something is wanted."""
+    with reading_through(wanted, store) as readings:
+        found = readings.of(wanted[0].member.identity)
+    assert found is not None
+    return found
 
 
 def test_wheels_of_one_project_are_two_builds() -> None:
@@ -51,9 +59,9 @@ def test_a_member_is_inflated_once_for_its_hash_its_facts_a_text_and_its_device_
     inflated: Counter[int] = Counter()
     inflate = InflatedStream._inflate
 
-    def counted(self: InflatedStream) -> None:
+    def counted(self: InflatedStream) -> bytes:
         inflated[self._reach] += 1
-        inflate(self)
+        return inflate(self)
 
     monkeypatch.setattr(InflatedStream, "_inflate", counted)
     source, store = open_source(str(path)), ObjectStore()
@@ -61,11 +69,11 @@ def test_a_member_is_inflated_once_for_its_hash_its_facts_a_text_and_its_device_
         member = source.find(name)
         assert member is not None
         wanted = [
-            Wanted(member, algorithm="sha256"), Wanted(member, text=b"needle\0"),
-            Wanted(member, facts=True), Wanted(member, algorithm="md5"),
-            Wanted(member, device_code=True), Wanted(member, algorithm=CHECKSUM),
+            Wanted(member, algorithms=("sha256",)), Wanted(member, text=b"needle\0"),
+            Wanted(member, facts=True), Wanted(member, algorithms=("md5",)),
+            Wanted(member, device_code=True), Wanted(member, algorithms=(CHECKSUM,)),
         ]  # fmt: skip
-        reading = read_through(wanted, store)[member.identity]
+        reading = _read(wanted, store)
         assert reading.digests["sha256"] == hashlib.sha256(data).digest()
         assert reading.digests["md5"] == hashlib.md5(data).digest()
         assert int.from_bytes(reading.digests[CHECKSUM], "big") == zlib.crc32(data)
@@ -84,7 +92,7 @@ def test_a_text_is_found_wherever_it_lies(tmp_path: Path, size: int) -> None:
     member = open_source(str(tmp_path)).find("/a")
     assert member is not None
     wanted = [Wanted(member, text=b"needle"), Wanted(member, text=b"e")]
-    reading = read_through(wanted, ObjectStore())[member.identity]
+    reading = _read(wanted, ObjectStore())
     assert reading.places[b"needle"] == (size, size + 106, size + 112)
     assert reading.places[b"e"] == tuple(i for i, byte in enumerate(data) if byte == ord("e"))
 

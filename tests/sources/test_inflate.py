@@ -103,6 +103,31 @@ def test_memory_is_bounded_while_going_forward(tmp_path: Path, module: ModuleTyp
         tracemalloc.stop()
 
 
+def test_all_pieces_are_the_plain_bytes_and_none_is_kept(
+    tmp_path: Path, module: ModuleType, packed: Path
+) -> None:
+    stream = module.InflatedStream(FileStream(str(packed)), len(PLAIN), "x", recent=2000)
+    stream.seek(len(PLAIN) // 2)
+    stream.read(10)
+    assert b"".join(stream.pieces()) == PLAIN
+    assert stream.read(10) == PLAIN[len(PLAIN) // 2 + 10 :][:10]
+    (tmp_path / "zeros").write_bytes(raw_deflate(bytes(64 << 20), 1))
+    tracemalloc.start()
+    try:
+        stream = module.InflatedStream(FileStream(str(tmp_path / "zeros")), 64 << 20, "x")
+        assert sum(map(len, stream.pieces())) == 64 << 20
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20  # less than the head alone
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])
+def test_a_wrong_size_is_an_error_in_pieces(module: ModuleType, packed: Path, size: int) -> None:
+    stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a")
+    with pytest.raises(WheelError, match=r"^x\.whl::a: (is longer than|ends after) "):
+        list(stream.pieces())
+
+
 @pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])
 def test_a_wrong_size_is_an_error(module: ModuleType, packed: Path, size: int) -> None:
     stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a")

@@ -9,7 +9,7 @@ from enum import Enum
 
 from ...checklist.build import Build, BuildFile
 from ...checklist.kinds import KINDS
-from ...checklist.passing import Wanted, read_through
+from ...checklist.passing import Wanted, reading_through
 from ...elf import ElfObject
 from ...elf.fatbin import GpuTargets
 from ...elf.header import SegmentType
@@ -114,7 +114,8 @@ def surveyed(build: Build, progress: Callable[[str], None] | None = None) -> Sur
     record = Check("record", "record", "record")
     wanted = [*KINDS["record"].wants(record, build)]
     wanted += [Wanted(member, facts=True, device_code=True) for _, member in members.values()]
-    build.readings = read_through(wanted, build.store, progress)
+    with reading_through(wanted, build.store, progress) as build.readings:
+        build.readings.finish()
     sound: list[tuple[BuildFile, ElfObject]] = []
     damaged: list[str] = []
     for file, member in members.values():

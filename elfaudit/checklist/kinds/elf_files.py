@@ -117,7 +117,7 @@ def judge_each(
         wrong += some
         if some and evidence is not None:
             shown.append(evidence(file, elf))
-        elf.release()  # there may be more files than a process may have open
+        build.done_with(elf)
     notes = (*files.damaged, *files.passed_over)
     if wrong:
         texts = [each.text for each in wrong]

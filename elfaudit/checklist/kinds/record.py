@@ -74,9 +74,8 @@ def _wants(check: Check, build: Build) -> Iterator[Wanted]:
                 continue
             member = _listed(root, row)
             if isinstance(member, Member):
-                yield Wanted(member, algorithm=row.algorithm)
-                if member.checksum is not None:
-                    yield Wanted(member, algorithm=CHECKSUM)
+                held_to = () if member.checksum is None else (CHECKSUM,)
+                yield Wanted(member, (row.algorithm, *held_to))
 
 
 def _asked(check: Check, build: Build) -> Iterator[tuple[ImportRoot, Distribution]]:

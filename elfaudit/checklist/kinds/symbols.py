@@ -28,10 +28,10 @@ By the dynamic symbol table, as the loader reads it, the sections of the file ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...elf import ElfObject
-from ...elf.cxxname import demangle, in_namespace
+from ...elf.cxxname import demangle, rows_in_namespace
 from ...elf.symbols import SymbolTable
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
@@ -91,39 +91,38 @@ def _described(check: Check) -> str:
 
 def _rows(check: Check, elf: ElfObject) -> Iterator[int]:
     table, given = elf.symbols, check.parameters
-    accepts = _condition(check)
-    names = table.names
-    versions = {
-        each.name for each in elf.versions.definitions
-    }  # symbols of that name stand for them
+    # symbols of that name stand for them
+    versions = {each.name for each in elf.versions.definitions}
     undefined = given.get("side") == "undefined"
-    for row in table.undefined_indices if undefined else table.export_indices:
-        if not accepts(names[row]) or (not undefined and _is_version(table, row, versions)):
+    names = table.names
+    for row in _named(check, names, table.undefined_indices if undefined else table.export_indices):
+        if not undefined and names[row] in versions and _is_version(table, row):
             continue
         if "version" in given and not matches_name(table[row].version or "", str(given["version"])):
             continue
         yield row
 
 
-def _is_version(table: SymbolTable, row: int, versions: set[str]) -> bool:
+def _is_version(table: SymbolTable, row: int) -> bool:
     """Whether an export only stands for a version: its own, whose name it has (``FOO_1.0``)."""
-    return table.names[row] in versions and table[row].version == table.names[row]
+    return table[row].version == table.names[row]
 
 
-def _condition(check: Check) -> Callable[[str], bool]:
-    """What a name must fulfil."""
+def _named(check: Check, names: Sequence[str], rows: Sequence[int]) -> Iterable[int]:
+    """Those rows whose names are as asked for."""
     given = check.parameters
-    pattern = Pattern(str(given["match"]), "match") if "match" in given else None
     namespace = str(given.get("namespace", "")).strip(":")
-
-    def accepts(name: str) -> bool:
-        if namespace and not in_namespace(name, namespace):
-            return False
-        if pattern is None or pattern.finds(name):
-            return True
-        return bool(given.get("demangled")) and pattern.finds(demangle(name))
-
-    return accepts
+    if namespace:
+        found = rows_in_namespace([names[row] for row in rows], namespace)
+        rows = [rows[at] for at in found]
+    if "match" not in given:
+        return rows
+    pattern, demangled = Pattern(str(given["match"]), "match"), bool(given.get("demangled"))
+    return (
+        row
+        for row in rows
+        if pattern.finds(names[row]) or (demangled and pattern.finds(demangle(names[row])))
+    )
 
 
 KIND = Kind(
