@@ -32,6 +32,7 @@ class FileStream:
         path: the file on disk.
         start, size: the window, in bytes; by default the whole file.
         name: how the user names it; the path by default.
+        like: a stream over the same file, which must not have been exchanged since.
 
     Raises:
         SourceError: it cannot be opened, or is not a regular file.
@@ -40,14 +41,20 @@ class FileStream:
     __slots__ = ("_descriptor", "_position", "_stamp", "_start", "name", "path", "size")
 
     def __init__(
-        self, path: str, *, start: int = 0, size: int | None = None, name: str | None = None
+        self,
+        path: str,
+        *,
+        start: int = 0,
+        size: int | None = None,
+        name: str | None = None,
+        like: FileStream | None = None,
     ) -> None:
         self.path = path
         self.name = name or path
         self._descriptor = -1
         self._position = 0
         self._start = start
-        self._stamp: tuple[int, int, int, int] | None = None
+        self._stamp: tuple[int, int, int, int] | None = None if like is None else like._stamp
         length = self._open()
         self.size = max(length - start, 0) if size is None else size
 

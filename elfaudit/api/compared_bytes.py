@@ -93,9 +93,9 @@ def _same_pieces(old: Member, new: Member) -> bool:
 
 
 def _same_packed(old: Member, new: Member) -> bool:
-    if old.packed is None or new.packed is None:
+    if old.inside is None or new.inside is None:
         return False
-    (method, mine), (other, theirs) = old.packed(), new.packed()
+    (method, mine), (other, theirs) = old.inside.packed(), new.inside.packed()
     try:
         if method != other or _length(mine) != _length(theirs):
             return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,8 @@ from ..pydist import Distribution, Modules, find_distributions
 from ..sources import FileSource, Member, NoFile, Obstacle, Source, TreeSource
 from ..stream import release
 from .globs import is_pattern, path_pattern, plain_folder
-from .passing import Reading, Readings
+from .one_pass import Reading
+from .passing import Readings
 
 __all__ = ["Build", "BuildFile", "ImportRoot", "Machine", "Resolver"]
 
@@ -148,7 +148,7 @@ class Build:
         self.system, self.store = system, store
         self.readings: Readings | None = None
         self._matching: dict[str, list[BuildFile]] = {}
-        self._recent: deque[ElfObject] = deque()
+        self._recent: list[ElfObject] = []
 
     @cached_property
     def files(self) -> tuple[BuildFile, ...]:
@@ -243,10 +243,14 @@ class Build:
 
         The last few are kept with all that was decoded: the next checks ask for the same.
         """
-        if not any(each is elf for each in self._recent):
-            self._recent.append(elf)
-        if len(self._recent) > _MOST_RECENT:
-            self._recent.popleft().release()
+        self._recent = [each for each in self._recent if each is not elf] + [elf]
+        while len(self._recent) > _MOST_RECENT:
+            self._recent.pop(0).release()
+
+    def let_go(self) -> None:
+        """Let the last few go, too, when all checks are judged."""
+        while self._recent:
+            self._recent.pop().release()
 
     @cached_property
     def modules(self) -> Modules:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import ElfAuditError
 from ..findings.checks import Check, CheckStatus, Judgement
 from .build import Build
-from .passing import Wanted
+from .one_pass import Wanted
 
 __all__ = [
     "GLOB",

@@ -20,9 +20,9 @@ from ..loader import ObjectStore
 from ..sources import Member
 from ..sources.inflate import InflatedStream
 from ..stream import ByteStream, release
-from .observers import CHECKSUM, Hashing, HashingBeside, Search
+from .observers import Hashing, HashingBeside, Search
 
-__all__ = ["CHECKSUM", "LARGE", "Job", "Reading", "Wanted", "read_file"]
+__all__ = ["LARGE", "Job", "Reading", "Wanted", "Worker"]
 
 LARGE = 1 << 20
 """From so many bytes on a file is worth another thread."""
@@ -99,21 +99,29 @@ class Job:
         return self.device_code and self.member.sequential
 
 
-def read_file(
-    job: Job,
-    store: ObjectStore,
-    hashing: Executor | None,
-    opened: Callable[[Member], ByteStream],
-) -> Reading:
-    """Read a file once for all that is wanted of it.
+def _nothing() -> None:
+    pass
 
-    Args:
-        job: what is wanted; not changed.
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """How one thread reads files.
+
+    Attributes:
         store: where ELF facts go; not touched where only bytes are wanted.
-        hashing: the thread to hash large files in; None: this one.
         opened: opens a file.
+        hashing: the thread to hash large files in; None: this one.
+        go_on: called before each piece of a file; what it raises ends the reading.
     """
-    return _Pass(job, store, hashing, opened).run() if job.every_byte else _looked_at(job, store)
+
+    store: ObjectStore
+    opened: Callable[[Member], ByteStream] = lambda member: member.open()
+    hashing: Executor | None = None
+    go_on: Callable[[], None] = _nothing
+
+    def read(self, job: Job) -> Reading:
+        """Read a file once for all that is wanted of it."""
+        return _Pass(job, self).run() if job.every_byte else _looked_at(job, self.store)
 
 
 def _looked_at(job: Job, store: ObjectStore) -> Reading:
@@ -136,16 +144,10 @@ def _looked_at(job: Job, store: ObjectStore) -> Reading:
 class _Pass:
     """One file from its start to its end, for all that is wanted of it."""
 
-    def __init__(
-        self,
-        job: Job,
-        store: ObjectStore,
-        hashing: Executor | None,
-        opened: Callable[[Member], ByteStream],
-    ) -> None:
-        self._job, self._store, self._opened = job, store, opened
+    def __init__(self, job: Job, worker: Worker) -> None:
+        self._job, self._worker = job, worker
         self._search = Search(job.texts) if job.texts else None
-        self._digester = _digester(job, hashing)
+        self._digester = _digester(job, worker.hashing)
         self._code = DeviceCode(job.member.size) if job.device_code else None
         self._seen = 0
 
@@ -161,6 +163,7 @@ class _Pass:
         return Reading(self._digester.digests(), self._seen, places, error, code)
 
     def _observe(self, piece: bytes) -> None:
+        self._worker.go_on()
         self._digester.update(piece)
         if self._code is not None:
             self._code.feed(self._seen, piece)
@@ -171,7 +174,7 @@ class _Pass:
     def _through(self) -> GpuTargets | ElfAuditError | None:
         """Show all bytes to the observers, and the facts to the store."""
         job = self._job
-        stream = self._opened(job.member)
+        stream = self._worker.opened(job.member)
         held = _Held(stream)
         try:
             if job.bytes_only or not isinstance(stream, InflatedStream):
@@ -189,7 +192,7 @@ class _Pass:
     def _read_facts(self, stream: ByteStream) -> None:
         if self._job.facts:
             with suppress(ElfAuditError):  # whoever asks for the facts is told
-                self._store.read(replace(self._job.member, open=lambda: stream))
+                self._worker.store.read(replace(self._job.member, open=lambda: stream))
 
     def _device_code(self, stream: ByteStream) -> GpuTargets | ElfAuditError | None:
         """What is known of the code for GPUs, when all bytes are seen."""

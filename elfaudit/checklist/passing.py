@@ -13,15 +13,19 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from threading import Thread
 
 from ..loader import ObjectStore
-from ..sources import Member, Shelf
-from ..stream import ByteStream
-from .one_pass import CHECKSUM, LARGE, Job, Reading, Wanted, read_file
+from ..sources import Shelf
+from .one_pass import LARGE, Job, Reading, Wanted, Worker
 
-__all__ = ["CHECKSUM", "Reading", "Readings", "Wanted", "reading_through"]
+__all__ = ["Readings", "reading_through"]
 
 _TOLD_EACH = 0.5  # seconds between two words on what the other thread does
+
+
+class _Stopped(Exception):  # noqa: N818 - nothing is wrong
+    """Nobody wants any more of it."""
 
 
 class Readings:
@@ -30,8 +34,7 @@ class Readings:
     Args:
         jobs: what is wanted, by the identity of the file.
         store: where the facts of ELF files go.
-        beside: the thread for files of which only the bytes are wanted.
-        hashing: the thread for pieces of large files that this one inflates.
+        hashing: the thread for pieces of large files that this one inflates; None: this one.
         told: called with the name of each file that this thread is about to read, or waits for.
     """
 
@@ -39,20 +42,18 @@ class Readings:
         self,
         jobs: dict[Hashable, Job],
         store: ObjectStore,
-        beside: Executor,
-        hashing: Executor,
+        hashing: Executor | None,
         told: Callable[[str], None],
     ) -> None:
-        self._jobs, self._store = jobs, store
-        self._hashing, self._told = hashing, told
+        self._jobs, self._store, self._told = jobs, store, told
+        self._worker = Worker(store, hashing=hashing)
         self._known: dict[Hashable, Reading] = {}
         alone = [job for job in jobs.values() if job.bytes_only]
-        self._small = deque(job for job in alone if job.member.size < LARGE)
+        self._small = deque(sorted((job for job in alone if job.member.size < LARGE), key=_place))
         large = (job for job in alone if job.member.size >= LARGE)
         self._large = deque(sorted(large, key=lambda job: job.member.size))
-        self._beside: Future[None] | None = None
-        if alone:
-            self._beside = beside.submit(self._read_beside)
+        self._stopped = False
+        self._beside = _beside(self._read_beside) if alone else None
 
     def begin(self) -> None:
         """Read what needs the store."""
@@ -62,24 +63,31 @@ class Readings:
 
     def of(self, identity: Hashable) -> Reading | None:
         """What was found out about one file; None where nothing was wanted of it."""
-        if identity in self._jobs and identity not in self._known:
+        if identity not in self._jobs:
+            return None
+        if identity not in self._known:
             self.finish()
-        return self._known.get(identity)
+        return self._known[identity]
 
     def finish(self) -> None:
-        """Read what is still waiting, together with the other thread."""
+        """Read what is still waiting, together with the other thread; nothing once it is over."""
+        if self._stopped:
+            return
         while (job := _taken(self._large.pop)) is not None:
             self._read(job)
         # Small ones by two threads take longer than by one: each holds up the other.
-        if self._beside is not None:
-            while wait((self._beside,), _TOLD_EACH).not_done:
-                self._tell_of_other()
-            self._beside.result()
+        if self._beside is None:
+            self._read_beside()
+            return
+        while wait((self._beside,), _TOLD_EACH).not_done:
+            self._tell_of_other()
+        self._beside.result()
 
     def stop(self) -> None:
-        """Leave unread what nobody has asked for."""
-        self._small.clear()
-        self._large.clear()
+        """Leave unread what nobody has asked for; returns when the other thread has ended."""
+        self._stopped = True
+        if self._beside is not None:
+            wait((self._beside,))
 
     def _tell_of_other(self) -> None:
         with suppress(IndexError):  # it is at the last one
@@ -87,16 +95,23 @@ class Readings:
 
     def _read(self, job: Job) -> None:
         self._told(job.member.display)
-        self._known[job.member.identity] = read_file(job, self._store, self._hashing, _opened)
+        self._known[job.member.identity] = self._worker.read(job)
 
     def _read_beside(self) -> None:
         shelf = Shelf()
+        worker = Worker(self._store, shelf.open, go_on=self._require_wanted)
         try:
             for waiting in (self._small, self._large):
                 while (job := _taken(waiting.popleft)) is not None:
-                    self._known[job.member.identity] = read_file(job, self._store, None, shelf.open)
+                    self._known[job.member.identity] = worker.read(job)
+        except _Stopped:
+            pass
         finally:
             shelf.release()
+
+    def _require_wanted(self) -> None:
+        if self._stopped:
+            raise _Stopped
 
 
 @contextmanager
@@ -120,13 +135,46 @@ def reading_through(
         if job is None:
             job = jobs[identity] = Job(each.member)
         job.add(each)
-    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as hashing:
-        readings = Readings(jobs, store, beside, hashing, progress or _nobody)
+    with ThreadPoolExecutor(1) as hashing:
+        readings = Readings(jobs, store, _usable(hashing), progress or _nobody)
         try:
             readings.begin()
             yield readings
         finally:
             readings.stop()
+
+
+def _beside(work: Callable[[], None]) -> Future[None] | None:
+    """Work in another thread, which keeps no process alive; None where there can be no other."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    try:
+        Thread(target=run, daemon=True).start()
+    except RuntimeError:  # so many are there, or may be
+        return None
+    return done
+
+
+def _usable(executor: Executor) -> Executor | None:
+    try:
+        executor.submit(_nothing)
+    except RuntimeError:  # there can be no other thread
+        return None
+    return executor
+
+
+def _place(job: Job) -> tuple[str, int]:
+    """Where a file lies: its archive, and where in there."""
+    inside = job.member.inside
+    return ("", 0) if inside is None else (inside.archive.path, inside.offset)
 
 
 def _taken(take: Callable[[], Job]) -> Job | None:
@@ -137,9 +185,9 @@ def _taken(take: Callable[[], Job]) -> Job | None:
         return None
 
 
-def _opened(member: Member) -> ByteStream:
-    return member.open()
-
-
 def _nobody(_: str) -> None:
+    pass
+
+
+def _nothing() -> None:
     pass

@@ -15,7 +15,8 @@ from ..pydist import Distribution
 from .build import Build
 from .kind import erred, skipped
 from .kinds import KINDS
-from .passing import Wanted, reading_through
+from .one_pass import Wanted
+from .passing import reading_through
 
 __all__ = ["judge"]
 
@@ -42,8 +43,11 @@ def judge(
         if check.id not in not_made
     ]
     with reading_through(_wanted(made, build), build.store, progress) as build.readings:
-        for checks, not_made in zip(checklists, skips, strict=True):
-            yield tuple(_judgements(checks, not_made, build, progress))
+        try:
+            for checks, not_made in zip(checklists, skips, strict=True):
+                yield tuple(_judgements(checks, not_made, build, progress))
+        finally:
+            build.let_go()
 
 
 def _skips(checks: Sequence[Check], build: Build) -> dict[str, Judgement]:

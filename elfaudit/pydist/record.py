@@ -13,15 +13,10 @@ import io
 from binascii import a2b_base64
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 __all__ = ["RecordRow", "blank_line", "is_unhashed", "read_record"]
 
-# Those that hashlib has on every platform and whose digests have one length.
-_SIZES = {  # of digests, bytes
-    name: hashlib.new(name, usedforsecurity=False).digest_size
-    for name in hashlib.algorithms_guaranteed
-    if not name.startswith("shake")
-}
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -94,12 +89,27 @@ def _row(columns: list[str], line: int) -> RecordRow:
     if not hash_:
         return RecordRow(path, None, None, size, problem)
     algorithm, equals, text = hash_.partition("=")
-    if not equals or algorithm not in _SIZES:
+    size_of_digest = _digest_size(algorithm)
+    if not equals or size_of_digest is None:
         return RecordRow(path, None, None, size, f"has an unknown kind of hash: {algorithm[:40]!r}")
     digest = _decoded(text)
-    if digest is None or len(digest) != _SIZES[algorithm]:
+    if digest is None or len(digest) != size_of_digest:
         return RecordRow(path, algorithm, None, size, f"has a hash that is no {algorithm}")
     return RecordRow(path, algorithm, digest, size, problem)
+
+
+@cache
+def _digest_size(algorithm: str) -> int | None:
+    """The length of its digests; None of what hashlib does not have on every platform, or here.
+
+    None, too, of those whose digests may have any length.
+    """
+    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
+        return None
+    try:
+        return hashlib.new(algorithm, usedforsecurity=False).digest_size
+    except ValueError:  # the policy of the machine forbids it
+        return None
 
 
 def _broken(path: str, problem: str) -> RecordRow:

@@ -21,7 +21,10 @@ __all__ = ["InflatedStream", "inflated"]
 
 _HEAD = 24 << 20
 _RECENT = 4 << 20
-_CHUNK = 1 << 20
+# Packed bytes taken at once. Where one of them is damaged nothing of the chunk comes out: small in
+# the head, in which the symbol tables are.
+_CHUNK = 256 << 10
+_LATER_CHUNK = 1 << 20
 _BLOCK = 2 << 20
 _RAW_DEFLATE = -15
 # How often a stream starts over until it is let go. The facts of a sound file need two or three; a
@@ -130,6 +133,7 @@ class InflatedStream:
             self._restart()
         while self._reach < self.size:
             self._advance()
+        self._require_end()
 
     def pieces(self) -> Iterator[bytes]:
         """All bytes from the first on, for who never looks back: nothing of them is kept.
@@ -140,6 +144,7 @@ class InflatedStream:
         self.release()
         while self._reach < self.size:
             yield self._inflate()
+        self._require_end()
         self.release()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
@@ -194,6 +199,7 @@ class InflatedStream:
 
     def _restart(self) -> None:
         self._decompressor: _Decompressor = _new_decompressor(_RAW_DEFLATE)
+        self._failure: WheelError | None = None
         self._compressed.seek(0)
         self._recent.clear()
         self._reach = 0  # how far the decompressor has come
@@ -219,11 +225,27 @@ class InflatedStream:
             self._observed = self._reach
 
     def _inflate(self) -> bytes:
-        """The next block, and how far the decompressor has come with it."""
-        decompressor = self._decompressor
-        data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)
+        """The next block, and how far the decompressor has come with it.
+
+        What is wrong once stays wrong until the stream starts over: the decompressor is behind it.
+        """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
         try:
-            block = decompressor.decompress(data, self._block)
+            block = self._next_block()
+        except WheelError as error:
+            self._failure = error
+            raise
+        self._reach += len(block)
+        return block
+
+    def _next_block(self) -> bytes:
+        decompressor = self._decompressor
+        chunk = _CHUNK if self._reach < self._head_limit else _LATER_CHUNK
+        data = decompressor.unconsumed_tail or self._compressed.read(chunk)
+        try:
+            # One byte more than there should be left, to see that there is none.
+            block = decompressor.decompress(data, min(self._block, self.size - self._reach + 1))
         except _ERRORS as error:
             raise WheelError(
                 self.name, f"cannot be inflated past {self._reach:#x}: {error}"
@@ -233,9 +255,25 @@ class InflatedStream:
                 self.name,
                 f"ends after {self._reach} bytes, the archive's directory claims {self.size}",
             )
-        self._reach += len(block)
-        if self._reach > self.size:
-            raise WheelError(
-                self.name, f"is longer than the {self.size} bytes the archive's directory claims"
-            )
+        if self._reach + len(block) > self.size:
+            raise self._longer()
         return block
+
+    def _require_end(self) -> None:
+        """Say so if bytes come behind the last; what is wrong there otherwise is of no matter."""
+        decompressor = self._decompressor
+        while not decompressor.eof:
+            data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)
+            if not data:
+                return
+            try:
+                block = decompressor.decompress(data, 1)
+            except _ERRORS:
+                return
+            if block:
+                self._failure = self._longer()
+                raise self._failure
+
+    def _longer(self) -> WheelError:
+        problem = f"is longer than the {self.size} bytes the archive's directory claims"
+        return WheelError(self.name, problem)

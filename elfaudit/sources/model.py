@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import SourceError
-from ..stream import ByteStream
+from ..stream import ByteStream, FileStream
 from .other import NoFile
 
-__all__ = ["Member", "ReadsAt", "Source"]
+__all__ = ["Member", "Packed", "ReadsAt", "Source"]
 
 
 class ReadsAt(Protocol):
@@ -18,6 +18,24 @@ class ReadsAt(Protocol):
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``."""
+
+
+class Packed(Protocol):
+    """A member as its archive keeps it."""
+
+    @property
+    def archive(self) -> FileStream:
+        """The archive; never read itself, but what others over the same file are made like."""
+
+    @property
+    def offset(self) -> int:
+        """Where in there it begins."""
+
+    def open_in(self, archive: ReadsAt) -> ByteStream:
+        """A new stream over its bytes, where it is short from the archive the caller has open."""
+
+    def packed(self) -> tuple[Hashable, ByteStream]:
+        """What says how it is kept, and a stream over its bytes as they are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +52,8 @@ class Member:
             :class:`~elfaudit.errors.SourceError` when it cannot.
         checksum: CRC-32 of its bytes as the archive says, which installers hold it to; None where
             nobody says.
-        packed: makes a stream over its bytes as the archive keeps them, with what says how they
-            are kept; None where they are kept as they are.
         executable: whether it may be run once it is installed; None where nobody says.
-        archive: the path of the archive it is in; None where it is in none.
-        open_in: the same as ``open`` in that archive, which the caller has open.
+        inside: the same in the archive it is in; None where it is in none.
     """
 
     path: str
@@ -48,12 +63,8 @@ class Member:
     sequential: bool
     open: Callable[[], ByteStream] = field(compare=False, repr=False)
     checksum: int | None = field(default=None, compare=False, repr=False)
-    packed: Callable[[], tuple[Hashable, ByteStream]] | None = field(
-        default=None, compare=False, repr=False
-    )
     executable: bool | None = field(default=None, compare=False, repr=False)
-    archive: str | None = field(default=None, compare=False, repr=False)
-    open_in: Callable[[ReadsAt], ByteStream] | None = field(default=None, compare=False, repr=False)
+    inside: Packed | None = field(default=None, compare=False, repr=False)
 
 
 class Source(Protocol):

@@ -18,7 +18,6 @@ class Shelf:
     """
 
     def __init__(self) -> None:
-        self._path: str | None = None
         self._archive: _Ahead | None = None
 
     def open(self, member: Member) -> ByteStream:
@@ -27,25 +26,28 @@ class Shelf:
         Raises:
             SourceError: as ``member.open``.
         """
-        if member.open_in is None or member.archive is None:
+        inside = member.inside
+        if inside is None:
             return member.open()
-        if self._archive is None or member.archive != self._path:
+        if self._archive is None or self._archive.like is not inside.archive:
             self.release()
-            self._archive, self._path = _Ahead(FileStream(member.archive)), member.archive
-        return member.open_in(self._archive)
+            self._archive = _Ahead(inside.archive, member.display)
+        self._archive.file.name = member.display
+        return inside.open_in(self._archive)
 
     def release(self) -> None:
         """Close the archive."""
         if self._archive is not None:
-            self._archive.release()
+            self._archive.file.release()
             self._archive = None
 
 
 class _Ahead:
-    """A file of which more is read than is asked for, as long as it is read in order."""
+    """An archive of which more is read than is asked for, as long as it is read in order."""
 
-    def __init__(self, file: FileStream) -> None:
-        self._file = file
+    def __init__(self, like: FileStream, name: str) -> None:
+        self.like = like
+        self.file = FileStream(like.path, name=name, like=like)
         self._start, self._block = 0, b""
         self._last = 0
 
@@ -53,9 +55,6 @@ class _Ahead:
         at = offset - self._start
         if at < 0 or at + size > len(self._block):
             more = _AHEAD if self._last <= offset < self._last + _AHEAD else 0
-            self._start, self._block, at = offset, self._file.read_at(offset, size + more), 0
+            self._start, self._block, at = offset, self.file.read_at(offset, size + more), 0
         self._last = offset
         return self._block[at : at + size]
-
-    def release(self) -> None:
-        self._file.release()

@@ -44,18 +44,20 @@ class WheelSource:
 
     def __init__(self, path: str) -> None:
         self.label = path
-        stream = FileStream(path)
-        head = stream.read(len(_LFS_POINTER))
-        stream.release()
+        self._archive = FileStream(path)
+        head = self._archive.read(len(_LFS_POINTER))
         if head == _LFS_POINTER:
             raise WheelError(path, "is a Git LFS pointer, not the file itself: run `git lfs pull`")
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
+            FileStream(path, like=self._archive).release()  # not exchanged in between
         except _DAMAGE as error:
             raise WheelError(path, f"cannot be read as a zip archive: {error}") from error
         except OSError as error:
             raise SourceError(path, f"cannot be read: {error.strerror or error}") from error
+        finally:
+            self._archive.release()
         self._entries: dict[str, zipfile.ZipInfo] = {}
         self._members: dict[str, Member] = {}
         problems: list[SourceError] = []
@@ -113,7 +115,7 @@ class WheelSource:
 
     def _member(self, path: str, name: str) -> Member:
         entry = self._entries[name]
-        member = ZipMember(self.label, entry)
+        member = ZipMember(self._archive, entry)
         return Member(
             path,
             member.name,
@@ -122,10 +124,8 @@ class WheelSource:
             sequential=entry.compress_type != zipfile.ZIP_STORED,
             open=member.open,
             checksum=entry.CRC,
-            packed=member.packed,
             executable=member.executable,
-            archive=self.label,
-            open_in=member.open_in,
+            inside=member,
         )
 
     def is_link(self, path: str) -> bool:  # noqa: ARG002

@@ -40,19 +40,25 @@ class ZipMember:
     """One member.
 
     Args:
-        archive: the path of the archive.
-        entry: what its directory says of the member.
+        archive: the archive as it was when its directory was read.
+        entry: what the directory says of the member.
 
     Attributes:
+        archive: the same; it is not read here, so it stays closed.
         name: how the user names it.
         executable: whether pip makes it executable.
     """
 
-    __slots__ = ("_archive", "_entry", "name")
+    __slots__ = ("_entry", "archive", "name")
 
-    def __init__(self, archive: str, entry: zipfile.ZipInfo) -> None:
-        self._archive, self._entry = archive, entry
-        self.name = f"{archive}::{entry.filename}"
+    def __init__(self, archive: FileStream, entry: zipfile.ZipInfo) -> None:
+        self.archive, self._entry = archive, entry
+        self.name = f"{archive.path}::{entry.filename}"
+
+    @property
+    def offset(self) -> int:
+        """Where in the archive it begins, with its local header."""
+        return self._entry.header_offset
 
     @property
     def executable(self) -> bool:
@@ -90,8 +96,11 @@ class ZipMember:
             return window
         return InflatedStream(window, entry.file_size, self.name)
 
+    def _file(self) -> FileStream:
+        return FileStream(self.archive.path, name=self.name, like=self.archive)
+
     def _load(self) -> bytes | None:
-        archive = FileStream(self._archive, name=self.name)
+        archive = self._file()
         try:
             return self._short(archive)
         finally:
@@ -102,14 +111,14 @@ class ZipMember:
         entry = self._entry
         raw = self._header(archive, entry.compress_size)
         start = self._payload(raw)
-        packed = raw[start : start + entry.compress_size]
-        if len(packed) < entry.compress_size:
+        if len(raw) < start + entry.compress_size:
             return None
+        packed = raw[start : start + entry.compress_size]
         stored = entry.compress_type == zipfile.ZIP_STORED
         return packed if stored else inflated(packed, entry.file_size)
 
     def _window(self) -> FileStream:
-        stream, packed = FileStream(self._archive, name=self.name), self._entry.compress_size
+        stream, packed = self._file(), self._entry.compress_size
         start = self._entry.header_offset + self._payload(self._header(stream))
         if start + packed > stream.size:
             raise WheelError(

@@ -6,14 +6,12 @@ import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from elfaudit import RequestError
 from elfaudit.api.first_checklist import first_checklist
-from elfaudit.checklist import passing
-from elfaudit.checklist.one_pass import Job, Reading, read_file
+from elfaudit.checklist.one_pass import Job, Reading, Worker
 from tests.api.test_first_checklist import (
     PASS,
     build,
@@ -121,12 +119,14 @@ def test_every_member_is_read_to_its_end_once(
     wheel = zipped(site, tmp_path / "pkg-1.5-cp311-cp311-linux_x86_64.whl")
     read: Counter[str] = Counter()
 
-    def counted(job: Job, *others: Any) -> Reading:
+    whole = Worker.read
+
+    def counted(self: Worker, job: Job) -> Reading:
         read[job.member.display] += 1
         assert job.every_byte
-        return read_file(job, *others)
+        return whole(self, job)
 
-    monkeypatch.setattr(passing, "read_file", counted)
+    monkeypatch.setattr(Worker, "read", counted)
     first_checklist([str(wheel)])
     with zipfile.ZipFile(wheel) as archive:
         listed = {f"{wheel}::{name}" for name in archive.namelist() if "RECORD" not in name}

@@ -17,7 +17,9 @@ import elfaudit
 from elfaudit import CheckStatus
 from elfaudit.api.build_targets import builds_of, grouped
 from elfaudit.api.surroundings import Surroundings
-from elfaudit.checklist.passing import CHECKSUM, Reading, Wanted, reading_through
+from elfaudit.checklist.observers import CHECKSUM
+from elfaudit.checklist.one_pass import Reading, Wanted
+from elfaudit.checklist.passing import reading_through
 from elfaudit.elf.fatbin import GpuTargets
 from elfaudit.loader import ObjectStore
 from elfaudit.sources import open_source

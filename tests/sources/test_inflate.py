@@ -7,6 +7,7 @@ import os
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -126,6 +127,30 @@ def test_a_wrong_size_is_an_error_in_pieces(module: ModuleType, packed: Path, si
     stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a")
     with pytest.raises(WheelError, match=r"^x\.whl::a: (is longer than|ends after) "):
         list(stream.pieces())
+
+
+@pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1, 4096])
+@pytest.mark.parametrize("recent", [8192, 4 << 20])
+def test_what_was_wrong_stays_wrong(
+    module: ModuleType, packed: Path, size: int, recent: int
+) -> None:
+    """Read again, on from there or from the start, observed or in pieces: never as if sound."""
+    told = r"^x\.whl::a: (is longer than|ends after) "
+    stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a", recent=recent)
+    seen: list[bytes] = []
+    stream.observe(seen.append)
+    for _ in range(3):
+        with suppress(WheelError):
+            stream.seek(0)
+            assert stream.read() == PLAIN[:size]  # the rest was not asked for
+        with pytest.raises(WheelError, match=told):
+            stream.exhaust()
+    assert PLAIN.startswith(b"".join(seen))
+    with pytest.raises(WheelError, match=told):
+        list(stream.pieces())
+    stream.release()
+    with pytest.raises(WheelError, match=told):
+        stream.exhaust()
 
 
 @pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])

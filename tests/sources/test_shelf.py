@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elfaudit.errors import ElfAuditError, SourceError
+from elfaudit.errors import ElfAuditError, SourceError, WheelError
 from elfaudit.sources import Shelf, WheelSource, open_source
-from elfaudit.stream import FileStream
+from elfaudit.stream import FileStream, release
 
-from .archives import LOCAL, archive
+from .archives import CENTRAL, LOCAL, archive, patched
 
 SIZES = (0, 1, 30, 700, 4000, 63 << 10, 65 << 10, 300 << 10)
 
@@ -114,14 +115,68 @@ def test_damage_is_told_in_the_same_words(tmp_path: Path, size: int) -> None:
     assert told[2:] == ["", ""]
 
 
-def test_an_archive_that_is_exchanged_meanwhile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_an_archive_that_is_exchanged_meanwhile(tmp_path: Path, held: bool) -> None:
+    """Never the bytes of another archive, even of one that has the same members."""
     path = archive(tmp_path / "x.whl", {"a": b"content", "b": b"content" * 40_000})
     source, shelf = WheelSource(str(path)), Shelf()
     first, second = source.find("/a"), source.find("/b")
     assert first is not None
     assert second is not None
-    shelf.open(first).read()
-    shelf.release()
-    archive(path, {"c": b"other"})
-    with pytest.raises(SourceError, match=r"has no local header|another name|past the end"):
-        shelf.open(second).read()
+    stream = shelf.open(first)
+    assert stream.read() == b"content"
+    if not held:
+        shelf.release()
+    archive(tmp_path / "y.whl", {"a": b"CONTENT", "b": b"CONTENT" * 40_000})
+    os.replace(tmp_path / "y.whl", path)
+    release(stream)
+    stream.seek(0)
+    told = r"x\.whl::[ab]: changed on disk while it was being read"
+    with pytest.raises(SourceError, match=told):
+        stream.read()
+    with pytest.raises(SourceError, match=told):
+        shelf.open(second)
+    with pytest.raises(SourceError, match=told):
+        first.open()
+
+
+def test_an_archive_that_is_gone_is_told_with_the_member(tmp_path: Path) -> None:
+    path = archive(tmp_path / "x.whl", {"a": b"content"})
+    member = WheelSource(str(path)).find("/a")
+    assert member is not None
+    path.unlink()
+    with pytest.raises(SourceError, match=r"x\.whl::a: cannot be opened"):
+        Shelf().open(member)
+
+
+def test_an_empty_member_that_is_not_in_the_archive(tmp_path: Path) -> None:
+    path = archive(tmp_path / "x.whl", {"a": b""}, zipfile.ZIP_STORED)
+    patched(path, LOCAL, 28, "H", 60_000)
+    member = WheelSource(str(path)).find("/a")
+    assert member is not None
+    for opened in (member.open, lambda: Shelf().open(member)):
+        with pytest.raises(WheelError, match="past the end of the archive"):
+            opened()
+
+
+@pytest.mark.parametrize("field", [20, 24])
+def test_what_claims_to_be_short_and_is_not(tmp_path: Path, field: int) -> None:
+    """Packed size 20, size 24 (4.3.12): neither reads a megabyte for a member of a few bytes."""
+    content = random.Random(5).randbytes(1 << 20) if field == 24 else bytes(1 << 20)
+    path = archive(tmp_path / "x.whl", {"a": content})
+    member = WheelSource(str(patched(path, CENTRAL, field, "I", 100))).find("/a")
+    assert member is not None
+    tracemalloc.start()
+    try:
+        with pytest.raises(WheelError):
+            member.open().read()
+        assert tracemalloc.get_traced_memory()[1] < 3 << 19
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_path_of_many_spellings_is_known_once(tmp_path: Path) -> None:
+    source = WheelSource(str(archive(tmp_path / "x.whl", {"a/b": b"content"})))
+    for count in range(100):
+        assert source.find("/a/" + "./" * count + "b") is not None
+    assert len(source._members) == 1

@@ -9,7 +9,8 @@ from enum import Enum
 
 from ...checklist.build import Build, BuildFile
 from ...checklist.kinds import KINDS
-from ...checklist.passing import Wanted, reading_through
+from ...checklist.one_pass import Wanted
+from ...checklist.passing import reading_through
 from ...elf import ElfObject
 from ...elf.fatbin import GpuTargets
 from ...elf.header import SegmentType

@@ -10,7 +10,7 @@ from ...errors import ElfAuditError, NotElfError
 from ...findings.checks import Check, Judgement
 from ..build import Build, BuildFile
 from ..kind import erred, failed, listed, passed, words
-from ..passing import Wanted
+from ..one_pass import Wanted
 
 __all__ = ["ElfFiles", "Fault", "facts_wanted", "judge_each", "look_at", "no_file"]
 

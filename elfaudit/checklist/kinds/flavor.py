@@ -36,7 +36,7 @@ from ...findings.checks import Check, Judgement
 from ...pydist import Presence, literal
 from ..build import Build, BuildFile
 from ..kind import Kind, failed, passed, skipped
-from ..passing import Wanted
+from ..one_pass import Wanted
 
 __all__ = ["KIND"]
 

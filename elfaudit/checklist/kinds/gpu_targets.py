@@ -38,7 +38,7 @@ from ...elf.fatbin import GpuTargets
 from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, TEXTS, Kind, failed, passed, undecided, words
-from ..passing import Wanted
+from ..one_pass import Wanted
 from .elf_files import ElfFiles, facts_wanted, look_at, no_file
 
 __all__ = ["KIND"]

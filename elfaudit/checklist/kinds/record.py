@@ -44,7 +44,8 @@ from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
 from ..build import Build, ImportRoot
 from ..kind import NAME, Kind, counted, failed, passed, skipped, undecided
-from ..passing import CHECKSUM, Wanted
+from ..observers import CHECKSUM
+from ..one_pass import Wanted
 from .record_advice import advice_for, project_of
 from .record_problems import Problem, Sort, sentences
 

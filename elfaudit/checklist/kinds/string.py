@@ -33,7 +33,7 @@ from ...errors import ElfAuditError
 from ...findings.checks import Check, Judgement
 from ..build import Build
 from ..kind import GLOB, NAME, Kind, erred, failed, listed, passed
-from ..passing import Reading, Wanted
+from ..one_pass import Reading, Wanted
 from .elf_files import look_at, no_file
 
 __all__ = ["KIND"]
