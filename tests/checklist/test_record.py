@@ -181,6 +181,28 @@ def test_a_checksum_of_the_archive_that_is_wrong(
     assert "Bad CRC-32" in done.stderr
 
 
+@pytest.mark.parametrize("size", [100, 300_000, 3 << 20])
+def test_a_member_that_is_longer_than_the_archive_says(
+    site: Path, tmp_path: Path, prebuilt: Path, size: int
+) -> None:
+    """Its beginning is as RECORD says: also where its ELF facts are asked for in the same pass."""
+    library = (prebuilt / "shapes/libdep.so.1").read_bytes().ljust(size, b"x")
+    less = len(library) - 1
+    write(site, {**FILES, "pkg/lib.so": library[:less]})  # RECORD is of these
+    (site / "pkg/lib.so").write_bytes(library)
+    path = zipped(site, tmp_path / "pkg-1.5-py3-none-any.whl")
+    stated = struct.pack("<I", len(library))
+    path.write_bytes(path.read_bytes().replace(stated, struct.pack("<I", less)))
+    (tmp_path / "list.toml").write_text(
+        "name = 'x'\n[[check]]\nkind = 'record'\n"
+        "[[check]]\nkind = 'string'\nfile = 'pkg/lib.so'\ntext = 'dep'\n"
+    )
+    record, _ = elfaudit.verify([str(path)], str(tmp_path / "list.toml"))[0].judgements
+    assert record.status is CheckStatus.FAIL
+    assert f"is longer than the {less} bytes the archive's directory claims" in record.message
+    assert not pip_installs(path)
+
+
 def test_compiled_modules_do_not_count(judged: Callable[[Path], Judgement], site: Path) -> None:
     """numpy lists one in its wheel, and pip makes it anew."""
     record = site / "pkg-1.5.dist-info/RECORD"
