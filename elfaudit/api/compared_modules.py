@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from ..errors import SourceError
 from ..findings.changed_modules import ModuleDifference, Standing, is_public
@@ -66,7 +66,7 @@ class _Side:
                     and running not in SpecifierSet(stated)
                 ):
                     return True
-            except InvalidSpecifier:
+            except ValueError:
                 continue
         machine = self.build.machine
         known = machine.python_is_known

@@ -15,7 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from ..errors import ChecklistError
 from ..findings import Severity
@@ -31,6 +31,7 @@ _VARIABLE = re.compile(r"\$(?:(\$\{)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _FORMATS = FormatChecker(formats=())
 _COMMON = ("id", "kind", "title", "severity", "requires", "when", "advice", "precondition")
 _MOST_BYTES = 4 << 20
+_LARGEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,29 @@ def _parsed(data: bytes, where: str) -> dict[str, Any]:
     if len(data) > _MOST_BYTES:
         raise ChecklistError(where, "", f"has more than {_MOST_BYTES:,} bytes: no checklist")
     try:
-        return tomllib.loads(data.decode("utf-8-sig"))
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ChecklistError(where, "", f"is not UTF-8 at offset {error.start:#x}") from error
     except tomllib.TOMLDecodeError as error:
         raise ChecklistError(where, "", f"is no TOML: {error}") from error
     except (RecursionError, ValueError) as error:  # an integer of 5,000 digits
         raise ChecklistError(where, "", f"cannot be read as TOML: {error}") from error
+    for path in _too_large(document, ()):
+        raise ChecklistError(where, _path(path), "is an integer of more than 64 bits")
+    return document
+
+
+def _too_large(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where integers are that TOML 1.0 does not have; Python takes any, but not to print them."""
+    if isinstance(value, int) and not -_LARGEST - 1 <= value <= _LARGEST:
+        yield path
+    inner: list[tuple[str | int, object]] = []
+    if isinstance(value, dict):
+        inner = [*value.items()]
+    elif isinstance(value, list):
+        inner = [*enumerate(value)]
+    for key, each in inner:
+        yield from _too_large(each, (*path, key))
 
 
 def _checks(
@@ -168,8 +185,10 @@ def _require_sound(row: Mapping[str, Any], place: str, unset: set[str]) -> None:
         unset: parameters that have a variable without a value, and are not yet what they will be.
     """
     name = row.get("kind")
-    if not isinstance(name, str):
+    if name is None:
         raise ChecklistError("", f"{place}.kind", "is missing: it says what is checked")
+    if not isinstance(name, str):
+        raise ChecklistError("", f"{place}.kind", f"{str(name)[:60]} is no kind of check: no text")
     kind = KINDS.get(name)
     if kind is None:
         near = get_close_matches(name, KINDS, n=1)
@@ -187,7 +206,7 @@ def _is_regex(value: object) -> bool:
     return not isinstance(value, str) or Pattern(value, "") is not None
 
 
-@_FORMATS.checks("specifier", raises=InvalidSpecifier)
+@_FORMATS.checks("specifier", raises=ValueError)
 def _is_specifier(value: object) -> bool:
     return not isinstance(value, str) or SpecifierSet(value) is not None
 

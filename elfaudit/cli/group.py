@@ -74,6 +74,8 @@ class _Commands(click.Group):
             raise _Failure(f"the output cannot be written: {error.strerror}") from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_INTERRUPTED) from None
+        except MemoryError:
+            raise _Failure("out of memory") from None
         return result
 
 
@@ -138,6 +140,8 @@ def main() -> None:
         finally:
             _leave_memory()
             sys.stdout.flush()
+    except KeyboardInterrupt:  # while a command is imported
+        raise SystemExit(_INTERRUPTED) from None
     except BrokenPipeError:  # --help into a closed pipe
         _discard_output()
         raise SystemExit(_NOBODY_READS) from None

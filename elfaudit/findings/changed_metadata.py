@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
@@ -63,7 +63,7 @@ def _same_specifier(old: str | None, new: str | None) -> bool:
         return True
     try:
         return SpecifierSet(_bounded(old)) == SpecifierSet(_bounded(new))
-    except InvalidSpecifier:
+    except ValueError:
         return False
 
 
@@ -130,7 +130,7 @@ def _parsed(text: str) -> tuple[tuple[str, str], object] | None:
     try:
         parsed = Requirement(text)
         marker = str(parsed.marker or "")
-    except (InvalidRequirement, RecursionError):
+    except (ValueError, RecursionError):
         return None
     asked = (parsed.specifier, frozenset(parsed.extras), parsed.url)
     return (canonicalize_name(parsed.name), marker), asked

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from ..errors import PatchError
 
@@ -72,7 +72,7 @@ def released(  # noqa: PLR0917
     """
     try:
         _, version, _, _ = parse_wheel_filename(file_name)
-    except (InvalidWheelFilename, InvalidVersion) as error:
+    except ValueError as error:  # InvalidWheelFilename, InvalidVersion, or digits without end
         raise PatchError(file_name, f"has no name of a wheel: {error}") from error
     parts = file_name.removesuffix(".whl").split("-")
     old = new = dist_info.removesuffix(".dist-info")
@@ -104,7 +104,7 @@ def _with_local(file_name: str, version: Version, local: str) -> str:
     try:
         separator = "." if version.local else "+"
         return str(Version(f"{version}{separator}{local}"))
-    except InvalidVersion as error:
+    except ValueError as error:
         problem = f"{local!r} is no local version: letters and digits, separated by ."
         raise PatchError(file_name, problem) from error
 
@@ -116,7 +116,7 @@ def _with_version(file_name: str, metadata: bytes, version: Version, text: str) 
     told = found[2].decode("utf-8", "replace") if found else ""
     try:
         same = Version(told) == version
-    except InvalidVersion:
+    except ValueError:
         same = False
     if found is None or not same:
         problem = f"METADATA says version {told!r}, the file name says {version}"

@@ -70,8 +70,7 @@ def _without_module(modules: Modules, module: str, name: str | None) -> Answer:
         parent = parent.rpartition(".")[0]
     if modules.find(top) is None and (elsewhere := _elsewhere(modules, top)):
         return Answer(Presence.UNDECIDED, elsewhere)
-    last = module.rpartition(".")[2]
-    return Answer(Presence.ABSENT, homes=tuple(modules.called(top, last)[:_MOST_HOMES]))
+    return Answer(Presence.ABSENT, homes=_homes_of_module(modules, module, name))
 
 
 def _elsewhere(modules: Modules, top: str) -> str:
@@ -172,10 +171,14 @@ class _Asking:
         target = target_of(importer, imported)
         found = None if target is None else self._modules.find(target)
         if target is None or found is None:
+            where = target or imported.module or "above the package"
+            reason = f"{importer.name} imports * from {where}"
             if target is not None and self._modules.find(target.partition(".")[0]) is not None:
-                return _ABSENT
-            where = imported.module or "above the package"
-            return Answer(Presence.UNDECIDED, f"{importer.name} imports * from {where}")
+                made = _without_module(self._modules, target, None)
+                if made.status is Presence.ABSENT:  # then the import itself fails
+                    return _ABSENT
+                reason += f": {made.reason}" if made.reason else ""
+            return Answer(Presence.UNDECIDED, reason)
         if (found.name, name) in self._seen:
             return _ABSENT
         self._seen.add((found.name, name))
@@ -292,6 +295,17 @@ class _Asking:
         return _PRESENT
 
 
+def _homes_of_module(modules: Modules, module: str, name: str | None) -> tuple[str, ...]:
+    """Where a module may have gone: those of its name, that bind what is wanted of it."""
+    top = module.partition(".")[0]
+    called = modules.called(top, module.rpartition(".")[2])
+    if name is None or name == "*":
+        return tuple(called[:_MOST_HOMES])
+    defining = modules.homes(top, name)
+    alike = [each for each in called if each in set(defining)]
+    return tuple((alike or defining)[:_MOST_HOMES])
+
+
 def _homes(modules: Modules, module: Module, name: str) -> tuple[str, ...]:
     """The modules of the same package that define a name, the nearest first."""
     parts = module.name.split(".")
@@ -307,4 +321,4 @@ def _homes(modules: Modules, module: Module, name: str) -> tuple[str, ...]:
         )
         return (-common, len(others), other)
 
-    return tuple(sorted(found, key=distance)[:_MOST_HOMES])
+    return tuple(sorted(set(found) - {module.name}, key=distance)[:_MOST_HOMES])

@@ -17,7 +17,7 @@ from .wheel_info import WheelInfo, read_wheel_info
 
 __all__ = ["Distribution", "find_distributions"]
 
-_TEXTS = ("METADATA", "WHEEL", "PKG-INFO")
+_TEXTS = ("METADATA", "WHEEL", "PKG-INFO", "RECORD")
 _DIRECTORY = re.compile(
     r"(?P<directory>[^/]+\.dist-info)/(?:METADATA|RECORD|WHEEL)$"
     r"|(?P<egg>[^/]+\.egg-info)(?:/PKG-INFO|/requires\.txt)?$"
@@ -36,7 +36,7 @@ class Distribution:
         record: the rows of RECORD; None where there is none (Debian, editable installations).
         problem: why metadata or record is None though the file is there; None otherwise.
         wheel: WHEEL; None where it cannot be read.
-        not_utf8: those of METADATA, WHEEL and PKG-INFO that are not UTF-8.
+        not_utf8: those of METADATA, WHEEL, PKG-INFO and RECORD that are not UTF-8.
         blank_line: the number of a line of RECORD that is blank; 0 without one.
     """
 

@@ -9,7 +9,9 @@ from .answers import Answer, Presence
 from .resolving import absolute
 from .surface import MadeModule, SetName, Surface
 
-__all__ = ["Effects", "effects_of"]
+__all__ = ["Effects", "effects_of", "is_test"]
+
+_TESTS = {"test", "tests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Effects:
         sets: by the module to which it is done, in full, and the name, None for those that are
             computed: who does what.
         makes: by the module that is put into ``sys.modules``: who does it.
-        begins: by how the names of such modules begin, where the rest is computed: who does it.
+        begins: by how the names of such modules begin, where the rest is computed: who does it,
+            if possible no test, which would do it for other tests only.
     """
 
     sets: Mapping[str, Mapping[str | None, Sequence[tuple[str, SetName]]]]
@@ -48,9 +51,16 @@ class Effects:
                 return Answer(Presence.PRESENT, f"made by {line}")
             doubt = doubt or Answer(Presence.UNDECIDED, f"{line}, may make it")
         for end in range(len(module) + 1) if doubt is None and self.begins else ():
-            if (begun := self.begins.get(module[:end])) is not None:
+            begun = self.begins.get(module[:end])
+            if begun is not None and (is_test(module) or not is_test(begun[0])):
                 return Answer(Presence.UNDECIDED, f"{begun[0]}, line {begun[1].line}, may make it")
         return doubt
+
+
+def is_test(module: str) -> bool:
+    """Whether a module is part of the tests of its package: what it computes is for them alone."""
+    *folders, last = module.split(".")
+    return last == "conftest" or last.startswith("test_") or bool(_TESTS & {*folders, last})
 
 
 def _runs_before(maker: str, module: str) -> bool:
@@ -75,6 +85,6 @@ def effects_of(modules: Iterable[tuple[str, bool, Surface]]) -> Effects:
         for made in surface.makes:
             if made.complete:
                 makes.setdefault(made.module, []).append((name, made))
-            else:
-                begins.setdefault(made.module, (name, made))
+            elif made.module not in begins or is_test(begins[made.module][0]):
+                begins[made.module] = (name, made)
     return Effects(sets, makes, begins)

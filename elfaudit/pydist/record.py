@@ -17,6 +17,7 @@ from functools import cache
 
 __all__ = ["RecordRow", "blank_line", "is_unhashed", "read_record"]
 
+_MOST_DIGITS = 20
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
@@ -82,10 +83,7 @@ def _row(columns: list[str], line: int) -> RecordRow:
     if len(columns) != 3 or not columns[0]:
         return _broken(columns[0] or f"line {line}", f"has {len(columns)} columns instead of 3")
     path, hash_, size_text = columns
-    size = int(size_text) if size_text.isascii() and size_text.isdigit() else None
-    problem = f"has a size that is no number: {size_text!r}" if size_text and size is None else None
-    if len(size_text) > 20:
-        size, problem = None, "has a size of more than 20 digits"
+    size, problem = _size(size_text)
     if not hash_:
         return RecordRow(path, None, None, size, problem)
     algorithm, equals, text = hash_.partition("=")
@@ -96,6 +94,17 @@ def _row(columns: list[str], line: int) -> RecordRow:
     if digest is None or len(digest) != size_of_digest:
         return RecordRow(path, algorithm, None, size, f"has a hash that is no {algorithm}")
     return RecordRow(path, algorithm, digest, size, problem)
+
+
+def _size(text: str) -> tuple[int | None, str | None]:
+    """The size of a row, and what is wrong with it."""
+    if not text:
+        return None, None
+    if len(text) > _MOST_DIGITS:
+        return None, f"has a size of more than {_MOST_DIGITS} digits"
+    if not (text.isascii() and text.isdigit()):
+        return None, f"has a size that is no number: {text!r}"
+    return int(text), None
 
 
 @cache

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .distributions import Distribution
 
@@ -108,7 +107,7 @@ def unread_fields(distributions: Iterable[Distribution]) -> Iterator[str]:
 def _is(kind: Callable[[str], object], text: str) -> bool:
     try:
         kind(text if len(text) <= _MOST_CHARACTERS else "")
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:
         return False
     return len(text) <= _MOST_CHARACTERS
 
@@ -143,7 +142,7 @@ def _judged(
         return Unmet(told, text, None, problem, extra)
     try:
         met = requirement.specifier.contains(Version(found.version), prereleases=True)
-    except InvalidVersion:
+    except ValueError:
         problem = f"{told_extra} requires {text}; the version of {found.name} is no version"
         return Unmet(told, text, found.version, problem, extra)
     if met or requirement.url is not None:
@@ -162,7 +161,7 @@ def _python(distribution: Distribution, environment: Mapping[str, str]) -> Itera
     try:
         specifiers = SpecifierSet(asked)
         met = any(specifiers.contains(f"{minor}.{each}", prereleases=True) for each in levels)
-    except InvalidSpecifier:
+    except ValueError:
         return
     if not met:
         problem = f"{told} requires Python {asked}, and this is {environment['python_version']}"
@@ -172,7 +171,7 @@ def _python(distribution: Distribution, environment: Mapping[str, str]) -> Itera
 def _parsed(text: str) -> Requirement | None:
     try:
         return Requirement(text) if len(text) <= _MOST_CHARACTERS else None
-    except (InvalidRequirement, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -188,7 +187,7 @@ def _asked_by(
         try:
             if requirement.marker.evaluate({**environment, "extra": extra}):
                 return extra
-        except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion, RecursionError):
+        except (ValueError, RecursionError):
             return None
     return None
 

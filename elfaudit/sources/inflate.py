@@ -64,11 +64,12 @@ def inflated(data: bytes, size: int) -> bytes | None:
     Returns:
         So many bytes; None where the data is damaged, or gives more or fewer.
     """
+    decompressor = _new_decompressor(_RAW_DEFLATE)
     try:
-        found = _new_decompressor(_RAW_DEFLATE).decompress(data, size + 1)
+        found = decompressor.decompress(data, size + 1)
     except _ERRORS:
         return None
-    return found if len(found) == size else None
+    return found if len(found) == size and decompressor.eof else None
 
 
 class InflatedStream:
@@ -260,7 +261,10 @@ class InflatedStream:
         return block
 
     def _require_end(self) -> None:
-        """Say so if bytes come behind the last; what is wrong there otherwise is of no matter."""
+        """Say so if bytes come behind the last, or what comes there is damaged.
+
+        If nothing comes, not even the mark of the end, that is no matter to zipfile either.
+        """
         decompressor = self._decompressor
         while not decompressor.eof:
             data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)
@@ -268,8 +272,11 @@ class InflatedStream:
                 return
             try:
                 block = decompressor.decompress(data, 1)
-            except _ERRORS:
-                return
+            except _ERRORS as error:
+                self._failure = WheelError(
+                    self.name, f"cannot be inflated past {self._reach:#x}: {error}"
+                )
+                raise self._failure from error
             if block:
                 self._failure = self._longer()
                 raise self._failure

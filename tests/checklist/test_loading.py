@@ -27,6 +27,9 @@ def _load(text: str, **settings: str) -> Checklist:
     ("a = 1" * 1_000_000, "x.toml: has more than"),
     ("a = " + "[" * 100_000, "x.toml: cannot be read as TOML"),
     ("a = " + "1" * 10_000, "x.toml: "),
+    ("name = 'a'\n[[check]]\nkind='count'\nmin=0x" + "f" * 6000, "x.toml: check[0].min: is an int"),
+    ("name = 'a'\n[[check]]\nkind='file'\nx=[1, 9223372036854775808]", "x.toml: check[0].x[1]: is"),
+    ("0x" + "f" * 6000 + " = 1", "x.toml: "),
 ])  # fmt: skip
 def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) -> None:
     data = text.encode("utf-8", "surrogatepass")
@@ -37,7 +40,7 @@ def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) ->
 
 @pytest.mark.parametrize(("body", "told"), [
     ("kind = 'requird'", "check[1].kind: 'requird' is no kind of check; did you mean requires?"),
-    ("kind = 3", "check[1].kind: is missing"),
+    ("kind = 3", "check[1].kind: 3 is no kind of check: no text"),
     ("id = 'z'", "check[1].kind: is missing"),
     ("kind = 'symbols'\nfile = 'a'\nmatch = 7", "check[1].match: 7 is not of type string"),
     ("kind = 'symbols'", "check[1]: 'file' is missing"),
@@ -46,6 +49,8 @@ def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) ->
     ("kind = 'requires'\ntypo = 1", "check[1]: 'typo' is not known here; there are id,"),
     ("kind='needed'\nfile='a'\nhave=['b']", "check[1]: 'have' is not known here; did you mean has"),
     ("kind = 'requires'\nwhen={distribution='a', version='b'}", "check[1].when.version: Invalid"),
+    ("kind = 'requires'\nwhen={distribution='a', version='>=" + "3" * 20 + "x'}",
+     "check[1].when.version: Invalid"),
     ("kind = 'requires'\nid = 'first'", "check[1].id: 'first' is that of check[0], too"),
     ("kind = 'requires'\nrequires = ['later']", "check[1].requires[0]: 'later' comes later"),
     ("kind = 'requires'\nrequires = ['no']", "check[1].requires[0]: 'no' is no check of this"),

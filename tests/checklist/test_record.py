@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 import elfaudit
 from elfaudit import CheckStatus, Judgement
+from elfaudit.checklist.one_pass import Job, Reading, Worker
 from elfaudit.pydist import read_record
 
 from .test_kinds import write, zipped
@@ -254,6 +256,68 @@ def test_a_wheel_that_pip_refuses(
     assert pip_installs(path) is (not told)
     assert (found.message if told else "") == told
     assert found.advice == ("download or build the wheel again" if told else "")
+
+
+def test_a_record_that_is_not_utf_8_in_a_row_that_does_not_count(site: Path, judged: Judge) -> None:
+    with (site / RECORD).open("ab") as record:
+        record.write(b"pkg/\xff.pyc,,\n")
+    path = wheel(site)
+    found = judged(path)
+    assert found.status is CheckStatus.FAIL
+    assert "its RECORD is not UTF-8: pip does not install it" in found.message
+    assert not pip_installs(path)
+
+
+def test_a_size_of_thousands_of_digits(site: Path, judged: Judge) -> None:
+    record = site / RECORD
+    record.write_text(record.read_text().replace(",6\n", f",{'9' * 5000}\n"))
+    found = judged(wheel(site))
+    assert found.status is CheckStatus.FAIL
+    assert "has a size of more than 20 digits" in found.message
+
+
+@pytest.mark.parametrize("bit", range(16))
+def test_an_empty_member_whose_packed_bytes_are_damaged(
+    site: Path, judged: Judge, bit: int
+) -> None:
+    """Nothing of it is missing, and yet pip does not install it; where zipfile reads it, it may."""
+    write(site, {**FILES, "pkg/empty.py": b""})
+    path = wheel(site)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("pkg/empty.py")
+    assert info.compress_size == 2
+    data = bytearray(path.read_bytes())
+    data[info.header_offset + 30 + len(info.filename) + bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sound = archive.read("pkg/empty.py") == b""
+    except (zlib.error, zipfile.BadZipFile):
+        sound = False
+    if not sound:
+        assert judged(path).status is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize("how", ["replaced", "gone"])
+def test_a_wheel_that_is_exchanged_is_not_accused(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = wheel(site)
+    (tmp_path / "list.toml").write_text("name = 'x'\n[[check]]\nkind='record'\n")
+    read = Worker.read
+
+    def late(self: Worker, job: Job) -> Reading:
+        if how == "gone":
+            path.unlink(missing_ok=True)
+        elif b"x = 1" in (site / "pkg/a.py").read_bytes():  # before the first
+            write(site, {**FILES, "pkg/a.py": b"x = 2\n"})
+            zipped(site, tmp_path / "new").replace(path)
+        return read(self, job)
+
+    monkeypatch.setattr(Worker, "read", late)
+    (found,) = elfaudit.verify([str(path)], str(tmp_path / "list.toml"))[0].judgements
+    assert found.status is CheckStatus.ERROR
+    assert ("changed on disk" if how == "replaced" else "cannot be opened") in found.message
 
 
 @pytest.mark.parametrize(("rows", "told"), [

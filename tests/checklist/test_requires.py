@@ -69,6 +69,30 @@ def test_what_packaging_does_not_parse_is_told(
     assert (found.status.name, found.message) == (status, told)
 
 
+_HUGE = "3" * 5000  # more digits than Python makes a number of
+
+
+@pytest.mark.parametrize("field", [
+    f"Version: {_HUGE}", f"Version: 1\nRequires-Python: >={_HUGE}",
+    f'Version: 1\nRequires-Dist: q; python_version>"{_HUGE}"',
+    f"Version: 1\nRequires-Dist: b>={_HUGE}",
+])  # fmt: skip
+def test_numbers_of_thousands_of_digits(tmp_path: Path, field: str) -> None:
+    """No check of any profile ends in an error of ours, and a difference can be told."""
+    installed(tmp_path / "site", "b-1", f"Name: b\n{field}\n")
+    installed(tmp_path / "other", "b-1", "Name: b\nVersion: 1\n")
+    wheel = zipped(tmp_path / "site", tmp_path / "b-1-py3-none-any.whl")
+    (tmp_path / "when.toml").write_text(
+        "name = 'x'\n[[check]]\nkind='count'\nwhat='distributions'\n"
+        "when = {distribution = 'b', version = '>=1'}\n"
+        f"[[check]]\nkind='count'\nwhen = {{distribution = 'b', version = '>={_HUGE}'}}\n"
+    )
+    for target in (str(wheel), str(tmp_path / "site")):
+        for checklist in ("python-wheel", "pytorch-rocm", str(tmp_path / "when.toml")):
+            assert elfaudit.verify([target], checklist)[0].judgements
+    elfaudit.diff(str(tmp_path / "other"), str(tmp_path / "site"))
+
+
 def test_what_a_wheel_without_metadata_requires_is_not_known(tmp_path: Path) -> None:
     (tmp_path / "site/b-1.dist-info").mkdir(parents=True)
     (tmp_path / "site/b-1.dist-info/WHEEL").write_text("Wheel-Version: 1.0\n")

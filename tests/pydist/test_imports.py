@@ -193,6 +193,46 @@ def test_audit_names_what_is_missing_and_where_it_lives() -> None:
     assert result.imports == 7
 
 
+def test_a_star_of_a_module_that_a_compiled_one_may_make_is_undecided() -> None:
+    """As ``torch.monitor`` is filled from ``torch._C._monitor``, for which there is no file."""
+    found = modules({
+        "p/__init__.py": "",
+        "p/_C.cpython-311-x86_64-linux-gnu.so": b"\x7fELF",
+        "p/m.py": "from p._C._sub import *\n",
+        "p/n.py": "from p.m import *\n",
+        "p/gone.py": "from p.nowhere import *\n",
+    })  # fmt: skip
+    for module in ("p.m", "p.n"):
+        answer = ask(found, module, "thing")
+        assert answer.status is Presence.UNDECIDED
+        assert "p.m imports * from p._C._sub: p._C may make it: it is compiled" in answer.reason
+    assert ask(found, "p.gone", "thing").status is Presence.ABSENT
+
+
+def test_tests_excuse_no_module_but_tests() -> None:
+    """What a test computes is for tests: pandas has one that puts any name into sys.modules."""
+    computed = "import sys\ndef test(name):\n    sys.modules[f'{name}.x'] = 1\n"
+    files = {"p/__init__.py": "", "p/a.py": "x = 1\n", "p/tests/__init__.py": "",
+             "p/tests/test_b.py": computed, "p/tests/c.py": ""}  # fmt: skip
+    found = modules(files)
+    assert ask(found, "p.a", "gone").status is Presence.ABSENT
+    assert ask(found, "p.tests.c", "gone").status is Presence.UNDECIDED
+    found = modules({**files, "p/made.py": computed})
+    assert ask(found, "p.a", "gone").status is Presence.UNDECIDED
+
+
+def test_homes_have_the_name_that_is_wanted() -> None:
+    found = modules({
+        "p/__init__.py": "", "p/new/__init__.py": "", "p/new/registry.py": "y = 1\n",
+        "p/other.py": "class B: pass\n", "p/a.py": "three = 3\ndel three\n",
+    })  # fmt: skip
+    assert ask(found, "p.old.registry", "B").homes == ("p.other",)
+    assert ask(found, "p.old.registry", "y").homes == ("p.new.registry",)
+    assert ask(found, "p.old.registry", None).homes == ("p.new.registry",)
+    assert ask(found, "p.old.registry", "nowhere").homes == ()
+    assert ask(found, "p.a", "three").homes == ()
+
+
 def test_what_is_compiled_or_computed_is_undecided() -> None:
     found = modules({
         "p/__init__.py": "",

@@ -39,9 +39,9 @@ def _counting(files: dict[str, str]) -> _Counting:
 
 def test_the_modules_are_not_gone_through_for_each_name_that_is_absent() -> None:
     names: Iterable[int] = range(200)
-    lines = [f"from .a import gone{n}\nfrom .no{n} import x\n" for n in names]
+    lines = [f"from .a import gone{n}\nfrom .no{n} import x{n}\n" for n in names]
     found = _counting({"p/__init__.py": "", "p/a.py": "", "p/b.py": "gone7 = 1\n",
-                       "p/c/no9.py": "", "p/x.py": "".join(lines)})  # fmt: skip
+                       "p/c/no9.py": "x9 = 1\n", "p/x.py": "".join(lines)})  # fmt: skip
     findings = audit(found, "p").findings
     assert len(findings) == 400
     assert found.counted < 10

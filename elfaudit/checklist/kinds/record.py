@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 
-from ...errors import ElfAuditError, SourceError
+from ...errors import ElfAuditError, SourceError, WheelError
 from ...findings.checks import Check, Judgement
 from ...pydist import Distribution, RecordRow, is_unhashed
 from ...sources import Member
@@ -240,6 +240,8 @@ def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str
     reading = build.reading(member)
     size = member.size if row.size is None else row.size
     if row.digest is not None and row.algorithm is not None and reading is not None:
+        if root.is_wheel and not isinstance(reading.error, WheelError | None):
+            raise reading.error  # nothing is wrong with the archive: it is gone, or another now
         if reading.error is not None:
             return Sort.UNREADABLE, str(reading.error)
         if reading.size != size:
@@ -303,6 +305,8 @@ def _tops_without_record(root: ImportRoot, everyone: tuple[Distribution, ...]) -
 
 
 def _unlisted_in_wheel(root: ImportRoot, everyone: tuple[Distribution, ...]) -> Iterator[Problem]:
+    if any(each.problem for each in everyone):
+        return  # RECORD cannot be read, perhaps: that is told
     if root.base:
         return  # RECORD has the paths of the archive: the other root of the wheel sees them
     listed = {posixpath.normpath(row.path) for each in everyone for row in each.record or ()}

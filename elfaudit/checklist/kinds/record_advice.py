@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from ...pydist import Distribution
 from ..build import ImportRoot
@@ -76,5 +76,5 @@ def _left_behind(
 def _order(distribution: Distribution) -> Version:
     try:
         return Version(distribution.version)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or digits without end
         return Version("0")

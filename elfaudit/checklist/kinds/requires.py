@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import shlex
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ...findings.checks import Check, Judgement
@@ -107,7 +107,7 @@ def _advice(unmet: list[Unmet], build: Build) -> str:
 def _is_requirement(text: str) -> bool:
     try:
         Requirement(text)
-    except (InvalidRequirement, RecursionError):
+    except (ValueError, RecursionError):  # InvalidRequirement, or digits without end
         return False
     return True
 
