@@ -130,3 +130,9 @@ def test_what_imports_a_module_that_does_not_parse(ask: Ask, tmp_path: Path) -> 
     for statement in ("from foo.c import q", "import foo.c", "import foo.b", "from foo import b"):
         assert ask(f"names = ['{statement}']").status is CheckStatus.UNDECIDED, statement
     assert ask("names = ['import foo.d']").status is CheckStatus.PASS
+
+
+def test_one_statement_of_many_names_is_told_once(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "site/p/many.py").write_text("from p.gone import a, b, c, d, e, f\n")
+    found = ask("package = 'p'\nall = true")
+    assert found.message.count("p/many.py:1: ") == 1

@@ -272,6 +272,8 @@ def _sorted(found: ImportAudit, *, strict: bool) -> _Findings:
             sorts.wrong.append(line)
         else:
             sorts.others.append(f"{line} ({each.grade.value})")
+    # One statement may import many names of a module that is not there.
+    sorts.wrong, sorts.others = ([*dict.fromkeys(each)] for each in (sorts.wrong, sorts.others))
     sorts.doubt += found.unread
     if sorts.unsure:
         sorts.doubt.append(f"{len(sorts.unsure):,} of them cannot be decided, as {sorts.unsure[0]}")
