@@ -83,6 +83,15 @@ class FileStream:
         except OSError as error:
             raise SourceError(self.name, f"cannot be read: {error.strerror}") from error
 
+    def require_same(self) -> None:
+        """Refuse a file that was written to since it was opened.
+
+        Raises:
+            SourceError: it was.
+        """
+        if self._descriptor >= 0 and _stamp_of(os.fstat(self._descriptor)) != self._stamp:
+            raise SourceError(self.name, "changed on disk while it was being read")
+
     def narrow(self, start: int, size: int) -> None:
         """Be a window of what it was: ``size`` bytes from ``start``, read from the first on."""
         self._start += start
@@ -112,12 +121,16 @@ class FileStream:
             self.release()
             what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise SourceError(self.name, f"is {what}")
-        stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        stamp = _stamp_of(status)
         if self._stamp not in (None, stamp):
             self.release()
             raise SourceError(self.name, "changed on disk while it was being read")
         self._stamp = stamp
         return status.st_size
+
+
+def _stamp_of(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def release(stream: ByteStream) -> None:

@@ -91,14 +91,15 @@ def _parsed(data: bytes, where: str) -> dict[str, Any]:
         raise ChecklistError(where, "", f"has more than {_MOST_BYTES:,} bytes: no checklist")
     try:
         document = tomllib.loads(data.decode("utf-8-sig"))
+        too_large = next(_too_large(document, ()), None)
     except UnicodeDecodeError as error:
         raise ChecklistError(where, "", f"is not UTF-8 at offset {error.start:#x}") from error
     except tomllib.TOMLDecodeError as error:
         raise ChecklistError(where, "", f"is no TOML: {error}") from error
     except (RecursionError, ValueError) as error:  # an integer of 5,000 digits
         raise ChecklistError(where, "", f"cannot be read as TOML: {error}") from error
-    for path in _too_large(document, ()):
-        raise ChecklistError(where, _path(path), "is an integer of more than 64 bits")
+    if too_large is not None:
+        raise ChecklistError(where, _path(too_large), "is an integer of more than 64 bits")
     return document
 
 

@@ -86,6 +86,8 @@ class Readings:
     def stop(self) -> None:
         """Leave unread what nobody has asked for; returns when the other thread has ended."""
         self._stopped = True
+        self._small.clear()
+        self._large.clear()
         if self._beside is not None:
             wait((self._beside,))
 

@@ -112,7 +112,8 @@ def _of_version(check: Check, found: Sequence[Distribution], wanted: str) -> Jud
     """Why a check is not for a version that is there, or None."""
     try:
         specifier = SpecifierSet(wanted)
-        specifier.contains("0")  # a version of thousands of digits shows only here
+        for each in specifier:
+            each.contains("0")  # a version of thousands of digits shows only here
     except ValueError as error:
         return erred(check, f"when.version: {str(error)[:_MOST_TOLD]}")
     try:

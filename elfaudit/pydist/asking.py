@@ -301,9 +301,9 @@ def _homes_of_module(modules: Modules, module: str, name: str | None) -> tuple[s
     called = modules.called(top, module.rpartition(".")[2])
     if name is None or name == "*":
         return tuple(called[:_MOST_HOMES])
-    defining = modules.homes(top, name)
-    alike = [each for each in called if each in set(defining)]
-    return tuple((alike or defining)[:_MOST_HOMES])
+    found = ((each, modules.find(each)) for each in called[:_MOST_COMPARED])
+    having = [each for each, module in found if module and name in modules.surface(module).defined]
+    return tuple(having[:_MOST_HOMES])
 
 
 def _homes(modules: Modules, module: Module, name: str) -> tuple[str, ...]:

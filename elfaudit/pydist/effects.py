@@ -11,8 +11,6 @@ from .surface import MadeModule, SetName, Surface
 
 __all__ = ["Effects", "effects_of", "is_test"]
 
-_TESTS = {"test", "tests"}
-
 
 @dataclass(frozen=True, slots=True)
 class Effects:
@@ -59,8 +57,9 @@ class Effects:
 
 def is_test(module: str) -> bool:
     """Whether a module is part of the tests of its package: what it computes is for them alone."""
-    *folders, last = module.split(".")
-    return last == "conftest" or last.startswith("test_") or bool(_TESTS & {*folders, last})
+    _, *parts = module.split(".")  # the package itself may be called so
+    last = parts[-1] if parts else ""
+    return "tests" in parts or last == "conftest" or last.startswith("test_")
 
 
 def _runs_before(maker: str, module: str) -> bool:

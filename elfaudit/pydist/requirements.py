@@ -170,9 +170,11 @@ def _python(distribution: Distribution, environment: Mapping[str, str]) -> Itera
 
 def _parsed(text: str) -> Requirement | None:
     try:
-        return Requirement(text) if len(text) <= _MOST_CHARACTERS else None
+        requirement = Requirement(text) if len(text) <= _MOST_CHARACTERS else None
+        str(requirement)  # versions of thousands of digits show only here
     except (ValueError, RecursionError):
         return None
+    return requirement
 
 
 def _asked_by(

@@ -245,8 +245,9 @@ class InflatedStream:
         chunk = _CHUNK if self._reach < self._head_limit else _LATER_CHUNK
         data = decompressor.unconsumed_tail or self._compressed.read(chunk)
         try:
-            # One byte more than there should be left, to see that there is none.
-            block = decompressor.decompress(data, min(self._block, self.size - self._reach + 1))
+            # The last block asks for one byte more than there should be, to see that there is none.
+            left = self.size - self._reach
+            block = decompressor.decompress(data, left + 1 if left <= self._block else self._block)
         except _ERRORS as error:
             raise WheelError(
                 self.name, f"cannot be inflated past {self._reach:#x}: {error}"
@@ -265,6 +266,8 @@ class InflatedStream:
 
         If nothing comes, not even the mark of the end, that is no matter to zipfile either.
         """
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
         decompressor = self._decompressor
         while not decompressor.eof:
             data = decompressor.unconsumed_tail or self._compressed.read(_CHUNK)

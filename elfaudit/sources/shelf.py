@@ -56,5 +56,6 @@ class _Ahead:
         if at < 0 or at + size > len(self._block):
             more = _AHEAD if self._last <= offset < self._last + _AHEAD else 0
             self._start, self._block, at = offset, self.file.read_at(offset, size + more), 0
+            self.file.require_same()
         self._last = offset
         return self._block[at : at + size]

@@ -30,6 +30,7 @@ def _load(text: str, **settings: str) -> Checklist:
     ("name = 'a'\n[[check]]\nkind='count'\nmin=0x" + "f" * 6000, "x.toml: check[0].min: is an int"),
     ("name = 'a'\n[[check]]\nkind='file'\nx=[1, 9223372036854775808]", "x.toml: check[0].x[1]: is"),
     ("0x" + "f" * 6000 + " = 1", "x.toml: "),
+    (".".join("a" * 3000) + " = 1", "x.toml: cannot be read as TOML"),
 ])  # fmt: skip
 def test_a_file_that_is_no_checklist_is_an_error(text: str, told: str | None) -> None:
     data = text.encode("utf-8", "surrogatepass")

@@ -90,6 +90,17 @@ def test_what_nobody_asks_for_is_left_unread(
         readings.of(members[-1].identity)
 
 
+def test_files_without_a_byte_are_left_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.whl", "w") as out:
+        for number in range(50):
+            out.writestr(f"{number}", b"")
+    source = WheelSource(str(tmp_path / "x.whl"))
+    empty = [member for name in source.names() if (member := source.find(name))]
+    test_what_nobody_asks_for_is_left_unread(empty, monkeypatch)
+
+
 def test_a_large_file_is_left_in_its_middle(
     members: list[Member], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -298,6 +298,40 @@ def test_an_empty_member_whose_packed_bytes_are_damaged(
         assert judged(path).status is CheckStatus.FAIL
 
 
+def test_a_record_whose_packed_bytes_are_damaged(site: Path, judged: Judge) -> None:
+    path = wheel(site)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(RECORD)
+    data = bytearray(path.read_bytes())
+    data[info.header_offset + 30 + len(info.filename)] |= 7  # a type of block that is none
+    path.write_bytes(data)
+    found = judged(path)
+    assert found.status is CheckStatus.FAIL
+    assert found.message.startswith("its RECORD cannot be read: ")
+    assert not pip_installs(path)
+
+
+def test_the_checksum_of_record_itself(site: Path, judged: Judge) -> None:
+    path = wheel(site)
+    with zipfile.ZipFile(path) as archive:
+        crc = archive.getinfo(RECORD).CRC
+    data = path.read_bytes()
+    path.write_bytes(data.replace(struct.pack("<I", crc), struct.pack("<I", crc ^ 1)))
+    found = judged(path)
+    assert found.status is CheckStatus.FAIL
+    assert "another checksum than the archive states" in found.message
+    assert not pip_installs(path)
+
+
+def test_an_unlisted_file_beside_metadata_that_is_too_large(site: Path, judged: Judge) -> None:
+    metadata = FILES["pkg-1.5.dist-info/METADATA"] + b"\n" + b"x" * (65 << 20)
+    write(site, {**FILES, "pkg-1.5.dist-info/METADATA": metadata})
+    (site / "pkg/evil.py").write_text("")
+    found = judged(wheel(site))
+    assert found.status is CheckStatus.FAIL
+    assert "pkg/evil.py is in the wheel and not in RECORD" in found.message
+
+
 @pytest.mark.parametrize("how", ["replaced", "gone"])
 def test_a_wheel_that_is_exchanged_is_not_accused(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str

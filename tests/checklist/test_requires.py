@@ -75,7 +75,8 @@ _HUGE = "3" * 5000  # more digits than Python makes a number of
 @pytest.mark.parametrize("field", [
     f"Version: {_HUGE}", f"Version: 1\nRequires-Python: >={_HUGE}",
     f'Version: 1\nRequires-Dist: q; python_version>"{_HUGE}"',
-    f"Version: 1\nRequires-Dist: b>={_HUGE}",
+    f"Version: 1\nRequires-Dist: b>={_HUGE}", f"Version: 1\nRequires-Dist: b<{_HUGE},>=1",
+    f"Version: 1\nRequires-Dist: q<{_HUGE},>=1",
 ])  # fmt: skip
 def test_numbers_of_thousands_of_digits(tmp_path: Path, field: str) -> None:
     """No check of any profile ends in an error of ours, and a difference can be told."""
@@ -85,11 +86,13 @@ def test_numbers_of_thousands_of_digits(tmp_path: Path, field: str) -> None:
     (tmp_path / "when.toml").write_text(
         "name = 'x'\n[[check]]\nkind='count'\nwhat='distributions'\n"
         "when = {distribution = 'b', version = '>=1'}\n"
-        f"[[check]]\nkind='count'\nwhen = {{distribution = 'b', version = '>={_HUGE}'}}\n"
+        "[[check]]\nkind='count'\nwhat='files'\n"
+        f"when = {{distribution = 'b', version = '>=1,<{_HUGE}'}}\n"
     )
     for target in (str(wheel), str(tmp_path / "site")):
         for checklist in ("python-wheel", "pytorch-rocm", str(tmp_path / "when.toml")):
-            assert elfaudit.verify([target], checklist)[0].judgements
+            judgements = elfaudit.verify([target], checklist)[0].judgements
+        assert judgements[1].message.startswith("when.version: ")
     elfaudit.diff(str(tmp_path / "other"), str(tmp_path / "site"))
 
 

@@ -217,8 +217,11 @@ def test_tests_excuse_no_module_but_tests() -> None:
     found = modules(files)
     assert ask(found, "p.a", "gone").status is Presence.ABSENT
     assert ask(found, "p.tests.c", "gone").status is Presence.UNDECIDED
-    found = modules({**files, "p/made.py": computed})
-    assert ask(found, "p.a", "gone").status is Presence.UNDECIDED
+    for other in ("p/made.py", "p/test/__init__.py"):  # as django.test, which is no test
+        found = modules({**files, other: computed})
+        assert ask(found, "p.a", "gone").status is Presence.UNDECIDED
+    found = modules({"test_p/__init__.py": computed, "test_p/a.py": ""})
+    assert ask(found, "test_p.a", "gone").status is Presence.UNDECIDED
 
 
 def test_homes_have_the_name_that_is_wanted() -> None:
@@ -226,7 +229,7 @@ def test_homes_have_the_name_that_is_wanted() -> None:
         "p/__init__.py": "", "p/new/__init__.py": "", "p/new/registry.py": "y = 1\n",
         "p/other.py": "class B: pass\n", "p/a.py": "three = 3\ndel three\n",
     })  # fmt: skip
-    assert ask(found, "p.old.registry", "B").homes == ("p.other",)
+    assert ask(found, "p.old.registry", "B").homes == ()
     assert ask(found, "p.old.registry", "y").homes == ("p.new.registry",)
     assert ask(found, "p.old.registry", None).homes == ("p.new.registry",)
     assert ask(found, "p.old.registry", "nowhere").homes == ()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from elfaudit.pydist import Modules, Presence, ask, audit
 from elfaudit.pydist.modules import Module
 from elfaudit.pydist.reading import read_surface
+from elfaudit.pydist.surface import Surface
 
 from .files import MemoryFiles, modules
 
@@ -46,6 +47,23 @@ def test_the_modules_are_not_gone_through_for_each_name_that_is_absent() -> None
     assert len(findings) == 400
     assert found.counted < 10
     assert {each.homes for each in findings} == {(), ("p.b",), ("p.c.no9",)}
+
+
+def test_many_modules_of_one_name_are_looked_into_to_some_number() -> None:
+    files = {f"p/a{n}/gone.py": "x = 1\n" for n in range(1000)}
+    found = _counting({"p/__init__.py": "", **files})
+    read: list[str] = []
+    surface = found.surface
+
+    def noted(module: Module) -> Surface:
+        read.append(module.name)
+        return surface(module)
+
+    found.surface = noted  # type: ignore[method-assign]
+    assert ask(found, "p.gone", "y").homes == ()
+    read.clear()  # all are read once; what follows are questions
+    assert ask(found, "p.gone", "z").homes == ()
+    assert len(read) < 300
 
 
 def test_a_name_that_hundreds_define_has_no_homes() -> None:

@@ -153,6 +153,23 @@ def test_what_was_wrong_stays_wrong(
         stream.exhaust()
 
 
+@pytest.mark.parametrize("more", [1, 2, 7, 100, 1000])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_what_is_longer_by_little_than_whole_blocks(
+    tmp_path: Path, module: ModuleType, blocks: int, more: int
+) -> None:
+    """The decompressor may have taken in all there is, and keep the rest to itself."""
+    size = blocks * (2 << 20)
+    (tmp_path / "x").write_bytes(raw_deflate(b"ab" * (size // 2) + b"c" * more))
+    stream = module.InflatedStream(FileStream(str(tmp_path / "x")), size, "x.whl::a")
+    with pytest.raises(WheelError, match="is longer than"):
+        list(stream.pieces())
+    stream = module.InflatedStream(FileStream(str(tmp_path / "x")), size, "x.whl::a")
+    for _ in range(2):
+        with pytest.raises(WheelError, match="is longer than"):
+            stream.exhaust()
+
+
 @pytest.mark.parametrize("size", [len(PLAIN) - 1, len(PLAIN) + 1])
 def test_a_wrong_size_is_an_error(module: ModuleType, packed: Path, size: int) -> None:
     stream = module.InflatedStream(FileStream(str(packed)), size, "x.whl::a")

@@ -140,6 +140,29 @@ def test_an_archive_that_is_exchanged_meanwhile(tmp_path: Path, held: bool) -> N
         first.open()
 
 
+def _all_are(source: WheelSource, shelf: Shelf, contents: dict[str, bytes]) -> None:
+    for name, content in contents.items():
+        member = source.find(f"/{name}")
+        assert member is not None
+        assert shelf.open(member).read() == content
+
+
+def test_an_archive_that_is_written_to_meanwhile(tmp_path: Path) -> None:
+    """The same file, so that an open one is still that: no bytes after those it had."""
+    contents = {f"{number}": random.Random(number).randbytes(50_000) for number in range(40)}
+    path = archive(tmp_path / "x.whl", contents)
+    source, shelf = WheelSource(str(path)), Shelf()
+    other = archive(tmp_path / "y.whl", {name: data[::-1] for name, data in contents.items()})
+    first = source.find("/0")
+    assert first is not None
+    assert shelf.open(first).read() == contents["0"]
+    with path.open("r+b") as file:
+        file.write(other.read_bytes())
+    os.utime(path, (1, 1))
+    with pytest.raises(SourceError, match="changed on disk while it was being read"):
+        _all_are(source, shelf, contents)
+
+
 def test_an_archive_that_is_gone_is_told_with_the_member(tmp_path: Path) -> None:
     path = archive(tmp_path / "x.whl", {"a": b"content"})
     member = WheelSource(str(path)).find("/a")

@@ -71,12 +71,14 @@ class _Account:
 def _wants(check: Check, build: Build) -> Iterator[Wanted]:
     for root, distribution in _asked(check, build):
         for row in distribution.record or ():
-            if row.algorithm is None or row.digest is None:
+            hashed = row.algorithm is not None and row.digest is not None
+            if not hashed and not root.is_wheel:
                 continue
             member = _listed(root, row)
             if isinstance(member, Member):
                 held_to = () if member.checksum is None else (CHECKSUM,)
-                yield Wanted(member, (row.algorithm, *held_to))
+                own = (row.algorithm,) if hashed and row.algorithm is not None else ()
+                yield Wanted(member, (*own, *held_to))
 
 
 def _asked(check: Check, build: Build) -> Iterator[tuple[ImportRoot, Distribution]]:
@@ -164,7 +166,9 @@ def _account_for(
     if root.is_wheel:
         account.wrong += _refused(distribution)
     if distribution.record is None:
-        if root.is_wheel and distribution.problem is None:
+        if root.is_wheel and (damage := _damage_of_record(root, distribution)):
+            account.wrong.append(Problem(Sort.WHOLE, detail=damage))
+        elif root.is_wheel and distribution.problem is None:
             detail = f"{distribution.directory} has no RECORD"
             account.wrong.append(Problem(Sort.WHOLE, detail=detail))
         return
@@ -183,7 +187,39 @@ def _account_for(
                 account.wrong.append(Problem(Sort.TWICE, row.path, project=project))
             if path != itself:
                 _account_for_row(root, row, build, account, project)
+            elif (problem := _packed_badly(root, row, build)) is not None:
+                account.wrong.append(Problem(problem[0], row.path, problem[1], project))
         seen.add(path)
+
+
+def _damage_of_record(root: ImportRoot, distribution: Distribution) -> str:
+    """What is wrong in the archive with the RECORD of a wheel; empty where nothing is.
+
+    Raises:
+        SourceError: nothing is, but the archive is gone, or another now.
+    """
+    member = root.source.find(f"{root.base}/{distribution.directory}/RECORD")
+    try:
+        if member is not None:
+            member.open().read(1)
+    except WheelError as error:
+        return f"its RECORD cannot be read: {error}"
+    return ""
+
+
+def _packed_badly(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str] | None:
+    """What is wrong in an archive with a file of which RECORD has no hash: its checksum, say."""
+    member = _listed(root, row)
+    reading = None if member is None else build.reading(member)
+    if member is None or reading is None:
+        return None
+    if reading.error is not None:
+        if not isinstance(reading.error, WheelError):
+            raise reading.error
+        return Sort.UNREADABLE, str(reading.error)
+    if member.checksum is not None and reading.digests.get(CHECKSUM) != _crc(member.checksum):
+        return Sort.CHECKSUM, ""
+    return None
 
 
 def _refused(distribution: Distribution) -> Iterator[Problem]:
@@ -254,6 +290,8 @@ def _compared(root: ImportRoot, row: RecordRow, build: Build) -> tuple[Sort, str
         return (Sort.WEAK, row.algorithm) if weak else None
     if member.size != size:
         return Sort.SIZE, f"{member.size:,} bytes, not {size:,}"
+    if root.is_wheel and (problem := _packed_badly(root, row, build)) is not None:
+        return problem
     unhashed = row.digest is None and root.is_wheel and not row.problem
     return (Sort.UNHASHED, "") if unhashed and not is_unhashed(row.path) else None
 
@@ -305,8 +343,8 @@ def _tops_without_record(root: ImportRoot, everyone: tuple[Distribution, ...]) -
 
 
 def _unlisted_in_wheel(root: ImportRoot, everyone: tuple[Distribution, ...]) -> Iterator[Problem]:
-    if any(each.problem for each in everyone):
-        return  # RECORD cannot be read, perhaps: that is told
+    if any(each.problem and each.record is None for each in everyone):
+        return  # the RECORD cannot be read: that is told
     if root.base:
         return  # RECORD has the paths of the archive: the other root of the wheel sees them
     listed = {posixpath.normpath(row.path) for each in everyone for row in each.record or ()}
